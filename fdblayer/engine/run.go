@@ -1,0 +1,34 @@
+package engine
+
+import "context"
+
+// Run calls fn with a transaction and commits it, again and again while
+// Transaction.OnError allows, until it commits, fails for good, or ctx ends. It
+// is the project's only retry loop.
+//
+// prior is nil in the first attempt and then the error that ended the one
+// before. When MaybeCommitted(prior) holds, that attempt may have committed: fn
+// finds out by reading what it would have written, and must not do its work
+// twice.
+//
+// An error from fn that is not a retryable engine error is returned as it is,
+// and nothing is written. What fn keeps from tr (futures, stamps, watches) it
+// must take anew in each attempt.
+func Run(ctx context.Context, e Engine, fn func(tr Transaction, prior error) error) error {
+	tr := e.Begin(ctx)
+	defer tr.Cancel()
+	var prior error
+	for {
+		err := fn(tr, prior)
+		if err == nil {
+			err = tr.Commit()
+		}
+		if err == nil {
+			return nil
+		}
+		if giveUp := tr.OnError(err); giveUp != nil {
+			return giveUp
+		}
+		prior = err
+	}
+}
