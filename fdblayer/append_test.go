@@ -1,0 +1,460 @@
+package fdblayer_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/fdbevents/fdbevents/fdblayer"
+	"github.com/google/uuid"
+)
+
+func TestAppendGivesRevisionsAndRisingPositions(t *testing.T) {
+	eachStore(t, fdblayer.Options{}, func(t *testing.T, s *fdblayer.Store) {
+		first := mustAppend(t, s, "order-1", fdblayer.NoStream, event("placed"), event("paid"))
+		second := mustAppend(t, s, "order-1", 1, event("shipped"))
+		if first.FirstRevision != 0 || first.LastRevision != 1 || second.FirstRevision != 2 || second.LastRevision != 2 {
+			t.Errorf("revisions %d-%d and %d-%d, want 0-1 and 2-2", first.FirstRevision, first.LastRevision, second.FirstRevision, second.LastRevision)
+		}
+		if !first.Position.Before(second.Position) {
+			t.Errorf("position %s is not before %s", first.Position, second.Position)
+		}
+		events := collect(t, s.ReadStream(t.Context(), "order-1", 0, fdblayer.ReadOptions{}))
+		if len(events) != 3 || events[1].Position != first.Position || events[2].Position != second.Position {
+			t.Errorf("read %v", events)
+		}
+	})
+}
+
+func TestAppendStoresEveryField(t *testing.T) {
+	eachStore(t, fdblayer.Options{}, func(t *testing.T, s *fdblayer.Store) {
+		want := fdblayer.NewEvent{
+			ID: uuid.New(), Type: "täglich ☀", ContentType: "text/plain", Tags: []string{"a", "käse:1"},
+			Created: time.Date(2001, 2, 3, 4, 5, 6, 789, time.UTC), Data: []byte{0, 255, 0}, Metadata: []byte("{}"),
+		}
+		result := mustAppend(t, s, "käse/1", fdblayer.Any, want)
+		for name, events := range map[string][]fdblayer.Event{
+			"stream": collect(t, s.ReadStream(t.Context(), "käse/1", 0, fdblayer.ReadOptions{})),
+			"log":    collect(t, s.ReadAll(t.Context(), fdblayer.Start, fdblayer.ReadOptions{})),
+		} {
+			if len(events) != 1 {
+				t.Fatalf("%s: %d events", name, len(events))
+			}
+			got := events[0]
+			if got.Stream != "käse/1" || got.Revision != 0 || got.Position != result.Position || got.ID != want.ID || got.Type != want.Type ||
+				got.ContentType != want.ContentType || !slices.Equal(got.Tags, want.Tags) || !got.Created.Equal(want.Created) ||
+				!bytes.Equal(got.Data, want.Data) || !bytes.Equal(got.Metadata, want.Metadata) {
+				t.Errorf("%s: got %+v", name, got)
+			}
+		}
+		before := time.Now()
+		mustAppend(t, s, "defaults", fdblayer.Any, fdblayer.NewEvent{Type: "bare"})
+		got := collect(t, s.ReadStream(t.Context(), "defaults", 0, fdblayer.ReadOptions{}))[0]
+		if got.ID == uuid.Nil || got.ContentType != "application/octet-stream" || got.Created.Before(before.Add(-time.Second)) || got.Created.After(time.Now().Add(time.Second)) {
+			t.Errorf("defaults: %+v", got)
+		}
+	})
+}
+
+func TestExpectedRevision(t *testing.T) {
+	eachStore(t, fdblayer.Options{}, func(t *testing.T, s *fdblayer.Store) {
+		mustAppend(t, s, "two", fdblayer.Any, event("a"), event("b"))
+		for _, c := range []struct {
+			stream   string
+			expected fdblayer.ExpectedRevision
+			message  string
+		}{
+			{"none", 0, `wrong expected revision of stream "none": expected 0, but it has no events`},
+			{"none", fdblayer.StreamExists, `wrong expected revision of stream "none": expected exists, but it has no events`},
+			{"two", fdblayer.NoStream, `wrong expected revision of stream "two": expected none, but its last revision is 1`},
+			{"two", 0, `wrong expected revision of stream "two": expected 0, but its last revision is 1`},
+			{"two", 2, `wrong expected revision of stream "two": expected 2, but its last revision is 1`},
+		} {
+			_, err := s.Append(t.Context(), c.stream, c.expected, event("c"))
+			var wrong *fdblayer.WrongExpectedRevisionError
+			if !errors.As(err, &wrong) || err.Error() != c.message {
+				t.Errorf("append to %s expecting %s: %v, want %q", c.stream, c.expected, err, c.message)
+			}
+		}
+		mustAppend(t, s, "two", fdblayer.StreamExists, event("c"))
+		mustAppend(t, s, "two", 2, event("d"))
+		mustAppend(t, s, "none", fdblayer.NoStream, event("a"))
+	})
+}
+
+func TestConcurrentExactAppendsHaveOneWinnerEach(t *testing.T) {
+	eachEngine2(t, func(t *testing.T, a, b *fdblayer.Store) {
+		const writers, rounds = 8, 10
+		for revision := range int64(rounds) {
+			expected := fdblayer.ExpectedRevision(revision - 1)
+			if revision == 0 {
+				expected = fdblayer.NoStream
+			}
+			errs := make([]error, writers)
+			var wg sync.WaitGroup
+			for w := range writers {
+				s := []*fdblayer.Store{a, b}[w%2]
+				wg.Go(func() { _, errs[w] = s.Append(t.Context(), "contended", expected, event("x")) })
+			}
+			wg.Wait()
+			won := 0
+			for _, err := range errs {
+				var wrong *fdblayer.WrongExpectedRevisionError
+				if err == nil {
+					won++
+				} else if !errors.As(err, &wrong) || wrong.Actual != revision {
+					t.Fatalf("revision %d: %v", revision, err)
+				}
+			}
+			if won != 1 {
+				t.Fatalf("revision %d: %d appends succeeded", revision, won)
+			}
+		}
+	})
+}
+
+// eachEngine2 is eachStore with two stores over one engine, which know nothing
+// of one another, as in two processes.
+func eachEngine2(t *testing.T, test func(t *testing.T, a, b *fdblayer.Store)) {
+	eachEngine(t, func(t *testing.T, e engineT) {
+		test(t, openStore(t, e, fdblayer.Options{}), openStore(t, e, fdblayer.Options{}))
+	})
+}
+
+func TestConcurrentAppendsToOneStreamAreDense(t *testing.T) {
+	eachEngine2(t, func(t *testing.T, a, b *fdblayer.Store) {
+		const writers, each = 16, 20
+		var mu sync.Mutex
+		got := make(map[int64]fdblayer.Position)
+		var wg sync.WaitGroup
+		for w := range writers {
+			s := []*fdblayer.Store{a, b}[w%2]
+			wg.Go(func() {
+				for range each {
+					r, err := s.Append(t.Context(), "hot", fdblayer.Any, event("x"), event("y"))
+					if err != nil {
+						t.Error(err)
+						return
+					}
+					mu.Lock()
+					got[r.LastRevision] = r.Position
+					mu.Unlock()
+				}
+			})
+		}
+		wg.Wait()
+		events := collect(t, a.ReadStream(t.Context(), "hot", 0, fdblayer.ReadOptions{}))
+		if len(events) != 2*writers*each {
+			t.Fatalf("%d events, want %d", len(events), 2*writers*each)
+		}
+		for i, ev := range events {
+			if ev.Revision != int64(i) {
+				t.Fatalf("event %d has revision %d", i, ev.Revision)
+			}
+			if at, ok := got[ev.Revision]; ok && at != ev.Position {
+				t.Fatalf("revision %d is at %s, the writer was told %s", i, ev.Position, at)
+			}
+		}
+	})
+}
+
+func TestAppendManyIsAtomic(t *testing.T) {
+	eachStore(t, fdblayer.Options{}, func(t *testing.T, s *fdblayer.Store) {
+		results, err := s.AppendMany(t.Context(),
+			fdblayer.StreamAppend{Stream: "from", Expected: fdblayer.NoStream, Events: []fdblayer.NewEvent{event("debited")}},
+			fdblayer.StreamAppend{Stream: "to", Expected: fdblayer.NoStream, Events: []fdblayer.NewEvent{event("credited"), event("notified")}},
+			fdblayer.StreamAppend{Stream: "from", Expected: 0, Events: []fdblayer.NewEvent{event("closed")}},
+		)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if results[2].FirstRevision != 1 || !results[0].Position.Before(results[1].Position) || !results[1].Position.Before(results[2].Position) {
+			t.Errorf("results %+v", results)
+		}
+		_, err = s.AppendMany(t.Context(),
+			fdblayer.StreamAppend{Stream: "from", Expected: fdblayer.Any, Events: []fdblayer.NewEvent{event("lost")}},
+			fdblayer.StreamAppend{Stream: "to", Expected: 7, Events: []fdblayer.NewEvent{event("lost")}},
+		)
+		var wrong *fdblayer.WrongExpectedRevisionError
+		if !errors.As(err, &wrong) || wrong.Stream != "to" {
+			t.Errorf("got %v", err)
+		}
+		if events := collect(t, s.ReadAll(t.Context(), fdblayer.Start, fdblayer.ReadOptions{})); len(events) != 4 {
+			t.Errorf("%d events, want 4", len(events))
+		}
+	})
+}
+
+func TestRepeatReturnsTheFirstResult(t *testing.T) {
+	eachStore(t, fdblayer.Options{}, func(t *testing.T, s *fdblayer.Store) {
+		a, b := eventWithID("a", "1"), eventWithID("b", "2")
+		first := mustAppend(t, s, "once", fdblayer.NoStream, a, b)
+		for range 50 {
+			mustAppend(t, s, "once", fdblayer.Any, event("later"))
+		}
+		again := mustAppend(t, s, "once", fdblayer.NoStream, a, b)
+		if !again.Repeat || first.Repeat {
+			t.Errorf("repeat is %v and %v", first.Repeat, again.Repeat)
+		}
+		again.Repeat = false
+		if again != first {
+			t.Errorf("first %+v, again %+v", first, again)
+		}
+		// The same id in another stream is another event.
+		if r := mustAppend(t, s, "other", fdblayer.NoStream, a); r.Repeat {
+			t.Error("an event of another stream counts as a repeat")
+		}
+		if n := len(collect(t, s.ReadStream(t.Context(), "once", 0, fdblayer.ReadOptions{}))); n != 52 {
+			t.Errorf("%d events, want 52", n)
+		}
+	})
+}
+
+func TestConcurrentRepeatsStoreOnce(t *testing.T) {
+	eachEngine2(t, func(t *testing.T, a, b *fdblayer.Store) {
+		const writers = 12
+		ev := eventWithID("a", "1")
+		results := make([]fdblayer.AppendResult, writers)
+		var wg sync.WaitGroup
+		for w := range writers {
+			s := []*fdblayer.Store{a, b}[w%2]
+			wg.Go(func() {
+				var err error
+				if results[w], err = s.Append(t.Context(), "once", fdblayer.Any, ev); err != nil {
+					t.Error(err)
+				}
+			})
+		}
+		wg.Wait()
+		stored := 0
+		for _, r := range results {
+			if !r.Repeat {
+				stored++
+			}
+			if r.Position != results[0].Position || r.LastRevision != 0 {
+				t.Errorf("results differ: %+v and %+v", r, results[0])
+			}
+		}
+		if stored != 1 {
+			t.Errorf("%d appends stored the event", stored)
+		}
+	})
+}
+
+func TestIDConflicts(t *testing.T) {
+	eachStore(t, fdblayer.Options{}, func(t *testing.T, s *fdblayer.Store) {
+		a, b, c, d := eventWithID("a", "1"), eventWithID("b", "2"), eventWithID("c", "3"), eventWithID("d", "4")
+		mustAppend(t, s, "ids", fdblayer.Any, a, b, c)
+		with := func(ev fdblayer.NewEvent, change func(*fdblayer.NewEvent)) fdblayer.NewEvent {
+			change(&ev)
+			return ev
+		}
+		for _, test := range []struct {
+			events []fdblayer.NewEvent
+			reason string
+		}{
+			{[]fdblayer.NewEvent{with(a, func(e *fdblayer.NewEvent) { e.Data = []byte("x") })}, "with other data"},
+			{[]fdblayer.NewEvent{with(a, func(e *fdblayer.NewEvent) { e.Metadata = []byte("x") })}, "with other metadata"},
+			{[]fdblayer.NewEvent{with(a, func(e *fdblayer.NewEvent) { e.Type = "z" })}, `with type "a" instead of "z"`},
+			{[]fdblayer.NewEvent{with(a, func(e *fdblayer.NewEvent) { e.ContentType = "z" })}, `with content type "application/octet-stream" instead of "z"`},
+			{[]fdblayer.NewEvent{with(a, func(e *fdblayer.NewEvent) { e.Tags = []string{"z"} })}, `with tags [] instead of ["z"]`},
+			{[]fdblayer.NewEvent{d, a}, "but events before it in this append are not"},
+			{[]fdblayer.NewEvent{a, d}, "but events after it in this append are not"},
+			{[]fdblayer.NewEvent{a, c}, "but not next to the event before it in this append"},
+			{[]fdblayer.NewEvent{b, a}, "but not next to the event before it in this append"},
+		} {
+			_, err := s.Append(t.Context(), "ids", fdblayer.Any, test.events...)
+			var conflict *fdblayer.IDConflictError
+			if !errors.As(err, &conflict) || conflict.Reason != test.reason || conflict.Stream != "ids" {
+				t.Errorf("got %v, want reason %q", err, test.reason)
+			} else if want := fmt.Sprintf("event id %s is already in stream \"ids\" at revision %d, %s; give new events new ids", conflict.ID, conflict.Revision, test.reason); err.Error() != want {
+				t.Errorf("message %q, want %q", err, want)
+			}
+		}
+		_, err := s.Append(t.Context(), "ids", fdblayer.Any, d, d)
+		if want := fmt.Sprintf("event id %q: is given twice in one append", d.ID); err == nil || err.Error() != want {
+			t.Errorf("got %v, want %q", err, want)
+		}
+	})
+}
+
+func TestLargeEventsAreChunked(t *testing.T) {
+	for _, o := range []fdblayer.Options{{}, {Partitions: 1, InlineLimit: -1}} {
+		eachStore(t, o, func(t *testing.T, s *fdblayer.Store) {
+			rng := rand.New(rand.NewPCG(1, 2))
+			var want [][]byte
+			for _, size := range []int{0, 1, 900, 1024, 1100, 89_000, 90_000, 90_001, 180_000, 300_000, 5, 2 << 20, 8 << 20, 7} {
+				data := make([]byte, size)
+				for i := range data {
+					data[i] = byte(rng.Uint32())
+				}
+				want = append(want, data)
+				mustAppend(t, s, fmt.Sprintf("large-%d", len(want)%3), fdblayer.Any, fdblayer.NewEvent{Type: "large", Data: data})
+			}
+			check := func(name string, events []fdblayer.Event) {
+				if len(events) != len(want) {
+					t.Fatalf("%s: %d events, want %d", name, len(events), len(want))
+				}
+				for i, ev := range events {
+					if !bytes.Equal(ev.Data, want[i]) {
+						t.Errorf("%s: event %d has other data (%d bytes, want %d)", name, i, len(ev.Data), len(want[i]))
+					}
+				}
+			}
+			check("forward", collect(t, s.ReadAll(t.Context(), fdblayer.Start, fdblayer.ReadOptions{})))
+			backward := collect(t, s.ReadAll(t.Context(), fdblayer.End, fdblayer.ReadOptions{Backward: true}))
+			slices.Reverse(backward)
+			check("backward", backward)
+			n := 0
+			for i := range 3 {
+				n += len(collect(t, s.ReadStream(t.Context(), fmt.Sprintf("large-%d", i), 0, fdblayer.ReadOptions{})))
+			}
+			if n != len(want) {
+				t.Errorf("streams hold %d events, want %d", n, len(want))
+			}
+		})
+	}
+}
+
+func TestLimits(t *testing.T) {
+	big := func(n int) []byte { return make([]byte, n) }
+	many := func(n int) []fdblayer.NewEvent {
+		events := make([]fdblayer.NewEvent, n)
+		for i := range events {
+			events[i] = event("e")
+		}
+		return events
+	}
+	tags := func(n int) []string {
+		out := make([]string, n)
+		for i := range out {
+			out[i] = fmt.Sprint("tag", i)
+		}
+		return out
+	}
+	one := func(ev fdblayer.NewEvent) []fdblayer.NewEvent { return []fdblayer.NewEvent{ev} }
+	eachStore(t, fdblayer.Options{}, func(t *testing.T, s *fdblayer.Store) {
+		for _, c := range []struct {
+			stream  string
+			events  []fdblayer.NewEvent
+			message string // "" is a success
+		}{
+			{"s", one(fdblayer.NewEvent{Type: "e", Data: big(fdblayer.MaxEventSize - 1), Metadata: big(1)}), ""},
+			{"s", one(fdblayer.NewEvent{Type: "e", Data: big(fdblayer.MaxEventSize), Metadata: big(1)}),
+				`event 1 of 1 for stream "s": event data and metadata: 8388609 bytes, limit 8388608`},
+			{"s", []fdblayer.NewEvent{{Type: "e", Data: big(5 << 20)}, {Type: "e", Data: big(4 << 20)}},
+				"data and metadata of an append: 9437184 bytes, limit 8388608"},
+			{"many", many(fdblayer.MaxAppendEvents), ""},
+			{"many", many(fdblayer.MaxAppendEvents + 1), "events of an append: 4097 events, limit 4096"},
+			{strings.Repeat("n", 1024), many(1), ""},
+			{strings.Repeat("n", 1025), many(1), "stream name: 1025 bytes, limit 1024"},
+			{strings.Repeat("n", 1024), many(4000), "append with its stream names and tags, as stored: "},
+			{"", many(1), `stream name "": must not be empty`},
+			{"a\x00b", many(1), `stream name "a\x00b": must not have control characters (found U+0000)`},
+			{"a\u0085b", many(1), `stream name "a\u0085b": must not have control characters (found U+0085)`},
+			{"a\xffb", many(1), `stream name "a\xffb": must be valid UTF-8`},
+			{"$all", many(1), `stream name "$all": names that begin with $ are reserved for virtual streams`},
+			{"s", nil, `stream "s": append has no events`},
+			{"s", one(fdblayer.NewEvent{}), `event 1 of 1 for stream "s": event type "": must not be empty`},
+			{"s", one(fdblayer.NewEvent{Type: strings.Repeat("t", 1025)}), `event 1 of 1 for stream "s": event type: 1025 bytes, limit 1024`},
+			{"s", one(fdblayer.NewEvent{Type: "e", ContentType: "\n"}), `event 1 of 1 for stream "s": content type "\n": must not have control characters (found U+000A)`},
+			{"s", one(fdblayer.NewEvent{Type: "e", Tags: tags(64)}), ""},
+			{"s", one(fdblayer.NewEvent{Type: "e", Tags: tags(65)}), `event 1 of 1 for stream "s": tags of an event: 65 tags, limit 64`},
+			{"s", one(fdblayer.NewEvent{Type: "e", Tags: []string{strings.Repeat("t", 256)}}), ""},
+			{"s", one(fdblayer.NewEvent{Type: "e", Tags: []string{strings.Repeat("t", 257)}}), `event 1 of 1 for stream "s": tag: 257 bytes, limit 256`},
+			{"s", one(fdblayer.NewEvent{Type: "e", Tags: []string{""}}), `event 1 of 1 for stream "s": tag "": must not be empty`},
+			{"s", one(fdblayer.NewEvent{Type: "e", Tags: []string{"a", "a"}}), `event 1 of 1 for stream "s": tag "a": is given twice on one event`},
+			{"s", append(many(1), fdblayer.NewEvent{Type: "e", Created: time.Date(3000, 1, 1, 0, 0, 0, 0, time.UTC)}),
+				`event 2 of 2 for stream "s": created "3000-01-01 00:00:00 +0000 UTC": must lie in the years 1678 to 2261`},
+		} {
+			_, err := s.Append(t.Context(), c.stream, fdblayer.Any, c.events...)
+			switch {
+			case c.message == "" && err != nil:
+				t.Errorf("%.20s: %v", c.stream, err)
+			case c.message != "" && (err == nil || !strings.HasPrefix(err.Error(), c.message)):
+				t.Errorf("%.20s: got %v, want %q", c.stream, err, c.message)
+			}
+		}
+		_, err := s.Append(t.Context(), "s", -3, event("e"))
+		if err == nil || err.Error() != `expected revision "-3": want 0 or more, or Any, NoStream, StreamExists` {
+			t.Errorf("got %v", err)
+		}
+		if _, err := s.AppendMany(t.Context()); !errors.Is(err, fdblayer.ErrNoEvents) {
+			t.Errorf("got %v", err)
+		}
+		// The limits hold over all streams of an append.
+		_, err = s.AppendMany(t.Context(),
+			fdblayer.StreamAppend{Stream: "a", Expected: fdblayer.Any, Events: many(4000)},
+			fdblayer.StreamAppend{Stream: "b", Expected: fdblayer.Any, Events: many(100)})
+		if err == nil || err.Error() != "events of an append: 4100 events, limit 4096" {
+			t.Errorf("got %v", err)
+		}
+	})
+}
+
+func TestAppendAsyncKeepsOrder(t *testing.T) {
+	eachStore(t, fdblayer.Options{}, func(t *testing.T, s *fdblayer.Store) {
+		var pending []*fdblayer.PendingAppend
+		for i := range 500 {
+			p, err := s.AppendAsync(t.Context(), fmt.Sprint("s", i%7), fdblayer.Any, event(fmt.Sprint(i)))
+			if err != nil {
+				t.Fatal(err)
+			}
+			pending = append(pending, p)
+		}
+		for i, p := range pending {
+			r, err := p.Wait()
+			if err != nil {
+				t.Fatal(err)
+			}
+			if r.LastRevision != int64(i/7) {
+				t.Fatalf("append %d got revision %d, want %d", i, r.LastRevision, i/7)
+			}
+		}
+	})
+}
+
+func TestAppendUnderEndedContext(t *testing.T) {
+	eachStore(t, fdblayer.Options{}, func(t *testing.T, s *fdblayer.Store) {
+		ctx, cancel := context.WithCancel(t.Context())
+		cancel()
+		if _, err := s.Append(ctx, "s", fdblayer.Any, event("e")); !errors.Is(err, context.Canceled) || errors.Is(err, fdblayer.ErrOutcomeUnknown) {
+			t.Errorf("got %v", err)
+		}
+		for _, err := range s.ReadAll(ctx, fdblayer.Start, fdblayer.ReadOptions{}) {
+			if !errors.Is(err, context.Canceled) {
+				t.Errorf("got %v", err)
+			}
+		}
+	})
+}
+
+func TestClosedStore(t *testing.T) {
+	eachEngine(t, func(t *testing.T, e engineT) {
+		s, err := fdblayer.Open(t.Context(), e, fdblayer.Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		mustAppend(t, s, "s", fdblayer.Any, event("e"))
+		if err := s.Close(); err != nil {
+			t.Fatal(err)
+		}
+		_, appended := s.Append(t.Context(), "s", fdblayer.Any, event("e"))
+		_, transacted := s.Transact(t.Context(), func(*fdblayer.Tx) error { return nil })
+		var subscribed error
+		for _, subscribed = range s.Subscribe(t.Context(), fdblayer.Start, fdblayer.SubscribeOptions{}) {
+		}
+		for _, err := range []error{appended, transacted, subscribed, s.Close()} {
+			if !errors.Is(err, fdblayer.ErrClosed) || !strings.Contains(err.Error(), "store is closed") {
+				t.Errorf("got %v, want ErrClosed", err)
+			}
+		}
+	})
+}

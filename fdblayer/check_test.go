@@ -1,0 +1,147 @@
+package fdblayer
+
+import (
+	"bytes"
+	"strings"
+	"testing"
+
+	"github.com/fdbevents/fdbevents/fdblayer/engine"
+	"github.com/fdbevents/fdbevents/fdblayer/engine/pebbleengine"
+	"github.com/google/uuid"
+)
+
+// TestCheckFindsDamage breaks one thing at a time and expects Check to name it.
+func TestCheckFindsDamage(t *testing.T) {
+	ctx := t.Context()
+	id := uuid.MustParse("6ba7b810-9dad-11d1-80b4-00c04fd430c8")
+	damages := map[string]struct {
+		damage  func(s *Store, at Position, tr engine.Transaction)
+		finding string
+	}{
+		"record": {func(s *Store, at Position, tr engine.Transaction) {
+			tr.Set(s.keys.slot(nil, s.partitionOf("a"), at), []byte("\x9bgarbage"))
+		}, "stored record is corrupt: no checksum at its end"},
+		"bit": {func(s *Store, at Position, tr engine.Transaction) {
+			key := s.keys.slot(nil, s.partitionOf("a"), at)
+			value, _ := tr.Get(key).Get()
+			value = bytes.Clone(value)
+			value[30] ^= 4
+			tr.Set(key, value)
+		}, "stored record is corrupt: checksum"},
+		"slot": {func(s *Store, at Position, tr engine.Transaction) {
+			tr.Clear(s.keys.slot(nil, s.partitionOf("a"), at))
+		}, "leads to a place where the log has nothing"},
+		"entry": {func(s *Store, at Position, tr engine.Transaction) {
+			tr.Clear(s.keys.entry(nil, "a", 1))
+		}, `stream "a": revision 0 is followed by 2`},
+		"first entry": {func(s *Store, at Position, tr engine.Transaction) {
+			tr.Clear(s.keys.entry(nil, "a", 0))
+		}, `stream "a" begins at revision 1, but is truncated before 0 only`},
+		"copy": {func(s *Store, at Position, tr engine.Transaction) {
+			key := s.keys.entry(nil, "a", 1)
+			value, _ := tr.Get(key).Get()
+			value = bytes.Clone(value)
+			value[len(value)-1] ^= 1
+			tr.Set(key, value)
+		}, `the copy in stream "a", revision 1 differs from the record`},
+		"head": {func(s *Store, at Position, tr engine.Transaction) {
+			tr.Set(s.keys.head(nil, "a"), bytes.Clone(newEncoder().head(head{next: 7})))
+		}, `stream "a": its head says that revision 7 is next, but its last entry is 2`},
+		"id": {func(s *Store, at Position, tr engine.Transaction) {
+			tr.Clear(s.keys.id(nil, id, "a"))
+		}, `its id is not in the index of stream "a"`},
+		"stray id": {func(s *Store, at Position, tr engine.Transaction) {
+			value, _ := tr.Get(s.keys.id(nil, id, "a")).Get()
+			tr.Set(s.keys.id(nil, id, "b"), value)
+		}, `of stream "b", where that event is not`},
+		"tag": {func(s *Store, at Position, tr engine.Transaction) {
+			tr.Clear(s.keys.tag(nil, s.partitionOf("a"), "red", at))
+		}, `it is not in the index of its tag "red"`},
+		"stray tag": {func(s *Store, at Position, tr engine.Transaction) {
+			tr.Set(s.keys.tag(nil, s.partitionOf("a"), "blue", at), nil)
+		}, `tag "blue" leads to the event at position`},
+		"doorbell": {func(s *Store, at Position, tr engine.Transaction) {
+			tr.Clear(s.keys.doorbell(nil, s.partitionOf("a")))
+		}, "doorbell of partition"},
+		"foreign key": {func(s *Store, at Position, tr engine.Transaction) {
+			tr.Set(append(s.keys.subspace(nil, spaceEntry), 0xfe), nil)
+		}, "stream entry 1502fe: key 1502fe: "},
+	}
+	for name, d := range damages {
+		t.Run(name, func(t *testing.T) {
+			e, err := pebbleengine.OpenMemory(pebbleengine.Options{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer e.Close()
+			s, err := Open(ctx, e, Options{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer s.Close()
+			r, err := s.Append(ctx, "a", Any, NewEvent{Type: "x"}, NewEvent{Type: "y", ID: id, Tags: []string{"red"}, Data: make([]byte, 50)})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if _, err := s.Append(ctx, "a", Any, NewEvent{Type: "z", Data: make([]byte, 200_000), Tags: []string{"large"}}); err != nil {
+				t.Fatal(err)
+			}
+			report, err := s.Check(ctx, CheckOptions{})
+			if err != nil || !report.OK() || report.Events != 3 || report.Streams != 1 || report.IDs != 3 || report.Tags != 2 {
+				t.Fatalf("before the damage: %+v, %v", report, err)
+			}
+			if err := engine.Run(ctx, e, func(tr engine.Transaction, _ error) error {
+				d.damage(s, r.Position, tr)
+				return nil
+			}); err != nil {
+				t.Fatal(err)
+			}
+			if report, err = s.Check(ctx, CheckOptions{}); err != nil {
+				t.Fatal(err)
+			}
+			if !strings.Contains(strings.Join(report.Problems, "\n"), d.finding) {
+				t.Errorf("found %q, want %q", report.Problems, d.finding)
+			}
+		})
+	}
+}
+
+// TestCorruptRecordIsAnErrorToReaders: never silence, never another event.
+func TestCorruptRecordIsAnErrorToReaders(t *testing.T) {
+	ctx := t.Context()
+	e, err := pebbleengine.OpenMemory(pebbleengine.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer e.Close()
+	s, err := Open(ctx, e, Options{InlineLimit: -1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	r, err := s.Append(ctx, "a", Any, NewEvent{Type: "x"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := engine.Run(ctx, e, func(tr engine.Transaction, _ error) error {
+		tr.Set(s.keys.slot(nil, s.partitionOf("a"), r.Position), []byte("not a record"))
+		return nil
+	}); err != nil {
+		t.Fatal(err)
+	}
+	want := "event at position " + r.Position.String() + ": stored record is corrupt: no checksum at its end"
+	for name, events := range map[string]func(func(Event, error) bool){
+		"log":    s.ReadAll(ctx, Start, ReadOptions{}),
+		"stream": s.ReadStream(ctx, "a", 0, ReadOptions{}),
+	} {
+		n := 0
+		for _, err := range events {
+			if n++; err == nil || !strings.HasSuffix(err.Error(), want) {
+				t.Errorf("%s: got %v, want %q", name, err, want)
+			}
+		}
+		if n != 1 {
+			t.Errorf("%s: %d results, want one error", name, n)
+		}
+	}
+}

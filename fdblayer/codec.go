@@ -1,0 +1,485 @@
+package fdblayer
+
+import (
+	"bytes"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"hash/crc32"
+	"io"
+	"time"
+
+	"github.com/fdbevents/fdbevents/fdblayer/engine"
+	"github.com/google/uuid"
+	"github.com/vmihailenco/msgpack/v5"
+)
+
+// Every stored value is encoded and decoded in this file. Values that no stamp
+// goes into are msgpack arrays that begin with a format number; those that get
+// one begin with the 12 bytes of a position.
+
+const (
+	// formatStore is the layout of keys and values as a whole.
+	formatStore = 1
+	// formatRecord is a record in one value, formatChunked one that goes on in
+	// further chunks.
+	formatRecord  = 1
+	formatChunked = 2
+	formatHead    = 1
+
+	// chunkSize is the most bytes of a record in one value. An engine's limit is
+	// 100,000, and FoundationDB is happiest below it.
+	chunkSize = 90_000
+	// defaultInlineLimit is the largest record that is also kept in its stream
+	// entry, in bytes.
+	defaultInlineLimit = 1 << 10
+	recordFields       = 11
+)
+
+var castagnoli = crc32.MakeTable(crc32.Castagnoli)
+
+// encoder writes msgpack into a growing buffer that it can be told to forget. It
+// is not safe for concurrent use.
+type encoder struct {
+	buf bytes.Buffer
+	enc *msgpack.Encoder
+}
+
+func newEncoder() *encoder {
+	e := new(encoder)
+	e.enc = msgpack.NewEncoder(&e.buf)
+	e.enc.UseCompactInts(true)
+	return e
+}
+
+// record encodes an event:
+//
+//	[1, id, stream, revision, type, content type, tags, created, data, metadata, crc]
+//
+// created is nanoseconds since 1970; crc is the CRC-32C of all bytes before the
+// last five, which are its own fixed-width encoding. The result is valid until
+// the next call. Writes into a bytes.Buffer do not fail, so neither does this.
+func (e *encoder) record(stream string, revision int64, ev *NewEvent) []byte {
+	e.buf.Reset()
+	enc := e.enc
+	_ = enc.EncodeArrayLen(recordFields)
+	_ = enc.EncodeInt(formatRecord)
+	_ = enc.EncodeBytes(ev.ID[:])
+	_ = enc.EncodeString(stream)
+	_ = enc.EncodeInt(revision)
+	_ = enc.EncodeString(ev.Type)
+	_ = enc.EncodeString(ev.ContentType)
+	_ = enc.EncodeArrayLen(len(ev.Tags))
+	for _, tag := range ev.Tags {
+		_ = enc.EncodeString(tag)
+	}
+	_ = enc.EncodeInt(ev.Created.UnixNano())
+	_ = enc.EncodeBytes(ev.Data)
+	_ = enc.EncodeBytes(ev.Metadata)
+	return e.checksum()
+}
+
+// checksum ends what is in the buffer with its own CRC-32C.
+func (e *encoder) checksum() []byte {
+	_ = e.enc.EncodeUint32(crc32.Checksum(e.buf.Bytes(), castagnoli))
+	return e.buf.Bytes()
+}
+
+// recordOverhead bounds what a record needs besides its strings and bodies.
+const recordOverhead = 80
+
+// chunkHeader begins the slot of a record that does not fit into one value: an
+// array of format and total size, followed by the record's first bytes.
+func (e *encoder) chunkHeader(total int) []byte {
+	e.buf.Reset()
+	_ = e.enc.EncodeArrayLen(2)
+	_ = e.enc.EncodeInt(formatChunked)
+	_ = e.enc.EncodeInt(int64(total))
+	return bytes.Clone(e.buf.Bytes())
+}
+
+// decoder reads msgpack out of a byte slice without copying it. It is not safe
+// for concurrent use.
+type decoder struct {
+	src []byte
+	r   bytes.Reader
+	dec *msgpack.Decoder
+	// Neighbours in a log often share these; keeping the last saves the copy.
+	lastStream, lastType, lastContentType string
+}
+
+func newDecoder() *decoder {
+	d := new(decoder)
+	d.dec = msgpack.NewDecoder(&d.r)
+	return d
+}
+
+func (d *decoder) reset(src []byte) {
+	d.src = src
+	d.r.Reset(src)
+	d.dec.ResetReader(&d.r)
+}
+
+// offset is where the next read begins.
+func (d *decoder) offset() int { return len(d.src) - d.r.Len() }
+
+// bytes returns a part of the source.
+func (d *decoder) bytes() ([]byte, error) {
+	n, err := d.dec.DecodeBytesLen()
+	if err != nil || n <= 0 {
+		return nil, err
+	}
+	at := d.offset()
+	if n > len(d.src)-at {
+		return nil, io.ErrUnexpectedEOF
+	}
+	_, err = d.r.Seek(int64(n), io.SeekCurrent)
+	return d.src[at : at+n : at+n], err
+}
+
+func (d *decoder) text(last *string) (string, error) {
+	b, err := d.bytes()
+	if err != nil {
+		return "", err
+	}
+	if string(b) != *last {
+		*last = string(b)
+	}
+	return *last, nil
+}
+
+// record decodes what encoder.record made. Data and Metadata of the result share
+// src. The position is not in the record and left zero.
+func (d *decoder) record(src []byte) (ev Event, err error) {
+	if err := checkCRC(src); err != nil {
+		return ev, err
+	}
+	d.reset(src)
+	n, err := d.dec.DecodeArrayLen()
+	if err != nil {
+		return ev, corrupt(err)
+	}
+	format, err := d.dec.DecodeInt64()
+	switch {
+	case err != nil:
+		return ev, corrupt(err)
+	case format != formatRecord || n != recordFields:
+		return ev, fmt.Errorf("%w: record format %d with %d fields; a newer version wrote it", ErrFormat, format, n)
+	}
+	if err := d.recordFields(&ev); err != nil {
+		return Event{}, corrupt(err)
+	}
+	return ev, nil
+}
+
+func (d *decoder) recordFields(ev *Event) error {
+	id, err := d.bytes()
+	if err != nil {
+		return err
+	}
+	if len(id) != len(ev.ID) {
+		return fmt.Errorf("event id of %d bytes", len(id))
+	}
+	copy(ev.ID[:], id)
+	if ev.Stream, err = d.text(&d.lastStream); err != nil {
+		return err
+	}
+	if ev.Revision, err = d.dec.DecodeInt64(); err != nil {
+		return err
+	}
+	if ev.Type, err = d.text(&d.lastType); err != nil {
+		return err
+	}
+	if ev.ContentType, err = d.text(&d.lastContentType); err != nil {
+		return err
+	}
+	tags, err := d.dec.DecodeArrayLen()
+	if err != nil {
+		return err
+	}
+	if tags > MaxTags {
+		return fmt.Errorf("%d tags", tags)
+	}
+	if tags > 0 {
+		ev.Tags = make([]string, tags)
+		for i := range ev.Tags {
+			if ev.Tags[i], err = d.text(new(string)); err != nil {
+				return err
+			}
+		}
+	}
+	nanos, err := d.dec.DecodeInt64()
+	if err != nil {
+		return err
+	}
+	ev.Created = time.Unix(0, nanos).UTC()
+	if ev.Data, err = d.bytes(); err != nil {
+		return err
+	}
+	ev.Metadata, err = d.bytes()
+	return err
+}
+
+// crcSize is the msgpack uint32 that ends a record.
+const crcSize = 5
+
+func checkCRC(src []byte) error {
+	if len(src) < crcSize || src[len(src)-crcSize] != 0xce {
+		return corrupt(errors.New("no checksum at its end"))
+	}
+	body, stored := src[:len(src)-crcSize], binary.BigEndian.Uint32(src[len(src)-crcSize+1:])
+	if sum := crc32.Checksum(body, castagnoli); sum != stored {
+		return corrupt(fmt.Errorf("checksum %08x, stored %08x", sum, stored))
+	}
+	return nil
+}
+
+// isChunked reports whether a slot's value begins with a chunk header, which is
+// the only msgpack array of 2.
+func (d *decoder) isChunked(src []byte) bool { return len(src) > 0 && src[0] == 0x90|2 }
+
+// chunked tells whether a slot's value is only the beginning of a record, and
+// then the record's size and first bytes.
+func (d *decoder) chunked(src []byte) (total int, first []byte, err error) {
+	if !d.isChunked(src) {
+		return 0, nil, nil
+	}
+	d.reset(src)
+	var format, size int64
+	if _, err = d.dec.DecodeArrayLen(); err == nil {
+		if format, err = d.dec.DecodeInt64(); err == nil {
+			size, err = d.dec.DecodeInt64()
+		}
+	}
+	switch {
+	case err != nil:
+		return 0, nil, corrupt(err)
+	case format != formatChunked:
+		return 0, nil, fmt.Errorf("%w: slot format %d; a newer version wrote it", ErrFormat, format)
+	case size <= 0 || size > engine.MaxTransactionSize:
+		return 0, nil, corrupt(fmt.Errorf("chunked record of %d bytes", size))
+	}
+	return int(size), src[d.offset():], nil
+}
+
+// head is what is known of a stream without reading its events.
+type head struct {
+	// next is the revision that the next event gets; 0 when there was never one.
+	next int64
+	// truncateBefore is the first revision that readers see.
+	truncateBefore int64
+	// maxAge and maxCount bound what readers see; 0 is no bound.
+	maxAge   time.Duration
+	maxCount int64
+	state    streamState
+	metadata []byte
+}
+
+type streamState int64
+
+const (
+	stateOpen streamState = iota
+	stateTombstoned
+)
+
+func (e *encoder) head(h head) []byte {
+	e.buf.Reset()
+	_ = e.enc.EncodeArrayLen(7)
+	_ = e.enc.EncodeInt(formatHead)
+	_ = e.enc.EncodeInt(h.next)
+	_ = e.enc.EncodeInt(h.truncateBefore)
+	_ = e.enc.EncodeInt(int64(h.maxAge))
+	_ = e.enc.EncodeInt(h.maxCount)
+	_ = e.enc.EncodeInt(int64(h.state))
+	_ = e.enc.EncodeBytes(h.metadata)
+	return e.buf.Bytes()
+}
+
+// head decodes a head; an absent one (nil) is a stream without events.
+func (d *decoder) head(src []byte) (h head, err error) {
+	if src == nil {
+		return h, nil
+	}
+	d.reset(src)
+	n, err := d.dec.DecodeArrayLen()
+	if err != nil {
+		return h, corrupt(err)
+	}
+	var format, age, state int64
+	for _, field := range []*int64{&format, &h.next, &h.truncateBefore, &age, &h.maxCount, &state} {
+		if *field, err = d.dec.DecodeInt64(); err != nil {
+			return h, corrupt(err)
+		}
+		if format != formatHead || n != 7 {
+			return h, fmt.Errorf("%w: stream head format %d with %d fields; a newer version wrote it", ErrFormat, format, n)
+		}
+	}
+	h.maxAge, h.state = time.Duration(age), streamState(state)
+	h.metadata, err = d.bytes()
+	if err != nil {
+		return h, corrupt(err)
+	}
+	return h, nil
+}
+
+// header describes a store; it is written once.
+type header struct {
+	id          uuid.UUID
+	partitions  int
+	inlineLimit int
+	indexes     []string
+}
+
+func (e *encoder) header(h header) []byte {
+	e.buf.Reset()
+	_ = e.enc.EncodeArrayLen(5)
+	_ = e.enc.EncodeInt(formatStore)
+	_ = e.enc.EncodeBytes(h.id[:])
+	_ = e.enc.EncodeInt(int64(h.partitions))
+	_ = e.enc.EncodeInt(int64(h.inlineLimit))
+	_ = e.enc.EncodeArrayLen(len(h.indexes))
+	for _, name := range h.indexes {
+		_ = e.enc.EncodeString(name)
+	}
+	return bytes.Clone(e.buf.Bytes())
+}
+
+func (d *decoder) header(src []byte) (h header, err error) {
+	d.reset(src)
+	n, err := d.dec.DecodeArrayLen()
+	if err != nil {
+		return h, corrupt(err)
+	}
+	format, err := d.dec.DecodeInt64()
+	if err != nil {
+		return h, corrupt(err)
+	}
+	if format != formatStore || n != 5 {
+		return h, fmt.Errorf("%w %d: this build knows format %d; use a newer fdbevents", ErrFormat, format, formatStore)
+	}
+	id, err := d.bytes()
+	if err != nil {
+		return h, corrupt(err)
+	}
+	copy(h.id[:], id)
+	if h.partitions, err = d.dec.DecodeInt(); err != nil {
+		return h, corrupt(err)
+	}
+	if h.inlineLimit, err = d.dec.DecodeInt(); err != nil {
+		return h, corrupt(err)
+	}
+	count, err := d.dec.DecodeArrayLen()
+	if err != nil {
+		return h, corrupt(err)
+	}
+	for range count {
+		name, err := d.text(new(string))
+		if err != nil {
+			return h, corrupt(err)
+		}
+		h.indexes = append(h.indexes, name)
+	}
+	if h.partitions < 1 || h.partitions > MaxPartitions || h.inlineLimit < 0 {
+		return h, corrupt(fmt.Errorf("header with %d partitions, inline limit %d", h.partitions, h.inlineLimit))
+	}
+	return h, nil
+}
+
+// The values below are operands of versionstamped values: 12 bytes of position,
+// the first 10 of which the engine fills in, then what follows, then the offset
+// of the stamp, which is 0 and cut off again.
+
+const positionSize = 12
+
+// beginStamped begins such an operand, for the event with the given index in its
+// transaction. The caller appends what follows the position, and endStamped.
+func beginStamped(dst []byte, index int) []byte {
+	dst = append(dst, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0)
+	return binary.BigEndian.AppendUint16(dst, uint16(index))
+}
+
+func endStamped(dst []byte) []byte { return append(dst, 0, 0, 0, 0) }
+
+// splitStamped reads the position that begins a stored value.
+func splitStamped(src []byte) (at Position, rest []byte, err error) {
+	if len(src) < positionSize {
+		return at, nil, corrupt(fmt.Errorf("stamped value of %d bytes", len(src)))
+	}
+	copy(at.stamp[:], src)
+	return at, src[positionSize:], nil
+}
+
+// entry is what a stream holds of one event: where it is in the log, how large
+// its record is, and the record itself when it is small, otherwise nil.
+type entry struct {
+	partition int
+	at        Position
+	size      int
+	record    []byte
+}
+
+// appendEntry encodes what follows the position in an entry.
+func appendEntry(dst []byte, partition, size int, record []byte) []byte {
+	dst = binary.AppendUvarint(dst, uint64(partition))
+	dst = binary.AppendUvarint(dst, uint64(size))
+	return append(dst, record...)
+}
+
+func decodeEntry(src []byte) (e entry, err error) {
+	at, rest, err := splitStamped(src)
+	if err != nil {
+		return e, err
+	}
+	p, n := binary.Uvarint(rest)
+	if n <= 0 || p >= MaxPartitions {
+		return e, corrupt(errors.New("stream entry without a partition"))
+	}
+	rest = rest[n:]
+	size, n := binary.Uvarint(rest)
+	if n <= 0 || size > engine.MaxTransactionSize {
+		return e, corrupt(errors.New("stream entry without a size"))
+	}
+	e = entry{partition: int(p), at: at, size: int(size)}
+	if rest = rest[n:]; len(rest) > 0 {
+		e.record = rest
+	}
+	return e, nil
+}
+
+// idEntry is where an event id is: revision in its stream and position.
+type idEntry struct {
+	revision int64
+	at       Position
+}
+
+func decodeIDEntry(src []byte) (e idEntry, err error) {
+	at, rest, err := splitStamped(src)
+	if err != nil {
+		return e, err
+	}
+	rev, n := binary.Uvarint(rest)
+	if n != len(rest) || n <= 0 {
+		return e, corrupt(errors.New("event id entry without a revision"))
+	}
+	return idEntry{revision: int64(rev), at: at}, nil
+}
+
+// mark is the last transaction that a marker committed.
+type mark struct {
+	number uint64
+	at     Position
+}
+
+func decodeMark(src []byte) (m mark, err error) {
+	at, rest, err := splitStamped(src)
+	if err != nil {
+		return m, err
+	}
+	number, n := binary.Uvarint(rest)
+	if n != len(rest) || n <= 0 {
+		return m, corrupt(errors.New("mark without a number"))
+	}
+	return mark{number: number, at: at}, nil
+}
+
+func corrupt(err error) error { return fmt.Errorf("%w: %w", ErrCorrupt, err) }

@@ -1,0 +1,186 @@
+package fdblayer
+
+import (
+	"bytes"
+	"errors"
+	"reflect"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/vmihailenco/msgpack/v5"
+	"pgregory.net/rapid"
+)
+
+func drawEvent(t *rapid.T) NewEvent {
+	return NewEvent{
+		ID:          uuid.UUID(rapid.SliceOfN(rapid.Byte(), 16, 16).Draw(t, "id")),
+		Type:        rapid.String().Draw(t, "type"),
+		ContentType: rapid.String().Draw(t, "content type"),
+		Tags:        rapid.SliceOfN(rapid.String(), 0, MaxTags).Draw(t, "tags"),
+		Created:     time.Unix(0, rapid.Int64().Draw(t, "created")).UTC(),
+		Data:        rapid.SliceOf(rapid.Byte()).Draw(t, "data"),
+		Metadata:    rapid.SliceOf(rapid.Byte()).Draw(t, "metadata"),
+	}
+}
+
+func TestRecordRoundTrip(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		ev := drawEvent(t)
+		stream, revision := rapid.String().Draw(t, "stream"), rapid.Int64Min(0).Draw(t, "revision")
+		encoded := newEncoder().record(stream, revision, &ev)
+		got, err := newDecoder().record(encoded)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got.Stream != stream || got.Revision != revision || got.ID != ev.ID || got.Type != ev.Type || got.ContentType != ev.ContentType ||
+			len(got.Tags) != len(ev.Tags) || len(ev.Tags) > 0 && !reflect.DeepEqual(got.Tags, ev.Tags) ||
+			!got.Created.Equal(ev.Created) || !bytes.Equal(got.Data, ev.Data) || !bytes.Equal(got.Metadata, ev.Metadata) {
+			t.Fatalf("got %+v, want %+v", got, ev)
+		}
+		// Any change of one byte is noticed.
+		i := rapid.IntRange(0, len(encoded)-1).Draw(t, "damaged byte")
+		damaged := bytes.Clone(encoded)
+		damaged[i] ^= byte(rapid.IntRange(1, 255).Draw(t, "damage"))
+		if _, err := newDecoder().record(damaged); !errors.Is(err, ErrCorrupt) {
+			t.Fatalf("byte %d changed: got %v", i, err)
+		}
+	})
+}
+
+// TestRecordIsPlainMsgpack keeps the format readable without this package.
+func TestRecordIsPlainMsgpack(t *testing.T) {
+	ev := NewEvent{ID: uuid.New(), Type: "t", ContentType: "c", Tags: []string{"x"}, Created: time.Unix(1, 5), Data: []byte("d"), Metadata: []byte("m")}
+	var fields []any
+	if err := msgpack.Unmarshal(newEncoder().record("s", 3, &ev), &fields); err != nil {
+		t.Fatal(err)
+	}
+	want := []any{int8(1), ev.ID[:], "s", int8(3), "t", "c", []any{"x"}, int64(1e9 + 5), []byte("d"), []byte("m")}
+	if len(fields) != 11 || !reflect.DeepEqual(fields[:7], want[:7]) || !reflect.DeepEqual(fields[8:10], want[8:10]) {
+		t.Errorf("got %#v", fields)
+	}
+}
+
+func TestHeadAndHeaderRoundTrip(t *testing.T) {
+	h := head{next: 1 << 40, truncateBefore: 3, maxAge: time.Hour, maxCount: 9, state: stateTombstoned, metadata: []byte("m")}
+	got, err := newDecoder().head(newEncoder().head(h))
+	if err != nil || !reflect.DeepEqual(got, h) {
+		t.Errorf("got %+v, %v", got, err)
+	}
+	hd := header{id: uuid.New(), partitions: 3, inlineLimit: 7, indexes: []string{"type"}}
+	gotHeader, err := newDecoder().header(newEncoder().header(hd))
+	if err != nil || !reflect.DeepEqual(gotHeader, hd) {
+		t.Errorf("got %+v, %v", gotHeader, err)
+	}
+}
+
+func TestNewerFormatsAreRefused(t *testing.T) {
+	_, err := newDecoder().header([]byte{0x95, 2, 0xc4, 0, 1, 1, 0x90})
+	if !errors.Is(err, ErrFormat) || err.Error() != "unknown store format 2: this build knows format 1; use a newer fdbevents" {
+		t.Errorf("got %v", err)
+	}
+	if _, err := newDecoder().head([]byte{0x97, 2, 0, 0, 0, 0, 0, 0xc0}); !errors.Is(err, ErrFormat) {
+		t.Errorf("got %v", err)
+	}
+}
+
+func FuzzRecord(f *testing.F) {
+	ev := NewEvent{Type: "t", Tags: []string{"x"}, Data: []byte("d")}
+	f.Add(newEncoder().record("s", 3, &ev))
+	f.Add(newEncoder().chunkHeader(100_000))
+	f.Fuzz(func(t *testing.T, src []byte) {
+		d := newDecoder()
+		// With its checksum mended, the input reaches the fields.
+		if len(src) >= crcSize {
+			e := newEncoder()
+			e.buf.Write(src[:len(src)-crcSize])
+			src = e.checksum()
+		}
+		if got, err := d.record(src); err == nil {
+			again, err := d.record(newEncoder().record(got.Stream, got.Revision, &NewEvent{ID: got.ID, Type: got.Type, ContentType: got.ContentType,
+				Tags: got.Tags, Created: got.Created, Data: got.Data, Metadata: got.Metadata}))
+			if err != nil || again.Stream != got.Stream || !bytes.Equal(again.Data, got.Data) {
+				t.Errorf("decoded %+v, but encoded and decoded again %+v, %v", got, again, err)
+			}
+		}
+		_, _, _ = d.chunked(src)
+		_, _ = d.head(src)
+		_, _ = d.header(src)
+		_, _ = decodeEntry(src)
+		_, _ = decodeIDEntry(src)
+		_, _ = decodeMark(src)
+	})
+}
+
+func TestKeysRoundTripAndSort(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		k := keys{prefix: rapid.SliceOfN(rapid.Byte(), 0, 4).Draw(t, "prefix")}
+		stream := rapid.String().Draw(t, "stream")
+		revision := rapid.Int64Min(0).Draw(t, "revision")
+		p := rapid.IntRange(0, MaxPartitions-1).Draw(t, "partition")
+		var at Position
+		copy(at.stamp[:], rapid.SliceOfN(rapid.Byte(), 12, 12).Draw(t, "position"))
+		if got, err := k.parseHead(k.head(nil, stream)); err != nil || got != stream {
+			t.Fatalf("head: %q, %v", got, err)
+		}
+		if s, r, err := k.parseEntry(k.entry(nil, stream, revision)); err != nil || s != stream || r != revision {
+			t.Fatalf("entry: %q %d, %v", s, r, err)
+		}
+		if got, chunk, err := k.parseSlot(p, k.slot(nil, p, at)); err != nil || got != at || chunk != 0 {
+			t.Fatalf("slot: %s, %v", got, err)
+		}
+		if n := len(k.slot(nil, p, at)); n != k.slotSize(p) {
+			t.Fatalf("slot of %d bytes, want %d", n, k.slotSize(p))
+		}
+		if tag, got, err := k.parseTag(p, k.tag(nil, p, stream, at)); err != nil || tag != stream || got != at {
+			t.Fatalf("tag: %q %s, %v", tag, got, err)
+		}
+		id := uuid.UUID(rapid.SliceOfN(rapid.Byte(), 16, 16).Draw(t, "id"))
+		if got, s, err := k.parseID(k.id(nil, id, stream)); err != nil || got != id || s != stream {
+			t.Fatalf("id: %s %q, %v", got, s, err)
+		}
+	})
+}
+
+func TestPositionText(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		draw := func(name string) (p Position) {
+			copy(p.stamp[:], rapid.SliceOfN(rapid.Byte(), 12, 12).Draw(t, name))
+			return p
+		}
+		p, q := draw("p"), draw("q")
+		if got, err := ParsePosition(p.String()); err != nil || got != p {
+			t.Fatalf("got %s, %v", got, err)
+		}
+		if p.Compare(q) != strings.Compare(p.String(), q.String()) {
+			t.Fatalf("%s and %s sort differently as text", p, q)
+		}
+		if p != End && (!p.Before(p.next()) || p.next().prev() != p) {
+			t.Fatalf("next of %s is %s", p, p.next())
+		}
+	})
+	for text, message := range map[string]string{
+		"":                         `position "" has 0 characters, want 24 hex digits`,
+		"12":                       `position "12" has 2 characters, want 24 hex digits`,
+		"00000000000000000000000g": `position "00000000000000000000000g": want 24 hex digits: encoding/hex: invalid byte: U+0067 'g'`,
+	} {
+		if _, err := ParsePosition(text); err == nil || err.Error() != message {
+			t.Errorf("%q: got %v, want %q", text, err, message)
+		}
+	}
+}
+
+func TestExpectedRevisionText(t *testing.T) {
+	for _, e := range []ExpectedRevision{Any, NoStream, StreamExists, 0, 17} {
+		if got, err := ParseExpectedRevision(e.String()); err != nil || got != e {
+			t.Errorf("%s: got %s, %v", e, got, err)
+		}
+	}
+	for _, text := range []string{"", "-1", "some", "1.5"} {
+		want := `expected revision "` + text + `": want any, none, exists or a revision (0, 1, 2, …)`
+		if _, err := ParseExpectedRevision(text); err == nil || err.Error() != want {
+			t.Errorf("%q: got %v", text, err)
+		}
+	}
+}

@@ -1,0 +1,109 @@
+package fdblayer_test
+
+import (
+	"context"
+	"testing"
+	"time"
+
+	"github.com/fdbevents/fdbevents/fdblayer"
+	"github.com/fdbevents/fdbevents/fdblayer/engine"
+	"github.com/fdbevents/fdbevents/fdblayer/engine/pebbleengine"
+	"github.com/google/uuid"
+)
+
+type engineT = engine.Engine
+
+// eachEngine runs a test on every engine of this build, each with an empty store.
+func eachEngine(t *testing.T, test func(t *testing.T, e engine.Engine)) {
+	t.Run("mem", func(t *testing.T) {
+		t.Parallel()
+		test(t, openMemory(t))
+	})
+	t.Run("fdb", func(t *testing.T) {
+		t.Parallel()
+		test(t, openFDB(t))
+	})
+}
+
+func openMemory(t testing.TB) engine.Engine {
+	e, err := pebbleengine.OpenMemory(pebbleengine.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := e.Close(); err != nil {
+			t.Errorf("closing engine: %v", err)
+		}
+	})
+	return e
+}
+
+// eachStore runs a test on a new store in every engine, and checks the store
+// afterwards.
+func eachStore(t *testing.T, o fdblayer.Options, test func(t *testing.T, s *fdblayer.Store)) {
+	eachEngine(t, func(t *testing.T, e engine.Engine) { test(t, openStore(t, e, o)) })
+}
+
+// openStore opens a store that is checked and closed when the test ends.
+func openStore(t testing.TB, e engine.Engine, o fdblayer.Options) *fdblayer.Store {
+	t.Helper()
+	s, err := fdblayer.Open(t.Context(), e, o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		checkStore(t, s)
+		if err := s.Close(); err != nil {
+			t.Errorf("closing store: %v", err)
+		}
+	})
+	return s
+}
+
+func checkStore(t testing.TB, s *fdblayer.Store) fdblayer.CheckReport {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	report, err := s.Check(ctx, fdblayer.CheckOptions{})
+	if err != nil {
+		t.Errorf("check: %v", err)
+	}
+	for _, problem := range report.Problems {
+		t.Errorf("check: %s", problem)
+	}
+	return report
+}
+
+// event is a small event of a type.
+func event(typ string) fdblayer.NewEvent {
+	return fdblayer.NewEvent{Type: typ, Data: []byte(`{"type":"` + typ + `"}`)}
+}
+
+// eventWithID is event with an ID that a name stands for.
+func eventWithID(typ, name string) fdblayer.NewEvent {
+	ev := event(typ)
+	ev.ID = uuid.NewSHA1(uuid.NameSpaceOID, []byte(name))
+	return ev
+}
+
+func mustAppend(t testing.TB, s *fdblayer.Store, stream string, expected fdblayer.ExpectedRevision, events ...fdblayer.NewEvent) fdblayer.AppendResult {
+	t.Helper()
+	result, err := s.Append(t.Context(), stream, expected, events...)
+	if err != nil {
+		t.Fatalf("append to %s: %v", stream, err)
+	}
+	return result
+}
+
+// collect gathers what a read yields.
+func collect(t testing.TB, events func(func(fdblayer.Event, error) bool)) []fdblayer.Event {
+	t.Helper()
+	var out []fdblayer.Event
+	for ev, err := range events {
+		if err != nil {
+			t.Fatal(err)
+		}
+		out = append(out, ev)
+	}
+	return out
+}

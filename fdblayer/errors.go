@@ -1,0 +1,96 @@
+package fdblayer
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/google/uuid"
+)
+
+// Errors to match with errors.Is. The typed ones below are matched with
+// errors.As and carry what their messages say.
+var (
+	// ErrClosed: the Store was closed.
+	ErrClosed = errors.New("store is closed")
+	// ErrStreamNotFound: the stream has no events.
+	ErrStreamNotFound = errors.New("stream not found")
+	// ErrStreamDeleted: the stream is tombstoned and takes no events.
+	ErrStreamDeleted = errors.New("stream is permanently deleted")
+	// ErrNoEvents: an append without events.
+	ErrNoEvents = errors.New("append has no events")
+	// ErrOutcomeUnknown: the caller stopped waiting, or the engine cannot say
+	// whether the append happened. Repeating it with the same event IDs is safe:
+	// it returns the first result or stores the events now.
+	ErrOutcomeUnknown = errors.New("append may or may not have happened; repeat it with the same event ids")
+	// ErrCorrupt: stored bytes are not what was written.
+	ErrCorrupt = errors.New("stored record is corrupt")
+	// ErrFormat: the store was written by another, newer version.
+	ErrFormat = errors.New("unknown store format")
+)
+
+// WrongExpectedRevisionError refuses an append whose ExpectedRevision is wrong.
+type WrongExpectedRevisionError struct {
+	Stream   string
+	Expected ExpectedRevision
+	// Actual is the last revision of the stream, -1 when it has no events.
+	Actual int64
+}
+
+func (e *WrongExpectedRevisionError) Error() string {
+	if e.Actual < 0 {
+		return fmt.Sprintf("wrong expected revision of stream %q: expected %s, but it has no events", e.Stream, e.Expected)
+	}
+	return fmt.Sprintf("wrong expected revision of stream %q: expected %s, but its last revision is %d", e.Stream, e.Expected, e.Actual)
+}
+
+// ConditionError refuses an append whose Condition found an event.
+type ConditionError struct {
+	// Position is that of the first event that matches the condition's query.
+	Position Position
+}
+
+func (e *ConditionError) Error() string {
+	return fmt.Sprintf("append condition failed: the event at position %s matches the query; read from there and decide again", e.Position)
+}
+
+// IDConflictError refuses an append with an event ID that the stream already
+// has for other content, or in another order.
+type IDConflictError struct {
+	Stream string
+	ID     uuid.UUID
+	// Revision is that of the stored event with this ID.
+	Revision int64
+	// Reason says what differs.
+	Reason string
+}
+
+func (e *IDConflictError) Error() string {
+	return fmt.Sprintf("event id %s is already in stream %q at revision %d, %s; give new events new ids", e.ID, e.Stream, e.Revision, e.Reason)
+}
+
+// LimitError refuses what is larger than the store allows.
+type LimitError struct {
+	// What is over the limit, for example "stream name".
+	What string
+	// Got and Limit are in Unit, for example "bytes".
+	Got, Limit int64
+	Unit       string
+}
+
+func (e *LimitError) Error() string {
+	return fmt.Sprintf("%s: %d %s, limit %d", e.What, e.Got, e.Unit, e.Limit)
+}
+
+// InvalidError refuses a value that no limit makes right.
+type InvalidError struct {
+	// What is wrong, for example "stream name".
+	What string
+	// Value is the offending text.
+	Value string
+	// Reason says what would be right.
+	Reason string
+}
+
+func (e *InvalidError) Error() string {
+	return fmt.Sprintf("%s %q: %s", e.What, e.Value, e.Reason)
+}

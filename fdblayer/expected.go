@@ -1,0 +1,66 @@
+package fdblayer
+
+import (
+	"fmt"
+	"strconv"
+)
+
+// ExpectedRevision is what a writer believes about a stream: an exact last
+// revision (0 or more), or one of the constants. The append is refused with a
+// [WrongExpectedRevisionError] when the belief is wrong.
+type ExpectedRevision int64
+
+const (
+	// NoStream: the stream has no events.
+	NoStream ExpectedRevision = -1
+	// Any: no belief.
+	Any ExpectedRevision = -2
+	// StreamExists: the stream has at least one event.
+	StreamExists ExpectedRevision = -4
+)
+
+// ParseExpectedRevision reads "any", "none", "exists" or a revision.
+func ParseExpectedRevision(text string) (ExpectedRevision, error) {
+	switch text {
+	case "any":
+		return Any, nil
+	case "none":
+		return NoStream, nil
+	case "exists":
+		return StreamExists, nil
+	}
+	n, err := strconv.ParseInt(text, 10, 64)
+	if err != nil || n < 0 {
+		return 0, fmt.Errorf("expected revision %q: want any, none, exists or a revision (0, 1, 2, …)", text)
+	}
+	return ExpectedRevision(n), nil
+}
+
+// String is the form that ParseExpectedRevision reads.
+func (e ExpectedRevision) String() string {
+	switch e {
+	case Any:
+		return "any"
+	case NoStream:
+		return "none"
+	case StreamExists:
+		return "exists"
+	}
+	return strconv.FormatInt(int64(e), 10)
+}
+
+func (e ExpectedRevision) valid() bool {
+	return e >= 0 || e == NoStream || e == Any || e == StreamExists
+}
+
+// holds reports whether the belief is right about a stream whose next event gets
+// revision next.
+func (e ExpectedRevision) holds(next int64) bool {
+	switch e {
+	case Any:
+		return true
+	case StreamExists:
+		return next > 0
+	}
+	return int64(e) == next-1
+}

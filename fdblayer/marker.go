@@ -1,0 +1,159 @@
+package fdblayer
+
+import (
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+
+	"github.com/fdbevents/fdbevents/fdblayer/engine"
+	"github.com/google/uuid"
+)
+
+// marker numbers transactions that follow one another, in a key of the store, so
+// that after an unknown commit a look at the key tells whether the last one is
+// in. It is not safe for concurrent use.
+type marker struct {
+	store *Store
+	key   []byte
+	// number is that of the last transaction begun.
+	number uint64
+}
+
+// commit calls attempt with a plan, writes the plan and the mark, and
+// commits, again and again as engine.Run does. attempt is not called again once
+// it is committed. The stamp is zero when nothing was written.
+func (m *marker) commit(ctx context.Context, attempt func(p *plan) error) (engine.Stamp, error) {
+	s := m.store
+	m.number++
+	var (
+		pending bool // an earlier attempt wrote, and may have committed
+		unsure  bool // some attempt ended without a clear answer
+		began   int64
+		// mutations is the last attempt's.
+		mutations int
+		stamp     engine.Future[engine.Stamp]
+	)
+	err := engine.Run(ctx, s.engine, func(tr engine.Transaction, prior error) error {
+		if prior != nil {
+			s.stats.retries.Add(1)
+		}
+		if pending {
+			if !unsure && !engine.MaybeCommitted(prior) {
+				pending = false
+			} else {
+				unsure = true
+				in, err := m.committed(tr, began)
+				if err != nil || in != nil {
+					stamp = in
+					return err
+				}
+				pending = false
+			}
+		}
+		stamp = nil
+		p := s.newPlan(tr, unsure)
+		if err := attempt(p); err != nil {
+			return err
+		}
+		if p.empty() && !p.dirty {
+			return nil
+		}
+		version, err := tr.ReadVersion().Get()
+		if err != nil {
+			return err
+		}
+		// The conflict keeps an attempt that was given up, and lands late, from
+		// following a later one with the same marker.
+		tr.AddReadConflict(engine.KeyRange(m.key))
+		mutations = 1 + p.write()
+		tr.Atomic(engine.OpVersionstampedValue, m.key, endStamped(binary.AppendUvarint(beginStamped(nil, 0), m.number)))
+		pending, began, stamp = true, version, tr.Versionstamp()
+		s.marked.Store(true)
+		return nil
+	})
+	if err != nil {
+		if errors.Is(err, engine.ErrClosed) {
+			err = fmt.Errorf("%w: %w", ErrClosed, err)
+		}
+		if pending && (unsure || engine.MaybeCommitted(err)) {
+			err = fmt.Errorf("%w: %w", ErrOutcomeUnknown, err)
+		}
+		return engine.Stamp{}, err
+	}
+	if stamp == nil {
+		return engine.Stamp{}, nil
+	}
+	s.stats.batches.Add(1)
+	s.stats.mutations.Add(int64(mutations))
+	got, err := stamp.Get()
+	if err != nil {
+		return got, fmt.Errorf("%w: reading its versionstamp: %w", ErrOutcomeUnknown, err)
+	}
+	return got, nil
+}
+
+// committed returns the stamp of the marker's last transaction if it is in the
+// store, else nil. began is the read version of the attempt in doubt.
+func (m *marker) committed(tr engine.Transaction, began int64) (engine.Future[engine.Stamp], error) {
+	value, err := tr.Get(m.key).Get()
+	if err != nil {
+		return nil, err
+	}
+	if value == nil {
+		// No mark: not committed, or so long ago that the mark was taken for one
+		// of a process that is gone.
+		now, err := tr.ReadVersion().Get()
+		if err == nil && now-began > markHorizon {
+			err = ErrOutcomeUnknown
+		}
+		return nil, err
+	}
+	mark, err := decodeMark(value)
+	if err != nil {
+		return nil, fmt.Errorf("mark %x: %w", m.key, err)
+	}
+	if mark.number != m.number {
+		return nil, nil
+	}
+	m.store.stats.unknownResolved.Add(1)
+	return knownStamp(mark.at.stamp[:10]), nil
+}
+
+// markHorizon is how many versions a mark is kept at least: more than a
+// day at FoundationDB's million a second. It only decides how soon the marks of
+// processes that are gone are cleaned up; see marker.committed.
+const markHorizon = 100_000_000_000
+
+// sweepMarks removes the marks of processes that ended without closing their
+// store, and have not written for markHorizon. It looks at a bounded number of
+// keys; what it leaves, the next call finds.
+func (s *Store) sweepMarks(ctx context.Context) error {
+	return engine.Run(ctx, s.engine, func(tr engine.Transaction, _ error) error {
+		now, err := tr.ReadVersion().Get()
+		if err != nil {
+			return err
+		}
+		page, err := tr.Snapshot().GetRange(s.keys.marks(uuid.Nil), engine.RangeOptions{Limit: 1000}).Get()
+		if err != nil {
+			return err
+		}
+		for _, kv := range page.KeyValues {
+			mark, err := decodeMark(kv.Value)
+			if err != nil {
+				return fmt.Errorf("mark %x: %w", kv.Key, err)
+			}
+			if now-mark.at.version() > markHorizon {
+				// Whoever writes the mark in this very moment wins.
+				tr.AddReadConflict(engine.KeyRange(kv.Key))
+				tr.Clear(kv.Key)
+			}
+		}
+		return nil
+	})
+}
+
+// knownStamp is a future that is there already.
+type knownStamp []byte
+
+func (k knownStamp) Get() (engine.Stamp, error) { return engine.Stamp(k), nil }

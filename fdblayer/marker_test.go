@@ -1,0 +1,124 @@
+package fdblayer
+
+import (
+	"encoding/binary"
+	"testing"
+
+	"github.com/fdbevents/fdbevents/fdblayer/engine"
+	"github.com/fdbevents/fdbevents/fdblayer/engine/pebbleengine"
+	"github.com/google/uuid"
+)
+
+// TestMarksOfProcessesThatAreGone: a store cleans its own marks up when it is
+// closed, and those that nobody has written for long when it is opened.
+func TestMarksOfProcessesThatAreGone(t *testing.T) {
+	ctx := t.Context()
+	e, err := pebbleengine.OpenMemory(pebbleengine.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer e.Close()
+	k := keys{prefix: e.Prefix()}
+	marks := func() int {
+		t.Helper()
+		var p engine.Page
+		if err := engine.Run(ctx, e, func(tr engine.Transaction, _ error) (err error) {
+			p, err = tr.Snapshot().GetRange(k.marks(uuid.Nil), engine.RangeOptions{}).Get()
+			return err
+		}); err != nil {
+			t.Fatal(err)
+		}
+		return len(p.KeyValues)
+	}
+	open := func() *Store {
+		t.Helper()
+		s, err := Open(ctx, e, Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return s
+	}
+	first := open()
+	if _, err := first.Append(ctx, "s", Any, NewEvent{Type: "e"}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := first.Transact(ctx, func(tx *Tx) error { tx.Data("d").Set(nil, nil); return nil }); err != nil {
+		t.Fatal(err)
+	}
+	// Two processes that ended without closing: one long ago, one just now.
+	if err := engine.Run(ctx, e, func(tr engine.Transaction, _ error) error {
+		now, err := tr.ReadVersion().Get()
+		for _, age := range []int64{markHorizon + 1, markHorizon / 2} {
+			at := lastOfVersion(now - age)
+			tr.Set(k.marker(uuid.New(), 1), binary.AppendUvarint(at.stamp[:], 7))
+		}
+		return err
+	}); err != nil {
+		t.Fatal(err)
+	}
+	if n := marks(); n != 3 {
+		t.Fatalf("%d marks, want 3", n)
+	}
+	second := open()
+	if n := marks(); n != 2 {
+		t.Errorf("%d marks after opening, want 2: of the living and of the recent", n)
+	}
+	if err := first.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if n := marks(); n != 1 {
+		t.Errorf("%d marks after closing, want 1", n)
+	}
+	if err := second.Close(); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// TestErasedSlotsAreSkipped: the slot stays, its value is gone.
+func TestErasedSlotsAreSkipped(t *testing.T) {
+	ctx := t.Context()
+	e, err := pebbleengine.OpenMemory(pebbleengine.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer e.Close()
+	s, err := Open(ctx, e, Options{InlineLimit: -1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	var erased Position
+	for i := range 5 {
+		r, err := s.Append(ctx, "s", Any, NewEvent{Type: "e", Data: make([]byte, i*50_000)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if i == 3 {
+			erased = r.Position
+		}
+	}
+	if err := engine.Run(ctx, e, func(tr engine.Transaction, _ error) error {
+		record := s.keys.record(s.partitionOf("s"), erased)
+		tr.ClearRange(record)
+		tr.Set(record.Begin, nil)
+		return nil
+	}); err != nil {
+		t.Fatal(err)
+	}
+	for name, events := range map[string]func(func(Event, error) bool){
+		"log":      s.ReadAll(ctx, Start, ReadOptions{}),
+		"backward": s.ReadAll(ctx, End, ReadOptions{Backward: true}),
+		"stream":   s.ReadStream(ctx, "s", 0, ReadOptions{}),
+	} {
+		var sum int64
+		for ev, err := range events {
+			if err != nil {
+				t.Fatal(err)
+			}
+			sum += ev.Revision
+		}
+		if sum != 0+1+2+4 {
+			t.Errorf("%s: the revisions add up to %d", name, sum)
+		}
+	}
+}

@@ -1,0 +1,474 @@
+package fdblayer
+
+import (
+	"bytes"
+	"encoding/binary"
+	"fmt"
+	"slices"
+
+	"github.com/fdbevents/fdbevents/fdblayer/engine"
+	"github.com/google/uuid"
+)
+
+// plan gathers the appends of one attempt at one engine transaction.
+//
+// An engine cannot read a stamped key back in the transaction that writes it.
+// So all reads come first, appends are only planned, and a later append sees the
+// earlier ones from the plan; write comes last.
+type plan struct {
+	store *Store
+	tr    engine.Transaction
+	// recheck makes even IDs that the store chose be looked up: an earlier
+	// attempt may have stored them.
+	recheck bool
+
+	streams map[string]*plannedStream
+	// order is streams in the order of their first append.
+	order []*plannedStream
+	// dirty is true when the caller writes keys of its own beside the plan.
+	dirty bool
+	// cost is that of the requests so far; only Tx keeps it.
+	cost int64
+	// events are in log order: an event's index is its place in the transaction.
+	events []plannedEvent
+	ids    map[idKey]*plannedID
+}
+
+type plannedStream struct {
+	name      string
+	partition int
+	stored    engine.Future[[]byte]
+	loaded    bool
+	// head is as this transaction will leave it.
+	head head
+	// changed is true when head is to be written.
+	changed bool
+}
+
+type plannedEvent struct {
+	stream   *plannedStream
+	revision int64
+	event    *NewEvent
+}
+
+type idKey struct {
+	id     uuid.UUID
+	stream string
+}
+
+type plannedID struct {
+	// stored is the event id's entry.
+	stored engine.Future[[]byte]
+	// index is the event's index in the plan, or -1.
+	index int
+}
+
+// outcome is an append's result, the position of which may still be unknown.
+type outcome struct {
+	result AppendResult
+	// index is the plan's event that result.Position is of; -1 when it is known.
+	index int
+}
+
+// plannedConditionError is a ConditionError about an event of the plan, whose
+// position is known after the commit.
+type plannedConditionError struct{ index int }
+
+func (e *plannedConditionError) Error() string {
+	return "append condition failed: an event of the same transaction matches the query"
+}
+
+func (s *Store) newPlan(tr engine.Transaction, recheck bool) *plan {
+	return &plan{store: s, tr: tr, recheck: recheck, streams: make(map[string]*plannedStream)}
+}
+
+// fetch starts the reads that apply will need.
+func (p *plan) fetch(r *request) {
+	for i := range r.appends {
+		a := &r.appends[i]
+		p.stream(a.stream)
+		for j := range a.events {
+			if ev := &a.events[j]; ev.givenID || p.recheck {
+				p.id(a.stream, ev.ID)
+			}
+		}
+	}
+}
+
+func (p *plan) stream(name string) *plannedStream {
+	st, ok := p.streams[name]
+	if !ok {
+		st = &plannedStream{
+			name:      name,
+			partition: p.store.partitionOf(name),
+			stored:    p.tr.Get(p.store.keys.head(nil, name)),
+		}
+		p.streams[name] = st
+		p.order = append(p.order, st)
+	}
+	return st
+}
+
+// load awaits the stream's head.
+func (p *plan) load(st *plannedStream) error {
+	if st.loaded {
+		return nil
+	}
+	value, err := st.stored.Get()
+	if err != nil {
+		return fmt.Errorf("reading head of stream %q: %w", st.name, err)
+	}
+	d := p.store.decoder()
+	defer p.store.release(d)
+	if st.head, err = d.head(value); err != nil {
+		return fmt.Errorf("head of stream %q: %w", st.name, err)
+	}
+	st.loaded = true
+	return nil
+}
+
+// id starts looking up an event id. Every append that could store the same id
+// also writes the head, which is read serializably; a snapshot read is enough.
+func (p *plan) id(stream string, id uuid.UUID) *plannedID {
+	key := idKey{id, stream}
+	if known, ok := p.ids[key]; ok {
+		return known
+	}
+	if p.ids == nil {
+		p.ids = make(map[idKey]*plannedID)
+	}
+	known := &plannedID{stored: p.tr.Snapshot().Get(p.store.keys.id(nil, id, stream)), index: -1}
+	p.ids[key] = known
+	return known
+}
+
+// apply plans all appends of a request, or none of them.
+func (p *plan) apply(r *request) ([]outcome, error) {
+	if r.condition != nil {
+		// A repeat would find its own events: it is recognised first.
+		if outcomes, err := p.repeats(r); outcomes != nil || err != nil {
+			return outcomes, err
+		}
+		if err := p.evaluate(r.condition); err != nil {
+			return nil, err
+		}
+	}
+	saved := p.save(r)
+	outcomes := make([]outcome, len(r.appends))
+	for i := range r.appends {
+		var err error
+		if outcomes[i], err = p.append(&r.appends[i]); err != nil {
+			p.restore(saved)
+			return nil, err
+		}
+	}
+	return outcomes, nil
+}
+
+type savedPlan struct {
+	events int
+	heads  []savedHead
+}
+
+type savedHead struct {
+	stream  *plannedStream
+	head    head
+	changed bool
+}
+
+// save remembers what an apply of r may change. A request for one stream changes
+// nothing before it can fail no more, and needs no saving.
+func (p *plan) save(r *request) savedPlan {
+	saved := savedPlan{events: len(p.events)}
+	if len(r.appends) == 1 {
+		return saved
+	}
+	for i := range r.appends {
+		st := p.stream(r.appends[i].stream)
+		if p.load(st) == nil {
+			saved.heads = append(saved.heads, savedHead{st, st.head, st.changed})
+		}
+	}
+	return saved
+}
+
+func (p *plan) restore(saved savedPlan) {
+	for i := saved.events; i < len(p.events); i++ {
+		if known := p.ids[idKey{p.events[i].event.ID, p.events[i].stream.name}]; known != nil {
+			known.index = -1
+		}
+	}
+	p.events = p.events[:saved.events]
+	for _, h := range saved.heads {
+		h.stream.head, h.stream.changed = h.head, h.changed
+	}
+}
+
+func (p *plan) append(a *streamRequest) (outcome, error) {
+	st := p.stream(a.stream)
+	if err := p.load(st); err != nil {
+		return outcome{}, err
+	}
+	if out, repeat, err := p.repeat(a); repeat || err != nil {
+		return out, err
+	}
+	if st.head.state == stateTombstoned {
+		return outcome{}, fmt.Errorf("stream %q: %w", a.stream, ErrStreamDeleted)
+	}
+	if !a.expected.holds(st.head.next) {
+		return outcome{}, &WrongExpectedRevisionError{Stream: a.stream, Expected: a.expected, Actual: st.head.next - 1}
+	}
+	first := st.head.next
+	for i := range a.events {
+		ev := &a.events[i]
+		if known := p.ids[idKey{ev.ID, a.stream}]; known != nil {
+			known.index = len(p.events)
+		}
+		p.events = append(p.events, plannedEvent{stream: st, revision: st.head.next, event: &ev.NewEvent})
+		st.head.next++
+	}
+	st.changed = true
+	return outcome{
+		result: AppendResult{Stream: a.stream, FirstRevision: first, LastRevision: st.head.next - 1},
+		index:  len(p.events) - 1,
+	}, nil
+}
+
+// occurrence is where an event id already is, in the store or in the plan.
+type occurrence struct {
+	found    bool
+	revision int64
+	at       Position
+	// index is the plan's event, or -1 for a stored one.
+	index int
+}
+
+// repeat tells whether all events of an append are there already, and then where.
+func (p *plan) repeat(a *streamRequest) (out outcome, repeat bool, err error) {
+	var first, last occurrence
+	found := 0
+	for i := range a.events {
+		ev := &a.events[i]
+		at, err := p.occurrence(a.stream, ev)
+		if err != nil {
+			return out, false, err
+		}
+		if i == 0 {
+			first = at
+		}
+		if !at.found {
+			continue
+		}
+		found++
+		reason := ""
+		switch {
+		case found != i+1:
+			reason = "but events before it in this append are not"
+		case at.revision != first.revision+int64(i):
+			reason = "but not next to the event before it in this append"
+		default:
+			if reason, err = p.difference(a.stream, &ev.NewEvent, at); err != nil {
+				return out, false, err
+			}
+		}
+		if reason != "" {
+			return out, false, &IDConflictError{Stream: a.stream, ID: ev.ID, Revision: at.revision, Reason: reason}
+		}
+		last = at
+	}
+	switch {
+	case found == 0:
+		return out, false, sameIDTwice(a)
+	case found < len(a.events):
+		return out, false, &IDConflictError{Stream: a.stream, ID: a.events[found-1].ID, Revision: last.revision,
+			Reason: "but events after it in this append are not"}
+	}
+	return outcome{
+		result: AppendResult{Stream: a.stream, FirstRevision: first.revision, LastRevision: last.revision, Position: last.at, Repeat: true},
+		index:  last.index,
+	}, true, nil
+}
+
+// repeats returns the first outcomes if every append of r is a repeat.
+func (p *plan) repeats(r *request) ([]outcome, error) {
+	outcomes := make([]outcome, len(r.appends))
+	for i := range r.appends {
+		var repeat bool
+		var err error
+		if outcomes[i], repeat, err = p.repeat(&r.appends[i]); err != nil || !repeat {
+			return nil, err
+		}
+	}
+	return outcomes, nil
+}
+
+// sameIDTwice refuses an append that has one ID on two of its events.
+func sameIDTwice(a *streamRequest) error {
+	if len(a.events) < 2 {
+		return nil
+	}
+	seen := make(map[uuid.UUID]struct{}, len(a.events))
+	for i := range a.events {
+		if !a.events[i].givenID {
+			continue
+		}
+		if _, dup := seen[a.events[i].ID]; dup {
+			return &InvalidError{What: "event id", Value: a.events[i].ID.String(), Reason: "is given twice in one append"}
+		}
+		seen[a.events[i].ID] = struct{}{}
+	}
+	return nil
+}
+
+func (p *plan) occurrence(stream string, ev *newEvent) (occurrence, error) {
+	none := occurrence{index: -1}
+	if !ev.givenID && !p.recheck {
+		return none, nil
+	}
+	known := p.id(stream, ev.ID)
+	if known.index >= 0 {
+		return occurrence{found: true, revision: p.events[known.index].revision, index: known.index}, nil
+	}
+	value, err := known.stored.Get()
+	if err != nil {
+		return none, fmt.Errorf("looking up event id %s: %w", ev.ID, err)
+	}
+	if value == nil {
+		return none, nil
+	}
+	e, err := decodeIDEntry(value)
+	if err != nil {
+		return none, fmt.Errorf("event id %s of stream %q: %w", ev.ID, stream, err)
+	}
+	return occurrence{found: true, revision: e.revision, at: e.at, index: -1}, nil
+}
+
+// difference says how the event at an occurrence differs from ev, "" if it does
+// not. When the ID was chosen by the store, or the content is gone, it cannot.
+func (p *plan) difference(stream string, ev *NewEvent, at occurrence) (string, error) {
+	if at.index >= 0 {
+		old := p.events[at.index].event
+		return contentDifference(old.Type, old.ContentType, old.Tags, old.Data, old.Metadata, ev), nil
+	}
+	old, ok, err := p.store.readEvent(p.tr.Snapshot(), stream, at.revision)
+	if err != nil || !ok {
+		return "", err
+	}
+	return contentDifference(old.Type, old.ContentType, old.Tags, old.Data, old.Metadata, ev), nil
+}
+
+func contentDifference(typ, contentType string, tags []string, data, metadata []byte, ev *NewEvent) string {
+	switch {
+	case typ != ev.Type:
+		return fmt.Sprintf("with type %q instead of %q", typ, ev.Type)
+	case !bytes.Equal(data, ev.Data):
+		return "with other data"
+	case !bytes.Equal(metadata, ev.Metadata):
+		return "with other metadata"
+	case contentType != ev.ContentType:
+		return fmt.Sprintf("with content type %q instead of %q", contentType, ev.ContentType)
+	case !slices.Equal(tags, ev.Tags):
+		return fmt.Sprintf("with tags %q instead of %q", tags, ev.Tags)
+	}
+	return ""
+}
+
+// empty reports whether write would write nothing.
+func (p *plan) empty() bool {
+	return len(p.events) == 0 && !slices.ContainsFunc(p.order, func(st *plannedStream) bool { return st.changed })
+}
+
+// write turns the plan into mutations, and returns how many. After it, nothing of
+// the store can be read in this transaction.
+func (p *plan) write() (mutations int) {
+	k, enc := &p.store.keys, p.store.encoder()
+	defer p.store.release(enc)
+	var a arena
+	a.reserve(p.writeSize())
+	for _, st := range p.order {
+		if st.changed {
+			p.tr.Set(a.cut(k.head(a.free, st.name)), a.cut(append(a.free, enc.head(st.head)...)))
+			mutations++
+		}
+	}
+	rung := make([]bool, p.store.header.partitions)
+	for i := range p.events {
+		ev := &p.events[i]
+		part := ev.stream.partition
+		record := enc.record(ev.stream.name, ev.revision, ev.event)
+		inline := record
+		if len(record) > p.store.header.inlineLimit {
+			inline = nil
+		}
+		p.tr.Atomic(engine.OpVersionstampedValue,
+			a.cut(k.entry(a.free, ev.stream.name, ev.revision)),
+			a.cut(endStamped(appendEntry(beginStamped(a.free, i), part, len(record), inline))))
+		mutations += 2 + len(ev.event.Tags) + p.writeRecord(&a, enc, part, i, record)
+		p.tr.Atomic(engine.OpVersionstampedValue,
+			a.cut(k.id(a.free, ev.event.ID, ev.stream.name)),
+			a.cut(endStamped(binary.AppendUvarint(beginStamped(a.free, i), uint64(ev.revision)))))
+		for _, tag := range ev.event.Tags {
+			p.tr.Atomic(engine.OpVersionstampedKey, a.cut(k.stampedTag(a.free, part, tag, i)), nil)
+		}
+		rung[part] = true
+	}
+	for part, ring := range rung {
+		if ring {
+			p.tr.Atomic(engine.OpVersionstampedValue, a.cut(k.doorbell(a.free, part)), a.cut(endStamped(beginStamped(a.free, 0))))
+			mutations++
+		}
+	}
+	return mutations
+}
+
+// writeRecord writes the log slot of event i, and its further chunks. It returns
+// the number of mutations.
+func (p *plan) writeRecord(a *arena, enc *encoder, part, i int, record []byte) int {
+	k := &p.store.keys
+	if len(record) <= chunkSize {
+		p.tr.Atomic(engine.OpVersionstampedKey, a.cut(k.stampedSlot(a.free, part, i, 0)), a.cut(append(a.free, record...)))
+		return 1
+	}
+	record = bytes.Clone(record) // the header below reuses the encoder
+	value := enc.chunkHeader(len(record))
+	n := chunkSize - len(value)
+	p.tr.Atomic(engine.OpVersionstampedKey, k.stampedSlot(nil, part, i, 0), append(value, record[:n]...))
+	chunk := 1
+	for rest := range slices.Chunk(record[n:], chunkSize) {
+		p.tr.Atomic(engine.OpVersionstampedKey, k.stampedSlot(nil, part, i, chunk), rest)
+		chunk++
+	}
+	return chunk
+}
+
+// writeSize estimates the bytes that write needs for keys and small records.
+func (p *plan) writeSize() int {
+	n := 256 * len(p.order)
+	for i := range p.events {
+		ev := &p.events[i]
+		size := len(ev.event.Data) + len(ev.event.Metadata) + len(ev.event.Type) + len(ev.event.ContentType) + len(ev.stream.name) + recordOverhead
+		for _, tag := range ev.event.Tags {
+			size += 2*len(tag) + 40
+		}
+		if size <= chunkSize {
+			n += size
+		}
+		if size <= p.store.header.inlineLimit {
+			n += size
+		}
+		n += 3*len(ev.stream.name) + 4*len(p.store.keys.prefix) + 160
+	}
+	return n
+}
+
+// resolve fills in the positions that the commit decided.
+func resolve(outcomes []outcome, stamp engine.Stamp) []AppendResult {
+	results := make([]AppendResult, len(outcomes))
+	for i, o := range outcomes {
+		if o.index >= 0 {
+			o.result.Position = newPosition(stamp, o.index)
+		}
+		results[i] = o.result
+	}
+	return results
+}

@@ -1,0 +1,175 @@
+package fdblayer
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"iter"
+	"math"
+	"strings"
+	"sync"
+
+	"github.com/fdbevents/fdbevents/fdblayer/engine"
+)
+
+const (
+	// StreamStart is the first revision of every stream.
+	StreamStart int64 = 0
+	// StreamEnd is after every revision.
+	StreamEnd int64 = math.MaxInt64
+)
+
+// ReadOptions select what is read. The zero value reads everything, forward.
+type ReadOptions struct {
+	// Backward reads from newer to older.
+	Backward bool
+	// Limit is the most events to return; 0 is no limit.
+	Limit int
+	// StreamPrefix selects the streams whose name begins with it.
+	StreamPrefix string
+	// Query selects events by type and tags.
+	Query Query
+}
+
+// ReadStream reads a stream from a revision on, that one included: forward to
+// the end, or backward to the start. Backward from StreamEnd begins with the last
+// event. Pages are separate transactions, so what is appended during the read is
+// found too; the next page is fetched while one is consumed.
+//
+// The iterator yields one error, and then nothing more: ErrStreamNotFound when
+// the stream has no events, ctx's error when it ends.
+func (s *Store) ReadStream(ctx context.Context, stream string, from int64, o ReadOptions) iter.Seq2[Event, error] {
+	return func(yield func(Event, error) bool) {
+		if err := checkRead(o); err != nil {
+			yield(Event{}, err)
+			return
+		}
+		if err := checkStreamName(stream); err != nil {
+			yield(Event{}, err)
+			return
+		}
+		c := s.newStreamCursor(stream, from, o)
+		c.mustExist = true
+		s.read(ctx, c, o, yield)
+	}
+}
+
+// ReadAll reads the log of all streams from a position on, that one included:
+// forward from Start to the end, or backward from End to the start. The order is
+// total, every reader sees the same, and no event is left out. Pages are
+// separate transactions, see ReadStream.
+func (s *Store) ReadAll(ctx context.Context, from Position, o ReadOptions) iter.Seq2[Event, error] {
+	return func(yield func(Event, error) bool) {
+		if err := checkRead(o); err != nil {
+			yield(Event{}, err)
+			return
+		}
+		s.read(ctx, s.newLogCursor(from, o), o, yield)
+	}
+}
+
+func checkRead(o ReadOptions) error {
+	if o.Limit < 0 {
+		return &InvalidError{What: "read limit", Value: fmt.Sprint(o.Limit), Reason: "want 0 for all, or more"}
+	}
+	return o.Query.check()
+}
+
+// pageHint is how many events are wanted at most, 0 if that cannot be told.
+func pageHint(o ReadOptions) int {
+	if o.StreamPrefix != "" || len(o.Query.Items) > 0 {
+		return 0
+	}
+	return o.Limit
+}
+
+func (o *ReadOptions) selects(ev *Event) bool {
+	return strings.HasPrefix(ev.Stream, o.StreamPrefix) && o.Query.Matches(ev.Type, ev.Tags)
+}
+
+// cursor is a place in a stream or in the log. It does not change.
+type cursor interface {
+	// read reads the next page, and returns the place after it. The transaction
+	// may fail and be retried.
+	read(tr engine.Transaction) (page, cursor, error)
+}
+
+// page is a run of events, in the order of reading.
+type page struct {
+	events []*Event
+	// tail is true when there was nothing more to read.
+	tail bool
+	// through is the position up to which a forward read has then seen all.
+	through Position
+}
+
+// fetched is what reading a page in a transaction of its own gave.
+type fetched struct {
+	page
+	next cursor
+	err  error
+}
+
+// fetch reads the next page of c. also, when not nil, is called in the same
+// transaction.
+func (s *Store) fetch(ctx context.Context, c cursor, also func(tr engine.Transaction, p page)) (f fetched) {
+	f.err = engine.Run(ctx, s.engine, func(tr engine.Transaction, _ error) (err error) {
+		f.page, f.next, err = c.read(tr)
+		if err == nil && also != nil {
+			also(tr, f.page)
+		}
+		return err
+	})
+	if errors.Is(f.err, engine.ErrClosed) {
+		f.err = fmt.Errorf("%w: %w", ErrClosed, f.err)
+	}
+	s.stats.pages.Add(1)
+	return f
+}
+
+// pages yields the pages from c on, up to and including the one that reaches the
+// tail or fails. While a page is consumed, the next one is fetched, unless ahead
+// says that it will hardly be wanted.
+func (s *Store) pages(ctx context.Context, c cursor, ahead func(page) bool) iter.Seq[fetched] {
+	return func(yield func(fetched) bool) {
+		ctx, cancel := context.WithCancel(ctx)
+		var fetching sync.WaitGroup
+		defer fetching.Wait()
+		defer cancel()
+		for f := s.fetch(ctx, c, nil); ; {
+			next := f.next
+			following := sync.OnceValue(func() fetched { return s.fetch(ctx, next, nil) })
+			last := f.err != nil || f.tail
+			if !last && ahead(f.page) {
+				fetching.Go(func() { following() })
+			}
+			if !yield(f) || last {
+				return
+			}
+			f = following()
+		}
+	}
+}
+
+// read yields what o selects of the events from c on.
+func (s *Store) read(ctx context.Context, c cursor, o ReadOptions, yield func(Event, error) bool) {
+	left := o.Limit
+	ahead := func(p page) bool { return o.Limit == 0 || left > len(p.events) }
+	for f := range s.pages(ctx, c, ahead) {
+		if f.err != nil {
+			yield(Event{}, f.err)
+			return
+		}
+		for _, ev := range f.events {
+			if !o.selects(ev) {
+				continue
+			}
+			if !yield(*ev, nil) {
+				return
+			}
+			if left--; left == 0 {
+				return
+			}
+		}
+	}
+}

@@ -1,0 +1,257 @@
+package fdblayer_test
+
+import (
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"sync"
+	"testing"
+
+	"github.com/fdbevents/fdbevents/fdblayer"
+)
+
+// fill appends n events to streams s0 to s9 at random, and returns them as a
+// reader should see them.
+func fill(t *testing.T, s *fdblayer.Store, n int) []fdblayer.Event {
+	t.Helper()
+	rng := rand.New(rand.NewPCG(7, uint64(n)))
+	revisions := make(map[string]int64)
+	var want []fdblayer.Event
+	for len(want) < n {
+		stream := fmt.Sprint("s", rng.IntN(10))
+		var events []fdblayer.NewEvent
+		for range 1 + rng.IntN(3) {
+			ev := event(fmt.Sprint("type", rng.IntN(3)))
+			for tag := range 3 {
+				if rng.IntN(2) == 0 {
+					ev.Tags = append(ev.Tags, fmt.Sprint("tag", tag))
+				}
+			}
+			if rng.IntN(20) == 0 {
+				ev.Data = make([]byte, rng.IntN(200_000))
+			}
+			events = append(events, ev)
+		}
+		mustAppend(t, s, stream, fdblayer.Any, events...)
+		for _, ev := range events {
+			want = append(want, fdblayer.Event{Stream: stream, Revision: revisions[stream], Type: ev.Type, Tags: ev.Tags, Data: ev.Data})
+			revisions[stream]++
+		}
+	}
+	return want
+}
+
+// same compares what the test knows of events: all but position, id and time.
+func same(t *testing.T, what string, got, want []fdblayer.Event) {
+	t.Helper()
+	if len(got) != len(want) {
+		t.Errorf("%s: %d events, want %d", what, len(got), len(want))
+		return
+	}
+	for i := range got {
+		if got[i].Stream != want[i].Stream || got[i].Revision != want[i].Revision || got[i].Type != want[i].Type || len(got[i].Data) != len(want[i].Data) {
+			t.Errorf("%s: event %d is %s@%d %s, want %s@%d %s", what, i, got[i].Stream, got[i].Revision, got[i].Type, want[i].Stream, want[i].Revision, want[i].Type)
+			return
+		}
+	}
+}
+
+func choose(events []fdblayer.Event, f func(fdblayer.Event) bool) (out []fdblayer.Event) {
+	for _, ev := range events {
+		if f(ev) {
+			out = append(out, ev)
+		}
+	}
+	return out
+}
+
+func reversed(events []fdblayer.Event) []fdblayer.Event {
+	out := slices.Clone(events)
+	slices.Reverse(out)
+	return out
+}
+
+func TestReadAll(t *testing.T) {
+	for _, partitions := range []int{0, 1, 3} {
+		eachStore(t, fdblayer.Options{Partitions: partitions}, func(t *testing.T, s *fdblayer.Store) {
+			ctx := t.Context()
+			want := fill(t, s, 600)
+			all := collect(t, s.ReadAll(ctx, fdblayer.Start, fdblayer.ReadOptions{}))
+			same(t, "forward", all, want)
+			for i := range all[1:] {
+				if !all[i].Position.Before(all[i+1].Position) {
+					t.Fatalf("position %s is followed by %s", all[i].Position, all[i+1].Position)
+				}
+			}
+			same(t, "backward", collect(t, s.ReadAll(ctx, fdblayer.End, fdblayer.ReadOptions{Backward: true})), reversed(want))
+			for _, i := range []int{0, 1, 299, 598, 599} {
+				same(t, fmt.Sprint("forward from ", i), collect(t, s.ReadAll(ctx, all[i].Position, fdblayer.ReadOptions{})), want[i:])
+				same(t, fmt.Sprint("backward from ", i), collect(t, s.ReadAll(ctx, all[i].Position, fdblayer.ReadOptions{Backward: true})), reversed(want[:i+1]))
+				same(t, fmt.Sprint("limit from ", i), collect(t, s.ReadAll(ctx, all[i].Position, fdblayer.ReadOptions{Limit: 5})), want[i:min(i+5, len(want))])
+				same(t, fmt.Sprint("backward limit from ", i), collect(t, s.ReadAll(ctx, all[i].Position, fdblayer.ReadOptions{Limit: 5, Backward: true})), reversed(want[max(0, i-4):i+1]))
+			}
+			prefix := func(ev fdblayer.Event) bool { return ev.Stream == "s7" }
+			same(t, "prefix", collect(t, s.ReadAll(ctx, fdblayer.Start, fdblayer.ReadOptions{StreamPrefix: "s7"})), choose(want, prefix))
+			same(t, "prefix, limit", collect(t, s.ReadAll(ctx, fdblayer.Start, fdblayer.ReadOptions{StreamPrefix: "s7", Limit: 9})), choose(want, prefix)[:9])
+			query := fdblayer.Query{Items: []fdblayer.QueryItem{{Types: []string{"type0", "type1"}, Tags: []string{"tag0", "tag2"}}, {Tags: []string{"tag1"}, Types: []string{"type2"}}}}
+			same(t, "query", collect(t, s.ReadAll(ctx, fdblayer.Start, fdblayer.ReadOptions{Query: query})), choose(want, func(ev fdblayer.Event) bool {
+				has := func(tag string) bool { return slices.Contains(ev.Tags, tag) }
+				return ev.Type != "type2" && has("tag0") && has("tag2") || ev.Type == "type2" && has("tag1")
+			}))
+		})
+	}
+}
+
+func TestReadStream(t *testing.T) {
+	eachStore(t, fdblayer.Options{}, func(t *testing.T, s *fdblayer.Store) {
+		ctx := t.Context()
+		want := choose(fill(t, s, 800), func(ev fdblayer.Event) bool { return ev.Stream == "s3" })
+		n := int64(len(want))
+		same(t, "forward", collect(t, s.ReadStream(ctx, "s3", fdblayer.StreamStart, fdblayer.ReadOptions{})), want)
+		same(t, "backward", collect(t, s.ReadStream(ctx, "s3", fdblayer.StreamEnd, fdblayer.ReadOptions{Backward: true})), reversed(want))
+		for _, i := range []int64{0, 1, n / 2, n - 1} {
+			same(t, fmt.Sprint("forward from ", i), collect(t, s.ReadStream(ctx, "s3", i, fdblayer.ReadOptions{})), want[i:])
+			same(t, fmt.Sprint("backward from ", i), collect(t, s.ReadStream(ctx, "s3", i, fdblayer.ReadOptions{Backward: true})), reversed(want[:i+1]))
+			same(t, fmt.Sprint("limit from ", i), collect(t, s.ReadStream(ctx, "s3", i, fdblayer.ReadOptions{Limit: 3})), want[i:min(i+3, n)])
+		}
+		same(t, "past the end", collect(t, s.ReadStream(ctx, "s3", n, fdblayer.ReadOptions{})), nil)
+		same(t, "before the start", collect(t, s.ReadStream(ctx, "s3", -1, fdblayer.ReadOptions{Backward: true})), nil)
+	})
+}
+
+func TestReadErrors(t *testing.T) {
+	eachStore(t, fdblayer.Options{}, func(t *testing.T, s *fdblayer.Store) {
+		ctx := t.Context()
+		for _, c := range []struct {
+			what    string
+			events  func(func(fdblayer.Event, error) bool)
+			message string
+		}{
+			{"absent", s.ReadStream(ctx, "absent", 0, fdblayer.ReadOptions{}), `stream "absent": stream not found`},
+			{"name", s.ReadStream(ctx, "", 0, fdblayer.ReadOptions{}), `stream name "": must not be empty`},
+			{"limit", s.ReadAll(ctx, fdblayer.Start, fdblayer.ReadOptions{Limit: -1}), `read limit "-1": want 0 for all, or more`},
+			{"tag", s.ReadAll(ctx, fdblayer.Start, fdblayer.ReadOptions{Query: fdblayer.Query{Items: []fdblayer.QueryItem{{Tags: []string{""}}}}}), `tag in query "": must not be empty`},
+		} {
+			n := 0
+			for _, err := range c.events {
+				if n++; err == nil || err.Error() != c.message {
+					t.Errorf("%s: got %v, want %q", c.what, err, c.message)
+				}
+			}
+			if n != 1 {
+				t.Errorf("%s: %d results, want one error", c.what, n)
+			}
+		}
+		for _, err := range s.ReadStream(ctx, "absent", 0, fdblayer.ReadOptions{}) {
+			if !errors.Is(err, fdblayer.ErrStreamNotFound) {
+				t.Errorf("got %v", err)
+			}
+		}
+		if _, err := s.Stream(ctx, "absent"); !errors.Is(err, fdblayer.ErrStreamNotFound) {
+			t.Errorf("got %v", err)
+		}
+	})
+}
+
+// TestReadersDuringWritesAgree reads the log again and again while it grows: each
+// read must be a prefix of the final log.
+func TestReadersDuringWritesAgree(t *testing.T) {
+	eachEngine2(t, func(t *testing.T, a, b *fdblayer.Store) {
+		stop := make(chan struct{})
+		var writers, readers sync.WaitGroup
+		for w := range 8 {
+			s := []*fdblayer.Store{a, b}[w%2]
+			writers.Go(func() {
+				for i := range 60 {
+					if _, err := s.Append(t.Context(), fmt.Sprint("s", (w+i)%16), fdblayer.Any, event("x"), event("y")); err != nil {
+						t.Error(err)
+						return
+					}
+				}
+			})
+		}
+		var mu sync.Mutex
+		var reads [][]fdblayer.Event
+		for range 2 {
+			readers.Go(func() {
+				for {
+					select {
+					case <-stop:
+						return
+					default:
+					}
+					var got []fdblayer.Event
+					for ev, err := range a.ReadAll(t.Context(), fdblayer.Start, fdblayer.ReadOptions{}) {
+						if err != nil {
+							t.Error(err)
+							return
+						}
+						got = append(got, ev)
+					}
+					mu.Lock()
+					reads = append(reads, got)
+					mu.Unlock()
+				}
+			})
+		}
+		writers.Wait()
+		close(stop)
+		readers.Wait()
+		all := collect(t, b.ReadAll(t.Context(), fdblayer.Start, fdblayer.ReadOptions{}))
+		if len(all) != 8*60*2 {
+			t.Fatalf("%d events, want %d", len(all), 8*60*2)
+		}
+		for _, got := range reads {
+			for i, ev := range got {
+				if i >= len(all) || ev.Position != all[i].Position {
+					t.Fatalf("a read of %d events differs from the log at event %d", len(got), i)
+				}
+			}
+		}
+	})
+}
+
+func TestStreams(t *testing.T) {
+	eachStore(t, fdblayer.Options{}, func(t *testing.T, s *fdblayer.Store) {
+		ctx := t.Context()
+		for i := range 30 {
+			mustAppend(t, s, fmt.Sprintf("order-%02d", i), fdblayer.Any, slices.Repeat([]fdblayer.NewEvent{event("e")}, i+1)...)
+		}
+		mustAppend(t, s, "ordé", fdblayer.Any, event("e"))
+		mustAppend(t, s, "order", fdblayer.Any, event("e"))
+		if err := s.SetStreamMetadata(ctx, "order-03", []byte("owner: x")); err != nil {
+			t.Fatal(err)
+		}
+		i := 0
+		for info, err := range s.Streams(ctx, "order-") {
+			if err != nil {
+				t.Fatal(err)
+			}
+			if want := fmt.Sprintf("order-%02d", i); info.Stream != want || info.LastRevision != int64(i) {
+				t.Errorf("got %+v, want %s", info, want)
+			}
+			i++
+		}
+		if i != 30 {
+			t.Errorf("%d streams, want 30", i)
+		}
+		info, err := s.Stream(ctx, "order-03")
+		if err != nil || string(info.Metadata) != "owner: x" || info.LastRevision != 3 {
+			t.Errorf("got %+v, %v", info, err)
+		}
+		mustAppend(t, s, "order-03", 3, event("e"))
+		if info, err = s.Stream(ctx, "order-03"); err != nil || string(info.Metadata) != "owner: x" {
+			t.Errorf("an append changed the metadata: %+v, %v", info, err)
+		}
+		err = s.SetStreamMetadata(ctx, "order-03", make([]byte, fdblayer.MaxStreamMetadata+1))
+		if err == nil || err.Error() != "stream metadata: 65537 bytes, limit 65536" {
+			t.Errorf("got %v", err)
+		}
+		// Metadata may come before the first event.
+		if err := s.SetStreamMetadata(ctx, "new", []byte("m")); err != nil {
+			t.Fatal(err)
+		}
+		mustAppend(t, s, "new", fdblayer.NoStream, event("e"))
+	})
+}

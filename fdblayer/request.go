@@ -1,0 +1,134 @@
+package fdblayer
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/google/uuid"
+)
+
+// request is one atomic append on its way through the batcher.
+type request struct {
+	ctx     context.Context
+	appends []streamRequest
+	// lane is that of the first stream.
+	lane      int
+	condition *Condition
+	// cost estimates the bytes that the request adds to an engine transaction.
+	cost int64
+	// count is the number of events.
+	count int
+
+	// release, when not nil, is called once when the request is over.
+	release func()
+	// done is closed when results and err are set.
+	done    chan struct{}
+	results []AppendResult
+	err     error
+}
+
+// streamRequest is the events of a request for one stream.
+type streamRequest struct {
+	stream   string
+	expected ExpectedRevision
+	events   []newEvent
+}
+
+// newEvent is a NewEvent with its defaults filled in.
+type newEvent struct {
+	NewEvent
+	// givenID is true when the caller chose the ID, so that it may be a repeat.
+	givenID bool
+}
+
+// newRequest checks appends against the limits and fills in defaults.
+func (s *Store) newRequest(ctx context.Context, condition *Condition, appends []StreamAppend) (*request, error) {
+	r := &request{ctx: ctx, condition: condition, done: make(chan struct{})}
+	if condition != nil {
+		if err := condition.check(); err != nil {
+			return nil, err
+		}
+	}
+	if len(appends) == 0 {
+		return nil, ErrNoEvents
+	}
+	r.appends = make([]streamRequest, len(appends))
+	var size int64
+	now := time.Now()
+	for i := range appends {
+		a := &appends[i]
+		if err := checkStreamName(a.Stream); err != nil {
+			return nil, err
+		}
+		if !a.Expected.valid() {
+			return nil, &InvalidError{What: "expected revision", Value: fmt.Sprint(int64(a.Expected)), Reason: "want 0 or more, or Any, NoStream, StreamExists"}
+		}
+		if len(a.Events) == 0 {
+			return nil, fmt.Errorf("stream %q: %w", a.Stream, ErrNoEvents)
+		}
+		events := make([]newEvent, len(a.Events))
+		for j := range a.Events {
+			if err := checkEvent(&a.Events[j]); err != nil {
+				return nil, fmt.Errorf("event %d of %d for stream %q: %w", j+1, len(a.Events), a.Stream, err)
+			}
+			events[j] = s.withDefaults(a.Events[j], now)
+			size += int64(len(a.Events[j].Data) + len(a.Events[j].Metadata))
+			r.cost += s.cost(a.Stream, &events[j].NewEvent)
+		}
+		r.count += len(events)
+		r.appends[i] = streamRequest{stream: a.Stream, expected: a.Expected, events: events}
+	}
+	r.lane = int(hash(r.appends[0].stream) % lanes)
+	switch {
+	case r.count > MaxAppendEvents:
+		return nil, &LimitError{What: "events of an append", Got: int64(r.count), Limit: MaxAppendEvents, Unit: "events"}
+	case size > MaxAppendSize:
+		return nil, &LimitError{What: "data and metadata of an append", Got: size, Limit: MaxAppendSize, Unit: "bytes"}
+	case r.cost > transactionBudget:
+		return nil, &LimitError{What: "append with its stream names and tags, as stored", Got: r.cost, Limit: transactionBudget, Unit: "bytes"}
+	}
+	return r, nil
+}
+
+func (s *Store) withDefaults(ev NewEvent, now time.Time) newEvent {
+	out := newEvent{NewEvent: ev, givenID: ev.ID != uuid.Nil}
+	if !out.givenID {
+		out.ID = uuid.New()
+	}
+	if ev.ContentType == "" {
+		out.ContentType = defaultContentType
+	}
+	if ev.Created.IsZero() {
+		out.Created = now
+	}
+	return out
+}
+
+// cost estimates the bytes of an event in an engine transaction: mutations, and
+// keys once more for their conflict ranges.
+func (s *Store) cost(stream string, ev *NewEvent) int64 {
+	const key = 48 // an index key beside its variable part, and its bookkeeping
+	record := len(stream) + len(ev.Type) + len(ev.ContentType) + len(ev.Data) + len(ev.Metadata) + recordOverhead
+	for _, tag := range ev.Tags {
+		record += len(tag) + 2
+	}
+	total := record
+	if record <= s.header.inlineLimit {
+		total += record
+	}
+	total += 3 * (4*key + 2*len(stream)) // slot, entry, id, head: mutation and conflict range
+	for _, tag := range ev.Tags {
+		total += 3 * (key + len(tag))
+	}
+	return int64(total)
+}
+
+// finish hands the outcome to whoever waits.
+func (r *request) finish(results []AppendResult, err error) {
+	r.results, r.err = results, err
+	close(r.done)
+	if r.release != nil {
+		r.release()
+	}
+}

@@ -1,0 +1,226 @@
+package fdblayer
+
+import (
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"sync"
+	"sync/atomic"
+
+	"github.com/fdbevents/fdbevents/fdblayer/engine"
+	"github.com/google/uuid"
+	"golang.org/x/sync/semaphore"
+)
+
+// Store is an event store. Its methods may be called from any number of
+// goroutines.
+type Store struct {
+	engine  engine.Engine
+	keys    keys
+	header  header
+	process uuid.UUID
+	batcher batcher
+	watcher *watcher
+	stats   counters
+	pending *semaphore.Weighted
+
+	// ctx ends when the store has been closed.
+	ctx  context.Context
+	stop context.CancelFunc
+	// appending counts appends and transactions that Close waits for, workers the
+	// goroutines that carry them out.
+	appending, workers sync.WaitGroup
+
+	mu     sync.Mutex
+	closed bool
+	// idle are the markers that are not in use, of those made so far.
+	idle    []*marker
+	markers int
+	// marked is true once a marker was written, so that Close has to clear it.
+	marked atomic.Bool
+
+	encoders, decoders sync.Pool
+}
+
+// Options are for a store that does not exist yet; for one that does they are
+// only compared. The zero value is good.
+type Options struct {
+	// Partitions is the number of slices of the log, 1 to MaxPartitions; 8 when
+	// zero. It is fixed when the store is created. More of them spread the load
+	// over more FoundationDB servers.
+	Partitions int
+	// InlineLimit is the largest record, in bytes, that is also kept in its
+	// stream, so that loading a stream is one range read: 1,024 when zero, and
+	// none when negative. It is fixed when the store is created.
+	InlineLimit int
+}
+
+const (
+	// MaxPartitions bounds Options.Partitions.
+	MaxPartitions     = 256
+	defaultPartitions = 8
+	// maxPendingCost bounds what AppendAsync takes on, in bytes.
+	maxPendingCost = 64 << 20
+)
+
+// Open opens the store in e, and creates it if there is none. The Store does not
+// own e: close the Store first, then e.
+//
+// Errors: ErrFormat when a newer version made the store, *InvalidError when o
+// contradicts it.
+func Open(ctx context.Context, e engine.Engine, o Options) (*Store, error) {
+	if o.Partitions < 0 || o.Partitions > MaxPartitions {
+		return nil, &LimitError{What: "partitions", Got: int64(o.Partitions), Limit: MaxPartitions, Unit: "partitions"}
+	}
+	if o.InlineLimit > chunkSize {
+		return nil, &LimitError{What: "inline limit", Got: int64(o.InlineLimit), Limit: chunkSize, Unit: "bytes"}
+	}
+	s := &Store{
+		engine:   e,
+		keys:     keys{prefix: e.Prefix()},
+		process:  uuid.New(),
+		pending:  semaphore.NewWeighted(maxPendingCost),
+		encoders: sync.Pool{New: func() any { return newEncoder() }},
+		decoders: sync.Pool{New: func() any { return newDecoder() }},
+	}
+	if err := s.loadHeader(ctx, o); err != nil {
+		return nil, fmt.Errorf("opening store in %s: %w", e, err)
+	}
+	if err := s.sweepMarks(ctx); err != nil {
+		return nil, fmt.Errorf("opening store in %s: cleaning up after processes that are gone: %w", e, err)
+	}
+	s.ctx, s.stop = context.WithCancel(context.Background())
+	s.batcher.store = s
+	s.watcher = newWatcher(s)
+	return s, nil
+}
+
+// loadHeader reads the header, or writes it into an empty store.
+func (s *Store) loadHeader(ctx context.Context, o Options) error {
+	id := uuid.New()
+	return engine.Run(ctx, s.engine, func(tr engine.Transaction, _ error) error {
+		value, err := tr.Get(s.keys.header()).Get()
+		if err != nil {
+			return err
+		}
+		if value == nil {
+			s.header = newHeader(id, o)
+			tr.Set(s.keys.header(), newEncoder().header(s.header))
+			return nil
+		}
+		if s.header, err = newDecoder().header(value); err != nil {
+			return err
+		}
+		if o.Partitions != 0 && o.Partitions != s.header.partitions {
+			return &InvalidError{What: "partitions", Value: fmt.Sprint(o.Partitions), Reason: fmt.Sprintf("this store was created with %d, which cannot change", s.header.partitions)}
+		}
+		if want := newHeader(id, o).inlineLimit; o.InlineLimit != 0 && want != s.header.inlineLimit {
+			return &InvalidError{What: "inline limit", Value: fmt.Sprint(o.InlineLimit), Reason: fmt.Sprintf("this store was created with %d, which cannot change", s.header.inlineLimit)}
+		}
+		return nil
+	})
+}
+
+func newHeader(id uuid.UUID, o Options) header {
+	h := header{id: id, partitions: o.Partitions, inlineLimit: o.InlineLimit}
+	if h.partitions == 0 {
+		h.partitions = defaultPartitions
+	}
+	switch {
+	case h.inlineLimit == 0:
+		h.inlineLimit = defaultInlineLimit
+	case h.inlineLimit < 0:
+		h.inlineLimit = 0
+	}
+	return h
+}
+
+// Close waits for appends and transactions under way, ends subscriptions with
+// ErrClosed, and removes what this process kept in the store for itself. It does
+// not close the engine. A second Close returns ErrClosed.
+func (s *Store) Close() error {
+	s.mu.Lock()
+	if s.closed {
+		s.mu.Unlock()
+		return ErrClosed
+	}
+	s.closed = true
+	s.mu.Unlock()
+	s.appending.Wait()
+	s.stop()
+	s.workers.Wait()
+	if !s.marked.Load() {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), engine.MaxTransactionAge)
+	defer cancel()
+	err := engine.Run(ctx, s.engine, func(tr engine.Transaction, _ error) error {
+		tr.ClearRange(s.keys.marks(s.process))
+		return nil
+	})
+	if err != nil && !errors.Is(err, engine.ErrClosed) {
+		return fmt.Errorf("closing store: %w", err)
+	}
+	return nil
+}
+
+// enter counts the caller in, unless the store is closed.
+func (s *Store) enter(wg *sync.WaitGroup) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed {
+		return ErrClosed
+	}
+	wg.Add(1)
+	return nil
+}
+
+// takeMarker lends an idle marker to a batch or a Transact.
+func (s *Store) takeMarker() *marker {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if n := len(s.idle); n > 0 {
+		m := s.idle[n-1]
+		s.idle = s.idle[:n-1]
+		return m
+	}
+	s.markers++
+	return &marker{store: s, key: s.keys.marker(s.process, s.markers)}
+}
+
+func (s *Store) putMarker(m *marker) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.idle = append(s.idle, m)
+}
+
+// partitionOf is the partition of a stream's events.
+func (s *Store) partitionOf(stream string) int {
+	return int(hash(stream) % uint64(s.header.partitions))
+}
+
+// hash is FNV-1a, which is part of the store's format.
+func hash(stream string) uint64 {
+	h := uint64(14695981039346656037)
+	for i := range len(stream) {
+		h = (h ^ uint64(stream[i])) * 1099511628211
+	}
+	return h
+}
+
+func (s *Store) encoder() *encoder { return s.encoders.Get().(*encoder) }
+func (s *Store) decoder() *decoder { return s.decoders.Get().(*decoder) }
+
+// release gives an encoder or decoder back.
+func (s *Store) release(x any) {
+	switch x := x.(type) {
+	case *encoder:
+		s.encoders.Put(x)
+	case *decoder:
+		x.reset(nil) // do not keep the caller's bytes alive
+		s.decoders.Put(x)
+	}
+}
+
+func littleEndian(n int64) []byte { return binary.LittleEndian.AppendUint64(nil, uint64(n)) }

@@ -1,0 +1,138 @@
+package fdblayer
+
+import (
+	"context"
+	"fmt"
+	"iter"
+	"time"
+
+	"github.com/fdbevents/fdbevents/fdblayer/engine"
+)
+
+// StreamInfo is what the store knows of a stream without reading its events.
+type StreamInfo struct {
+	Stream string
+	// LastRevision is that of the newest event, -1 when there was never one.
+	LastRevision int64
+	// TruncateBefore is the first revision that readers see.
+	TruncateBefore int64
+	// MaxAge and MaxCount bound what readers see; 0 is no bound.
+	MaxAge   time.Duration
+	MaxCount int64
+	// Deleted is true when the stream takes no more events.
+	Deleted bool
+	// Metadata is the application's own, see SetStreamMetadata.
+	Metadata []byte
+}
+
+func newStreamInfo(stream string, h head) StreamInfo {
+	return StreamInfo{
+		Stream:         stream,
+		LastRevision:   h.next - 1,
+		TruncateBefore: h.truncateBefore,
+		MaxAge:         h.maxAge,
+		MaxCount:       h.maxCount,
+		Deleted:        h.state == stateTombstoned,
+		Metadata:       h.metadata,
+	}
+}
+
+// Stream tells about one stream. It returns ErrStreamNotFound when the stream
+// has neither events nor metadata.
+func (s *Store) Stream(ctx context.Context, stream string) (info StreamInfo, err error) {
+	if err := checkStreamName(stream); err != nil {
+		return info, err
+	}
+	err = engine.Run(ctx, s.engine, func(tr engine.Transaction, _ error) error {
+		value, err := tr.Snapshot().Get(s.keys.head(nil, stream)).Get()
+		if err != nil {
+			return err
+		}
+		if value == nil {
+			return fmt.Errorf("stream %q: %w", stream, ErrStreamNotFound)
+		}
+		h, err := newDecoder().head(value)
+		info = newStreamInfo(stream, h)
+		return err
+	})
+	return info, err
+}
+
+// Streams tells about all streams whose name begins with prefix, in the order of
+// their names. Pages are separate transactions.
+func (s *Store) Streams(ctx context.Context, prefix string) iter.Seq2[StreamInfo, error] {
+	return func(yield func(StreamInfo, error) bool) {
+		r := s.keys.heads(prefix)
+		for {
+			p, err := s.rangePage(ctx, r)
+			if err != nil {
+				yield(StreamInfo{}, fmt.Errorf("listing streams: %w", err))
+				return
+			}
+			d := newDecoder()
+			for _, kv := range p.KeyValues {
+				name, err := s.keys.parseHead(kv.Key)
+				var h head
+				if err == nil {
+					h, err = d.head(kv.Value)
+				}
+				if err != nil {
+					err = fmt.Errorf("stream %q: %w", name, err)
+				}
+				if !yield(newStreamInfo(name, h), err) || err != nil {
+					return
+				}
+			}
+			if !p.More {
+				return
+			}
+			r.Begin = after(p.KeyValues[len(p.KeyValues)-1].Key)
+		}
+	}
+}
+
+// SetStreamMetadata replaces the metadata that the application keeps with a
+// stream. The stream need not have events. nil removes it.
+func (s *Store) SetStreamMetadata(ctx context.Context, stream string, metadata []byte) error {
+	if err := checkStreamName(stream); err != nil {
+		return err
+	}
+	if len(metadata) > MaxStreamMetadata {
+		return &LimitError{What: "stream metadata", Got: int64(len(metadata)), Limit: MaxStreamMetadata, Unit: "bytes"}
+	}
+	_, err := s.Transact(ctx, func(tx *Tx) error {
+		st := tx.plan.stream(stream)
+		if err := tx.plan.load(st); err != nil {
+			return err
+		}
+		st.head.metadata = metadata
+		st.changed = true
+		return nil
+	})
+	return err
+}
+
+func (s *Store) readHead(r engine.Reader, stream string) (h head, err error) {
+	value, err := r.Get(s.keys.head(nil, stream)).Get()
+	if err != nil {
+		return h, fmt.Errorf("reading head of stream %q: %w", stream, err)
+	}
+	d := s.decoder()
+	defer s.release(d)
+	if h, err = d.head(value); err != nil {
+		return h, fmt.Errorf("head of stream %q: %w", stream, err)
+	}
+	return h, nil
+}
+
+// rangePage reads the first keys of a range in a transaction of its own.
+func (s *Store) rangePage(ctx context.Context, r engine.Range) (p engine.Page, err error) {
+	err = engine.Run(ctx, s.engine, func(tr engine.Transaction, _ error) (err error) {
+		p, err = tr.Snapshot().GetRange(r, engine.RangeOptions{Bytes: pageBytes / 4}).Get()
+		return err
+	})
+	return p, err
+}
+
+// after is the smallest key after key.
+func after(key []byte) []byte { return append(key[:len(key):len(key)], 0) }

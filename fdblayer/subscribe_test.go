@@ -1,0 +1,217 @@
+package fdblayer_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"testing"
+
+	"github.com/fdbevents/fdbevents/fdblayer"
+)
+
+// follow collects from a subscription in the background. caughtUp is closed when
+// it first begins to wait; result yields all events once n have come.
+type followed struct {
+	caughtUp chan struct{}
+	result   chan []fdblayer.Event
+}
+
+func follow(t *testing.T, n int, subscribe func(ctx context.Context, caughtUp func()) func(func(fdblayer.Event, error) bool)) *followed {
+	f := &followed{caughtUp: make(chan struct{}), result: make(chan []fdblayer.Event, 1)}
+	var once sync.Once
+	events := subscribe(t.Context(), func() { once.Do(func() { close(f.caughtUp) }) })
+	go func() {
+		var got []fdblayer.Event
+		defer func() { f.result <- got }()
+		for ev, err := range events {
+			if err != nil {
+				t.Errorf("after %d events: %v", len(got), err)
+				return
+			}
+			if got = append(got, ev); len(got) == n {
+				return
+			}
+		}
+	}()
+	return f
+}
+
+func TestSubscribeCatchesUpThenFollows(t *testing.T) {
+	eachEngine2(t, func(t *testing.T, a, b *fdblayer.Store) {
+		want := fill(t, a, 300)
+		all := collect(t, a.ReadAll(t.Context(), fdblayer.Start, fdblayer.ReadOptions{}))
+		const live = 200
+		total := len(all) + live
+		subscribe := func(s *fdblayer.Store, after fdblayer.Position, n int) *followed {
+			return follow(t, n, func(ctx context.Context, caughtUp func()) func(func(fdblayer.Event, error) bool) {
+				return s.Subscribe(ctx, after, fdblayer.SubscribeOptions{CaughtUp: caughtUp})
+			})
+		}
+		subs := []*followed{
+			subscribe(a, fdblayer.Start, total),
+			subscribe(b, fdblayer.Start, total),
+			subscribe(a, all[99].Position, total-100),
+			subscribe(a, all[len(all)-1].Position, live),
+			subscribe(b, fdblayer.End, live),
+		}
+		<-subs[3].caughtUp
+		<-subs[4].caughtUp // the others may be anywhere
+		var wg sync.WaitGroup
+		for w := range 4 {
+			wg.Go(func() {
+				for i := range live / 4 {
+					mustAppend(t, []*fdblayer.Store{a, b}[w%2], fmt.Sprint("live", w), fdblayer.Any, event(fmt.Sprint(i)))
+				}
+			})
+		}
+		wg.Wait()
+		all = collect(t, b.ReadAll(t.Context(), fdblayer.Start, fdblayer.ReadOptions{}))
+		if len(all) != total {
+			t.Fatalf("%d events, want %d", len(all), total)
+		}
+		same(t, "old events", all[:len(want)], want)
+		for i, sub := range subs {
+			got := <-sub.result
+			rest := all[len(all)-len(got):]
+			if want := []int{total, total, total - 100, live, live}[i]; len(got) != want {
+				t.Errorf("subscription %d: %d events, want %d", i, len(got), want)
+			}
+			for j := range got {
+				if got[j].Position != rest[j].Position {
+					t.Fatalf("subscription %d: event %d is at %s, the log says %s", i, j, got[j].Position, rest[j].Position)
+				}
+			}
+		}
+	})
+}
+
+func TestSubscribeStream(t *testing.T) {
+	eachStore(t, fdblayer.Options{}, func(t *testing.T, s *fdblayer.Store) {
+		subscribe := func(stream string, after int64, n int) *followed {
+			return follow(t, n, func(ctx context.Context, caughtUp func()) func(func(fdblayer.Event, error) bool) {
+				return s.SubscribeStream(ctx, stream, after, fdblayer.SubscribeOptions{CaughtUp: caughtUp})
+			})
+		}
+		for range 10 {
+			mustAppend(t, s, "a", fdblayer.Any, event("old"))
+		}
+		subs := []*followed{
+			subscribe("a", -1, 30), subscribe("a", 4, 25), subscribe("a", fdblayer.StreamEnd, 20), subscribe("new", -1, 20),
+		}
+		<-subs[2].caughtUp
+		for range 20 {
+			mustAppend(t, s, "a", fdblayer.Any, event("live"))
+			mustAppend(t, s, "new", fdblayer.Any, event("live"))
+		}
+		for i, first := range []int64{0, 5, 10, 0} {
+			for j, ev := range <-subs[i].result {
+				if ev.Revision != first+int64(j) {
+					t.Fatalf("subscription %d: event %d has revision %d", i, j, ev.Revision)
+				}
+			}
+		}
+	})
+}
+
+func TestSubscribeFilters(t *testing.T) {
+	eachStore(t, fdblayer.Options{}, func(t *testing.T, s *fdblayer.Store) {
+		o := fdblayer.SubscribeOptions{StreamPrefix: "order-", Query: query(fdblayer.QueryItem{Types: []string{"paid"}, Tags: []string{"vip"}})}
+		write := func() {
+			mustAppend(t, s, "order-1", fdblayer.Any, tagged("paid", "vip"), tagged("paid"), tagged("placed", "vip"))
+			mustAppend(t, s, "stock-1", fdblayer.Any, tagged("paid", "vip"))
+		}
+		write()
+		sub := follow(t, 3, func(ctx context.Context, caughtUp func()) func(func(fdblayer.Event, error) bool) {
+			o.CaughtUp = caughtUp
+			return s.Subscribe(ctx, fdblayer.Start, o)
+		})
+		<-sub.caughtUp
+		write()
+		write()
+		for i, ev := range <-sub.result {
+			if ev.Stream != "order-1" || ev.Revision != int64(3*i) {
+				t.Errorf("event %d is %s@%d", i, ev.Stream, ev.Revision)
+			}
+		}
+	})
+}
+
+// TestSlowSubscriberMissesNothing holds a subscription up for longer than its
+// buffer lasts.
+func TestSlowSubscriberMissesNothing(t *testing.T) {
+	eachStore(t, fdblayer.Options{}, func(t *testing.T, s *fdblayer.Store) {
+		const n = 600
+		started, resume := make(chan struct{}), make(chan struct{})
+		done := make(chan []int64, 1)
+		go func() {
+			var got []int64
+			defer func() { done <- got }()
+			for ev, err := range s.SubscribeStream(t.Context(), "s", -1, fdblayer.SubscribeOptions{}) {
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				if got = append(got, ev.Revision); len(got) == 1 {
+					close(started)
+					<-resume
+				}
+				if len(got) == n {
+					return
+				}
+			}
+		}()
+		mustAppend(t, s, "s", fdblayer.Any, event("first"))
+		<-started
+		for range n - 1 {
+			mustAppend(t, s, "s", fdblayer.Any, event("e"))
+		}
+		close(resume)
+		got := <-done
+		for i, revision := range got {
+			if revision != int64(i) {
+				t.Fatalf("event %d has revision %d", i, revision)
+			}
+		}
+		if len(got) != n {
+			t.Errorf("%d events, want %d", len(got), n)
+		}
+	})
+}
+
+func TestSubscriptionEnds(t *testing.T) {
+	eachEngine(t, func(t *testing.T, e engineT) {
+		s, err := fdblayer.Open(t.Context(), e, fdblayer.Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		run := func(ctx context.Context) (caughtUp chan struct{}, ended chan error) {
+			caughtUp, ended = make(chan struct{}), make(chan error, 1)
+			go func() {
+				for _, err := range s.Subscribe(ctx, fdblayer.Start, fdblayer.SubscribeOptions{CaughtUp: func() { close(caughtUp) }}) {
+					ended <- err
+				}
+			}()
+			return caughtUp, ended
+		}
+		ctx, cancel := context.WithCancelCause(t.Context())
+		caughtUp, ended := run(ctx)
+		<-caughtUp
+		if n := s.Stats().Subscribers; n != 1 {
+			t.Errorf("%d subscribers, want 1", n)
+		}
+		own := errors.New("enough")
+		cancel(own)
+		if err := <-ended; err != own {
+			t.Errorf("got %v, want the context's cause", err)
+		}
+		caughtUp, ended = run(t.Context())
+		<-caughtUp
+		if err := s.Close(); err != nil {
+			t.Error(err)
+		}
+		if err := <-ended; !errors.Is(err, fdblayer.ErrClosed) {
+			t.Errorf("got %v, want ErrClosed", err)
+		}
+	})
+}

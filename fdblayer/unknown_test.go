@@ -1,0 +1,262 @@
+package fdblayer_test
+
+import (
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"sync"
+	"sync/atomic"
+	"testing"
+
+	"github.com/fdbevents/fdbevents/fdblayer"
+	"github.com/fdbevents/fdbevents/fdblayer/engine"
+)
+
+// flakyEngine makes commits fail as FoundationDB's can: not committed and said
+// so, not committed but unknown, committed but unknown.
+type flakyEngine struct {
+	engine.Engine
+	// rate is how many of 100 commits fail.
+	rate int
+	// failNext, when not nil, decides the next commits instead.
+	failNext func(t *flakyTransaction) error
+
+	mu                  sync.Mutex
+	rng                 *rand.Rand
+	unknownIn, unknowns atomic.Int64
+}
+
+func newFlakyEngine(e engine.Engine, seed uint64, rate int) *flakyEngine {
+	return &flakyEngine{Engine: e, rate: rate, rng: rand.New(rand.NewPCG(seed, 0))}
+}
+
+func (f *flakyEngine) Begin(ctx context.Context) engine.Transaction {
+	return &flakyTransaction{Transaction: f.Engine.Begin(ctx), engine: f, ctx: ctx}
+}
+
+func (f *flakyEngine) roll(n int) int {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.rng.IntN(n)
+}
+
+type flakyTransaction struct {
+	engine.Transaction
+	engine *flakyEngine
+	ctx    context.Context
+	// injected is true when the last error is not the inner transaction's.
+	injected bool
+	// abandoned is true when somebody else ends the inner transaction.
+	abandoned bool
+}
+
+func (t *flakyTransaction) Cancel() {
+	if !t.abandoned {
+		t.Transaction.Cancel()
+	}
+}
+
+func (t *flakyTransaction) Commit() error {
+	f := t.engine
+	if f.failNext != nil {
+		err := f.failNext(t)
+		t.injected = err != nil
+		return err
+	}
+	if f.roll(100) >= f.rate {
+		return t.Transaction.Commit()
+	}
+	t.injected = true
+	switch f.roll(4) {
+	case 0:
+		return engine.ErrConflict
+	case 1:
+		return engine.ErrTooOld
+	case 2:
+		f.unknowns.Add(1)
+		return engine.ErrCommitUnknown
+	default:
+		err := t.Transaction.Commit()
+		if err == nil {
+			f.unknownIn.Add(1)
+			err = engine.ErrCommitUnknown
+		} else {
+			t.injected = false
+		}
+		return err
+	}
+}
+
+func (t *flakyTransaction) OnError(err error) error {
+	if !t.injected {
+		return t.Transaction.OnError(err)
+	}
+	t.injected = false
+	t.Cancel()
+	t.Transaction = t.engine.Engine.Begin(t.ctx)
+	if t.ctx.Err() != nil {
+		return t.ctx.Err()
+	}
+	if !engine.Retryable(err) {
+		return err
+	}
+	return nil
+}
+
+// TestExactlyOnceUnderUnknownCommits runs every kind of append while two of five
+// commits fail, and counts afterwards.
+func TestExactlyOnceUnderUnknownCommits(t *testing.T) {
+	eachEngine(t, func(t *testing.T, e engineT) {
+		for seed := range uint64(3) {
+			testExactlyOnce(t, e, seed)
+		}
+	})
+}
+
+func testExactlyOnce(t *testing.T, inner engine.Engine, seed uint64) {
+	e := newFlakyEngine(inner, seed, 40)
+	s := openStore(t, e, fdblayer.Options{})
+	const writers, rounds = 8, 25
+	var acked sync.Map // event name → revision
+	ack := func(name string, r fdblayer.AppendResult) {
+		if _, twice := acked.LoadOrStore(fmt.Sprint(seed, name), r.LastRevision); twice {
+			t.Errorf("%s acknowledged twice", name)
+		}
+	}
+	var wg sync.WaitGroup
+	for w := range writers {
+		wg.Go(func() {
+			own := fmt.Sprint(seed, "own-", w)
+			shared := fmt.Sprint(seed, "shared-", w%3)
+			next := fdblayer.NoStream
+			for i := range rounds {
+				name := func(kind string) string { return fmt.Sprintf("%s-%d-%d", kind, w, i) }
+				r, err := s.Append(t.Context(), own, next, event(name("exact")))
+				if err != nil {
+					t.Errorf("seed %d: exact append: %v", seed, err)
+					return
+				}
+				ack(name("exact"), r)
+				if r, err = s.Append(t.Context(), shared, fdblayer.Any, event(name("any"))); err != nil {
+					t.Errorf("seed %d: any append: %v", seed, err)
+					return
+				}
+				ack(name("any"), r)
+				results, err := s.AppendMany(t.Context(), to(shared, event(name("many1"))), to(own, event(name("many2"))))
+				if err != nil {
+					t.Errorf("seed %d: append to many: %v", seed, err)
+					return
+				}
+				ack(name("many1"), results[0])
+				ack(name("many2"), results[1])
+				next = fdblayer.ExpectedRevision(results[1].LastRevision)
+				tag := fmt.Sprint(seed, name("claim"))
+				results, err = s.AppendIf(t.Context(), fdblayer.Condition{Query: query(fdblayer.QueryItem{Tags: []string{tag}})}, to(shared, tagged(name("if"), tag)))
+				if err != nil {
+					t.Errorf("seed %d: conditional append: %v", seed, err)
+					return
+				}
+				ack(name("if"), results[0])
+				results, err = s.Transact(t.Context(), func(tx *fdblayer.Tx) error {
+					tx.Data("count").Add([]byte(fmt.Sprint(seed)), 1)
+					_, err := tx.Append(shared, fdblayer.Any, event(name("tx")))
+					return err
+				})
+				if err != nil {
+					t.Errorf("seed %d: transaction: %v", seed, err)
+					return
+				}
+				ack(name("tx"), results[0])
+				// A transaction without appends must not be run twice either.
+				if _, err = s.Transact(t.Context(), func(tx *fdblayer.Tx) error {
+					tx.Data("count").Add([]byte(fmt.Sprint(seed)), 1)
+					return nil
+				}); err != nil {
+					t.Errorf("seed %d: transaction: %v", seed, err)
+					return
+				}
+			}
+		})
+	}
+	wg.Wait()
+	seen := make(map[string]bool)
+	for ev, err := range s.ReadAll(t.Context(), fdblayer.Start, fdblayer.ReadOptions{StreamPrefix: fmt.Sprint(seed)}) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		if seen[ev.Type] {
+			t.Errorf("seed %d: %s is stored twice", seed, ev.Type)
+		}
+		seen[ev.Type] = true
+		if revision, ok := acked.Load(fmt.Sprint(seed, ev.Type)); !ok || revision != ev.Revision {
+			t.Errorf("seed %d: %s has revision %d, its writer was told %v", seed, ev.Type, ev.Revision, revision)
+		}
+	}
+	if want := writers * rounds * 6; len(seen) != want {
+		t.Errorf("seed %d: %d events, want %d", seed, len(seen), want)
+	}
+	if n := binary.LittleEndian.Uint64(dataGet(t, s, "count", fmt.Sprint(seed))); n != 2*writers*rounds {
+		t.Errorf("seed %d: transactions counted %d, want %d", seed, n, 2*writers*rounds)
+	}
+	if e.unknownIn.Load() < 50 || e.unknowns.Load() < 50 {
+		t.Errorf("seed %d: only %d and %d commits were unknown", seed, e.unknownIn.Load(), e.unknowns.Load())
+	}
+}
+
+// TestOutcomeUnknown is what a caller sees when the store cannot find out.
+func TestOutcomeUnknown(t *testing.T) {
+	eachEngine(t, func(t *testing.T, inner engineT) {
+		e := newFlakyEngine(inner, 0, 0)
+		s := openStore(t, e, fdblayer.Options{})
+		ev := eventWithID("e", "1")
+		for _, lands := range []bool{true, false} {
+			stream := fmt.Sprint("s-", lands)
+			e.failNext = func(t *flakyTransaction) error {
+				if lands {
+					if err := t.Transaction.Commit(); err != nil {
+						return err
+					}
+				}
+				return engine.ErrTimedOut
+			}
+			_, err := s.Append(t.Context(), stream, fdblayer.NoStream, ev)
+			want := "append may or may not have happened; repeat it with the same event ids: transaction timed out (1031)"
+			if !errors.Is(err, fdblayer.ErrOutcomeUnknown) || !errors.Is(err, engine.ErrTimedOut) || err.Error() != want {
+				t.Errorf("got %v, want %q", err, want)
+			}
+			e.failNext = nil
+			r, err := s.Append(t.Context(), stream, fdblayer.NoStream, ev)
+			if err != nil || r.Repeat != lands || r.LastRevision != 0 {
+				t.Errorf("after an append that lands: %v, its repeat gives %+v, %v", lands, r, err)
+			}
+		}
+	})
+}
+
+// TestLateCommitIsRefused lets an attempt that was given up land after the next
+// batch of its marker: the mark must keep it out.
+func TestLateCommitIsRefused(t *testing.T) {
+	eachEngine(t, func(t *testing.T, inner engineT) {
+		e := newFlakyEngine(inner, 0, 0)
+		s := openStore(t, e, fdblayer.Options{Partitions: 1})
+		var late engine.Transaction
+		e.failNext = func(t *flakyTransaction) error {
+			t.abandoned, late = true, t.Transaction
+			return engine.ErrTimedOut
+		}
+		if _, err := s.Append(t.Context(), "a", fdblayer.Any, event("late")); !errors.Is(err, fdblayer.ErrOutcomeUnknown) {
+			t.Fatalf("got %v", err)
+		}
+		e.failNext = nil
+		mustAppend(t, s, "b", fdblayer.Any, event("next"))
+		if err := late.Commit(); !errors.Is(err, engine.ErrConflict) {
+			t.Errorf("the late commit gave %v, want a conflict", err)
+		}
+		late.Cancel()
+		if n := len(collect(t, s.ReadAll(t.Context(), fdblayer.Start, fdblayer.ReadOptions{}))); n != 1 {
+			t.Errorf("%d events, want 1", n)
+		}
+	})
+}
