@@ -1,0 +1,139 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"runtime/debug"
+
+	"github.com/urfave/cli/v2"
+)
+
+// program is one run of the command line tool.
+type program struct {
+	stdin          io.Reader
+	stdout, stderr io.Writer
+}
+
+// run carries out one command line and returns the exit code.
+func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) int {
+	p := &program{stdin: stdin, stdout: stdout, stderr: stderr}
+	app := p.app()
+	err := app.RunContext(ctx, arrange(app, args))
+	if err == nil {
+		return exitOK
+	}
+	fmt.Fprintf(stderr, "fdbevents: %v\n", err)
+	return exitCode(err)
+}
+
+func (p *program) app() *cli.App {
+	return &cli.App{
+		Name:    "fdbevents",
+		Usage:   "append to, read and follow an event store",
+		Version: version(debug.ReadBuildInfo()),
+		Description: "Exit codes: 0 success, 1 failure, 2 wrong command line,\n" +
+			"3 wrong expected revision or failed append condition, 4 stream not found.",
+		Flags: []cli.Flag{
+			&cli.StringFlag{
+				Name:    "db",
+				Usage:   "`URL` of the store: file:DIR, mem: or fdb:CLUSTERFILE?prefix=NAME",
+				Value:   "file:fdbevents-data",
+				EnvVars: []string{"FDBEVENTS_DB"},
+			},
+			&cli.BoolFlag{Name: "version", DisableDefaultText: true, Aliases: []string{"v"}, Usage: "print the version"},
+			helpFlag(),
+		},
+		Commands: []*cli.Command{
+			p.command(p.appendCommand()),
+			p.command(p.readCommand()),
+			p.command(p.tailCommand()),
+			p.command(p.streamsCommand()),
+			p.command(p.statCommand()),
+			p.command(p.checkCommand()),
+			p.command(p.completionCommand()),
+			p.command(p.helpCommand()),
+		},
+		Action:         p.noCommand,
+		OnUsageError:   onUsageError,
+		ExitErrHandler: func(*cli.Context, error) {}, // run decides
+		// The library's own help and version flags are global variables, which
+		// two runs in one process would share.
+		HideHelp:    true,
+		HideVersion: true,
+		// A tag may contain a comma.
+		DisableSliceFlagSeparator: true,
+		EnableBashCompletion:      true,
+		Writer:                    p.stdout,
+		ErrWriter:                 p.stderr,
+	}
+}
+
+// command adds what all commands have.
+func (p *program) command(c *cli.Command) *cli.Command {
+	c.Flags = append(c.Flags, helpFlag())
+	c.OnUsageError = onUsageError
+	c.HideHelp = true
+	c.CustomHelpTemplate = cli.CommandHelpTemplate + `
+GLOBAL OPTIONS:
+   --db URL  URL of the store: file:DIR, mem: or fdb:CLUSTERFILE?prefix=NAME (default: "file:fdbevents-data") [$FDBEVENTS_DB]
+`
+	return c
+}
+
+func helpFlag() cli.Flag {
+	return &cli.BoolFlag{Name: "help", DisableDefaultText: true, Aliases: []string{"h"}, Usage: "show help"}
+}
+
+// noCommand is what happens when the command line names no command of ours.
+func (p *program) noCommand(c *cli.Context) error {
+	switch {
+	case c.Bool("version"):
+		cli.ShowVersion(c)
+		return nil
+	case c.Args().Present():
+		return usagef(c, "unknown command %q", c.Args().First())
+	}
+	return cli.ShowAppHelp(c)
+}
+
+func (p *program) helpCommand() *cli.Command {
+	return &cli.Command{
+		Name:      "help",
+		Usage:     "show the commands, or the help of one",
+		UsageText: "fdbevents help [COMMAND]",
+		Action: func(c *cli.Context) error {
+			if !c.Args().Present() {
+				return cli.ShowAppHelp(c)
+			}
+			if name := c.Args().First(); c.App.Command(name) == nil {
+				return usagef(c, "unknown command %q", name)
+			}
+			return cli.ShowCommandHelp(c, c.Args().First())
+		},
+	}
+}
+
+// version is that of the module when it was built from a released one, and
+// otherwise the commit.
+func version(info *debug.BuildInfo, ok bool) string {
+	if !ok {
+		return "unknown"
+	}
+	text := info.Main.Version
+	if text == "" {
+		text = "(devel)"
+	}
+	if text != "(devel)" {
+		return text
+	}
+	for _, setting := range info.Settings {
+		switch {
+		case setting.Key == "vcs.revision":
+			text += " " + setting.Value
+		case setting.Key == "vcs.modified" && setting.Value == "true":
+			text += " modified"
+		}
+	}
+	return text
+}

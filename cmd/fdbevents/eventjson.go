@@ -1,0 +1,91 @@
+package main
+
+import (
+	"bytes"
+	"encoding/base64"
+	"encoding/json"
+	"strconv"
+	"time"
+	"unicode/utf8"
+
+	"github.com/fdbevents/fdbevents/fdblayer"
+)
+
+// appendEventJSON appends an event as one line of JSON, the form that "append"
+// reads. It does not use json.Marshal, which would rewrite the data.
+func appendEventJSON(dst []byte, ev *fdblayer.Event) []byte {
+	dst = append(dst, `{"stream":`...)
+	dst = appendJSONString(dst, ev.Stream)
+	dst = append(dst, `,"revision":`...)
+	dst = strconv.AppendInt(dst, ev.Revision, 10)
+	dst = append(dst, `,"position":"`...)
+	dst = append(dst, ev.Position.String()...)
+	dst = append(dst, `","id":"`...)
+	dst = append(dst, ev.ID.String()...)
+	dst = append(dst, `","type":`...)
+	dst = appendJSONString(dst, ev.Type)
+	dst = append(dst, `,"contentType":`...)
+	dst = appendJSONString(dst, ev.ContentType)
+	if len(ev.Tags) > 0 {
+		separator := byte('[')
+		dst = append(dst, `,"tags":`...)
+		for _, tag := range ev.Tags {
+			dst = append(dst, separator)
+			dst = appendJSONString(dst, tag)
+			separator = ','
+		}
+		dst = append(dst, ']')
+	}
+	dst = append(dst, `,"created":"`...)
+	dst = ev.Created.UTC().AppendFormat(dst, time.RFC3339Nano)
+	dst = append(dst, '"')
+	dst = appendPayloadJSON(dst, "data", ev.Data)
+	dst = appendPayloadJSON(dst, "metadata", ev.Metadata)
+	return append(dst, '}', '\n')
+}
+
+// appendPayloadJSON appends data or metadata: JSON as it is, anything else as
+// base64. JSON that does not survive as part of a line, because it has several
+// itself, is there in both forms, one to look at and one that is exact.
+func appendPayloadJSON(dst []byte, name string, payload []byte) []byte {
+	if len(payload) == 0 {
+		return dst
+	}
+	isJSON := utf8.Valid(payload) && json.Valid(payload)
+	exact := isJSON && !bytes.ContainsAny(payload, "\r\n") && !isSpace(payload[0]) && !isSpace(payload[len(payload)-1])
+	if isJSON {
+		dst = append(dst, ',', '"')
+		dst = append(dst, name...)
+		dst = append(dst, '"', ':')
+		if exact {
+			return append(dst, payload...)
+		}
+		compact := bytes.NewBuffer(dst)
+		_ = json.Compact(compact, payload) // it is valid
+		dst = compact.Bytes()
+	}
+	dst = append(dst, ',', '"')
+	dst = append(dst, name...)
+	dst = append(dst, `Base64":"`...)
+	dst = base64.StdEncoding.AppendEncode(dst, payload)
+	return append(dst, '"')
+}
+
+func isSpace(b byte) bool { return b == ' ' || b == '\t' || b == '\r' || b == '\n' }
+
+// appendJSONString appends s in quotes.
+func appendJSONString(dst []byte, s string) []byte {
+	plain := func(c byte) bool { return c >= 0x20 && c < 0x7f && c != '"' && c != '\\' }
+	for i := range len(s) {
+		if !plain(s[i]) {
+			quoted := bytes.NewBuffer(dst)
+			encoder := json.NewEncoder(quoted)
+			encoder.SetEscapeHTML(false)
+			_ = encoder.Encode(s) // a string cannot fail
+			return bytes.TrimSuffix(quoted.Bytes(), []byte{'\n'})
+		}
+	}
+	dst = append(dst, '"')
+	dst = append(dst, s...)
+	return append(dst, '"')
+}

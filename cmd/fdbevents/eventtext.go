@@ -1,0 +1,89 @@
+package main
+
+import (
+	"bytes"
+	"encoding/base64"
+	"encoding/json"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/fdbevents/fdbevents/fdblayer"
+)
+
+// appendEventText appends an event as one line to look at:
+//
+//	POSITION STREAM@REVISION TYPE CREATED [TAG TAG] DATA metadata=METADATA
+func appendEventText(dst []byte, ev *fdblayer.Event) []byte {
+	dst = append(dst, ev.Position.String()...)
+	dst = append(dst, ' ')
+	dst = appendWord(dst, ev.Stream)
+	dst = append(dst, '@')
+	dst = strconv.AppendInt(dst, ev.Revision, 10)
+	dst = append(dst, ' ')
+	dst = appendWord(dst, ev.Type)
+	dst = append(dst, ' ')
+	dst = ev.Created.UTC().AppendFormat(dst, time.RFC3339Nano)
+	if len(ev.Tags) > 0 {
+		separator := byte('[')
+		dst = append(dst, ' ')
+		for _, tag := range ev.Tags {
+			dst = append(dst, separator)
+			dst = appendWord(dst, tag)
+			separator = ' '
+		}
+		dst = append(dst, ']')
+	}
+	if len(ev.Data) > 0 {
+		dst = append(dst, ' ')
+		dst = appendPayloadText(dst, ev.Data)
+	}
+	if len(ev.Metadata) > 0 {
+		dst = append(dst, " metadata="...)
+		dst = appendPayloadText(dst, ev.Metadata)
+	}
+	return append(dst, '\n')
+}
+
+// appendWord appends a name, in quotes when it could be taken for several.
+func appendWord(dst []byte, s string) []byte {
+	if strings.ContainsFunc(s, func(r rune) bool { return r == '"' || unicode.IsSpace(r) || unicode.IsControl(r) }) {
+		return strconv.AppendQuote(dst, s)
+	}
+	return append(dst, s...)
+}
+
+// appendPayloadText appends data or metadata on one line: JSON without its line
+// breaks, other text with escapes, and the rest as base64.
+func appendPayloadText(dst, payload []byte) []byte {
+	if !utf8.Valid(payload) {
+		return base64.StdEncoding.AppendEncode(append(dst, "base64:"...), payload)
+	}
+	if bytes.ContainsAny(payload, "\r\n") {
+		var compact bytes.Buffer
+		if json.Compact(&compact, payload) == nil {
+			payload = compact.Bytes()
+		}
+	}
+	if !bytes.ContainsFunc(payload, unicode.IsControl) {
+		return append(dst, payload...)
+	}
+	for _, r := range string(payload) {
+		switch {
+		case r == '\n':
+			dst = append(dst, `\n`...)
+		case r == '\r':
+			dst = append(dst, `\r`...)
+		case r == '\t':
+			dst = append(dst, `\t`...)
+		case unicode.IsControl(r):
+			dst = fmt.Appendf(dst, `\u%04x`, r)
+		default:
+			dst = utf8.AppendRune(dst, r)
+		}
+	}
+	return dst
+}

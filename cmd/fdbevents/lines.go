@@ -1,0 +1,76 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+)
+
+// maxLine is the longest line of input: an event of 8 MiB has room in it, with
+// escapes or as base64.
+const maxLine = 32 << 20
+
+// lineReader reads lines of any length up to maxLine.
+type lineReader struct {
+	r *bufio.Reader
+	// number is that of the line read last, from 1.
+	number int
+	long   []byte
+}
+
+func newLineReader(r io.Reader) *lineReader {
+	return &lineReader{r: bufio.NewReaderSize(r, 256<<10)}
+}
+
+// next returns the next line that is not blank, without surrounding space. It
+// is valid until the following call. The last line needs no line break. At the
+// end, err is io.EOF.
+func (l *lineReader) next() ([]byte, error) {
+	for {
+		line, err := l.read()
+		if line = bytes.TrimSpace(line); len(line) > 0 && (err == nil || errors.Is(err, io.EOF)) {
+			return line, nil
+		}
+		if err != nil {
+			return nil, err
+		}
+	}
+}
+
+func (l *lineReader) read() ([]byte, error) {
+	line, err := l.r.ReadSlice('\n')
+	if len(line) > 0 {
+		l.number++
+	}
+	if !errors.Is(err, bufio.ErrBufferFull) {
+		return line, err
+	}
+	l.long = l.long[:0]
+	for {
+		if len(l.long)+len(line) > maxLine {
+			return nil, &lineError{l.number, l.number, fmt.Errorf("it is longer than %d bytes; an event's data and metadata may have 8 MiB: is the input one JSON object a line?", maxLine)}
+		}
+		l.long = append(l.long, line...)
+		if !errors.Is(err, bufio.ErrBufferFull) {
+			return l.long, err
+		}
+		line, err = l.r.ReadSlice('\n')
+	}
+}
+
+// lineError is about lines of the input.
+type lineError struct {
+	first, last int
+	err         error
+}
+
+func (e *lineError) Error() string {
+	if e.first == e.last {
+		return fmt.Sprintf("line %d: %v", e.first, e.err)
+	}
+	return fmt.Sprintf("lines %d to %d: %v", e.first, e.last, e.err)
+}
+
+func (e *lineError) Unwrap() error { return e.err }

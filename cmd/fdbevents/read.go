@@ -1,0 +1,85 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"iter"
+
+	"github.com/fdbevents/fdbevents/fdblayer"
+	"github.com/urfave/cli/v2"
+)
+
+func (p *program) readCommand() *cli.Command {
+	return &cli.Command{
+		Name:      "read",
+		Usage:     "print the events of a stream or of all streams",
+		UsageText: "fdbevents read STREAM [options]\nfdbevents read --all [options]",
+		Description: "Prints what is there, and ends. A line of text is\n\n" +
+			"   POSITION STREAM@REVISION TYPE CREATED [TAG TAG] DATA metadata=METADATA\n\n" +
+			"JSON lines have all of an event and can be appended to another store.",
+		Flags: append([]cli.Flag{
+			&cli.StringFlag{Name: "from", Usage: "begin `AT` this revision of STREAM, or with --all this position, inclusive; or start, end (default: start, with --backward end)"},
+			&cli.BoolFlag{Name: "backward", DisableDefaultText: true, Usage: "newest first"},
+			&cli.IntFlag{Name: "limit", DefaultText: "all", Usage: "print at most `N` events"},
+		}, selectionFlags()...),
+		Action: func(c *cli.Context) error {
+			from := "start"
+			if c.Bool("backward") {
+				from = "end"
+			}
+			s, err := parseSelection(c, from, fdblayer.StreamStart)
+			if err != nil {
+				return err
+			}
+			if c.IsSet("limit") && c.Int("limit") < 1 {
+				return usagef(c, "--limit %d: want 1 or more", c.Int("limit"))
+			}
+			o := fdblayer.ReadOptions{Backward: c.Bool("backward"), Limit: c.Int("limit"), StreamPrefix: s.prefix, Query: s.query}
+			return p.withStore(c, mustExist, func(store *fdblayer.Store) error {
+				events := store.ReadAll(c.Context, s.position, o)
+				if s.stream != "" {
+					events = store.ReadStream(c.Context, s.stream, s.revision, o)
+				}
+				return p.print(c.Context, events, s.format)
+			})
+		},
+	}
+}
+
+// print writes events until there are no more, or nobody reads the output.
+func (p *program) print(ctx context.Context, events iter.Seq2[fdblayer.Event, error], format eventFormat) error {
+	out := bufio.NewWriterSize(p.stdout, 64<<10)
+	err := func() error {
+		var line []byte
+		for ev, err := range events {
+			if err != nil {
+				return stopped(ctx, err)
+			}
+			line = format(line[:0], &ev)
+			if _, err := out.Write(line); err != nil {
+				return err
+			}
+		}
+		return nil
+	}()
+	return printed(errors.Join(err, out.Flush()))
+}
+
+// printed is the error of a command that only prints: an output that nobody
+// reads any more, as in "read --all | head", is none.
+func printed(err error) error {
+	if closedPipe(err) {
+		return nil
+	}
+	return err
+}
+
+// stopped says why, when err comes from the end of ctx.
+func stopped(ctx context.Context, err error) error {
+	if ctx.Err() != nil {
+		return fmt.Errorf("stopped: %w", context.Cause(ctx))
+	}
+	return err
+}

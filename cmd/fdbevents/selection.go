@@ -1,0 +1,123 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"strconv"
+
+	"github.com/fdbevents/fdbevents/fdblayer"
+	"github.com/urfave/cli/v2"
+)
+
+// selection is what "read" and "tail" have in common: which events, from where
+// on, and in which form.
+type selection struct {
+	// stream is empty for the log of all streams.
+	stream string
+	prefix string
+	query  fdblayer.Query
+	// revision or position is where to begin; which one depends on stream.
+	revision int64
+	position fdblayer.Position
+	format   eventFormat
+}
+
+// eventFormat appends an event and a line break.
+type eventFormat func(dst []byte, ev *fdblayer.Event) []byte
+
+func selectionFlags() []cli.Flag {
+	return []cli.Flag{
+		&cli.BoolFlag{Name: "all", DisableDefaultText: true, Usage: "all streams, in the order of the log"},
+		&cli.StringFlag{Name: "stream-prefix", Usage: "with --all: only streams whose name begins with `PREFIX`"},
+		&cli.StringSliceFlag{Name: "type", KeepSpace: true, Usage: "only events of `TYPE`; repeated, of any of them"},
+		&cli.StringSliceFlag{Name: "tag", KeepSpace: true, Usage: "only events with `TAG`; repeated, with all of them"},
+		outputFlag(),
+	}
+}
+
+func outputFlag() cli.Flag {
+	return &cli.StringFlag{Name: "output", Aliases: []string{"o"}, Value: "text", Usage: "`FORM` of the output: text or json"}
+}
+
+// wantsJSON reads --output.
+func wantsJSON(c *cli.Context) (bool, error) {
+	switch form := c.String("output"); form {
+	case "text":
+		return false, nil
+	case "json":
+		return true, nil
+	default:
+		return false, usagef(c, "--output %q: want text or json", form)
+	}
+}
+
+// parseSelection reads the command line. from stands in for --from when that is
+// absent; first is the revision that "start" means.
+func parseSelection(c *cli.Context, from string, first int64) (s selection, err error) {
+	s.stream = c.Args().First()
+	switch {
+	case c.NArg() > 1:
+		return s, usagef(c, "%s takes one STREAM, got %q", c.Command.Name, c.Args().Slice())
+	case c.NArg() == 1 && c.Bool("all"):
+		return s, usagef(c, "%s takes a STREAM or --all, not both", c.Command.Name)
+	case s.stream == "" && !c.Bool("all"):
+		return s, usagef(c, "%s needs a STREAM or --all", c.Command.Name)
+	case c.IsSet("stream-prefix") && !c.Bool("all"):
+		return s, usagef(c, "--stream-prefix goes with --all")
+	}
+	s.prefix = c.String("stream-prefix")
+	if item := (fdblayer.QueryItem{Types: c.StringSlice("type"), Tags: c.StringSlice("tag")}); len(item.Types)+len(item.Tags) > 0 {
+		s.query.Items = []fdblayer.QueryItem{item}
+	}
+	asJSON, err := wantsJSON(c)
+	if err != nil {
+		return s, err
+	}
+	s.format = appendEventText
+	if asJSON {
+		s.format = appendEventJSON
+	}
+	if c.IsSet("from") {
+		from = c.String("from")
+	}
+	if s.stream == "" {
+		s.position, err = parsePosition(from)
+	} else {
+		s.revision, err = parseRevision(from, first)
+	}
+	if err != nil {
+		return s, usagef(c, "--from %v", err)
+	}
+	return s, nil
+}
+
+func parsePosition(text string) (fdblayer.Position, error) {
+	switch text {
+	case "start":
+		return fdblayer.Start, nil
+	case "end":
+		return fdblayer.End, nil
+	}
+	p, err := fdblayer.ParsePosition(text)
+	if err != nil {
+		return p, fmt.Errorf("%q: want start, end or a position, 24 hex digits as read prints them", text)
+	}
+	return p, nil
+}
+
+func parseRevision(text string, first int64) (int64, error) {
+	switch text {
+	case "start":
+		return first, nil
+	case "end":
+		return fdblayer.StreamEnd, nil
+	}
+	n, err := strconv.ParseInt(text, 10, 64)
+	if err == nil && n < 0 {
+		err = errors.New("negative")
+	}
+	if err != nil {
+		return 0, fmt.Errorf("%q: want start, end or a revision (0, 1, 2, …)", text)
+	}
+	return n, nil
+}

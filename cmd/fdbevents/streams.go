@@ -1,0 +1,86 @@
+package main
+
+import (
+	"bufio"
+	"encoding/json"
+	"errors"
+	"fmt"
+
+	"github.com/fdbevents/fdbevents/fdblayer"
+	"github.com/urfave/cli/v2"
+)
+
+func (p *program) streamsCommand() *cli.Command {
+	return &cli.Command{
+		Name:        "streams",
+		Usage:       "list streams",
+		UsageText:   "fdbevents streams [PREFIX] [options]",
+		Description: "Lists the streams whose name begins with PREFIX, or all, in the order of their\nnames: how many events they have, their last revision, their name.",
+		Flags:       []cli.Flag{outputFlag()},
+		Action: func(c *cli.Context) error {
+			if c.NArg() > 1 {
+				return usagef(c, "streams takes one PREFIX, got %q", c.Args().Slice())
+			}
+			asJSON, err := wantsJSON(c)
+			if err != nil {
+				return err
+			}
+			format := streamText
+			if asJSON {
+				format = streamJSON
+			}
+			return p.withStore(c, mustExist, func(store *fdblayer.Store) error {
+				return p.listStreams(c, store, format)
+			})
+		},
+	}
+}
+
+func (p *program) listStreams(c *cli.Context, store *fdblayer.Store, format func(fdblayer.StreamInfo) string) error {
+	out := bufio.NewWriterSize(p.stdout, 64<<10)
+	err := func() error {
+		for info, err := range store.Streams(c.Context, c.Args().First()) {
+			if err != nil {
+				return stopped(c.Context, err)
+			}
+			if _, err := fmt.Fprintln(out, format(info)); err != nil {
+				return err
+			}
+		}
+		return nil
+	}()
+	return printed(errors.Join(err, out.Flush()))
+}
+
+// eventCount is how many events readers see, but for those beyond MaxAge.
+func eventCount(s fdblayer.StreamInfo) int64 {
+	n := s.LastRevision + 1 - s.TruncateBefore
+	if s.MaxCount > 0 {
+		n = min(n, s.MaxCount)
+	}
+	return max(n, 0)
+}
+
+func streamText(s fdblayer.StreamInfo) string {
+	text := fmt.Sprintf("%10d %10d  %s", eventCount(s), s.LastRevision, s.Stream)
+	if s.Deleted {
+		text += " (deleted)"
+	}
+	return text
+}
+
+func streamJSON(s fdblayer.StreamInfo) string {
+	text, err := json.Marshal(struct {
+		Stream         string  `json:"stream"`
+		Events         int64   `json:"events"`
+		LastRevision   int64   `json:"lastRevision"`
+		TruncateBefore int64   `json:"truncateBefore,omitempty"`
+		MaxAgeSeconds  float64 `json:"maxAgeSeconds,omitempty"`
+		MaxCount       int64   `json:"maxCount,omitempty"`
+		Deleted        bool    `json:"deleted,omitempty"`
+	}{s.Stream, eventCount(s), s.LastRevision, s.TruncateBefore, s.MaxAge.Seconds(), s.MaxCount, s.Deleted})
+	if err != nil {
+		panic(err) // strings and numbers
+	}
+	return string(text)
+}

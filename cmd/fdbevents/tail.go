@@ -1,0 +1,76 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"errors"
+
+	"github.com/fdbevents/fdbevents/fdblayer"
+	"github.com/urfave/cli/v2"
+)
+
+func (p *program) tailCommand() *cli.Command {
+	return &cli.Command{
+		Name:      "tail",
+		Usage:     "print events, and go on as they are appended",
+		UsageText: "fdbevents tail STREAM [options]\nfdbevents tail --all [options]",
+		Description: "Prints what is there and then, without a gap, what is appended later, by\n" +
+			"whatever process, until it is interrupted. The store and the stream need not\n" +
+			"exist yet. With --from and the position, or for a STREAM the revision, of the\n" +
+			"last line that was printed, it continues after that line.",
+		Flags: append([]cli.Flag{
+			&cli.StringFlag{Name: "from", Usage: "begin `AFTER` this position, or for a STREAM this revision, exclusive; or start, or end for new events only (default: start)"},
+		}, selectionFlags()...),
+		Action: func(c *cli.Context) error {
+			// A subscription begins after a place: before the first event is -1.
+			s, err := parseSelection(c, "start", fdblayer.StreamStart-1)
+			if err != nil {
+				return err
+			}
+			return p.withStore(c, mayCreate, func(store *fdblayer.Store) error {
+				return p.tail(c.Context, store, s)
+			})
+		},
+	}
+}
+
+// tail prints until ctx ends, which is its ordinary end.
+func (p *program) tail(ctx context.Context, store *fdblayer.Store, s selection) error {
+	out := bufio.NewWriterSize(p.stdout, 64<<10)
+	following, stop := context.WithCancelCause(ctx)
+	defer stop(nil)
+	live := false
+	o := fdblayer.SubscribeOptions{StreamPrefix: s.prefix, Query: s.query, CaughtUp: func() {
+		live = true
+		if err := out.Flush(); err != nil {
+			stop(err)
+		}
+	}}
+	events := store.Subscribe(following, s.position, o)
+	if s.stream != "" {
+		events = store.SubscribeStream(following, s.stream, s.revision, o)
+	}
+	err := func() error {
+		var line []byte
+		for ev, err := range events {
+			if err != nil {
+				return err
+			}
+			line = s.format(line[:0], &ev)
+			if _, err := out.Write(line); err != nil {
+				return err
+			}
+			// What is old comes in bulk; what is new shall be seen at once.
+			if live {
+				if err := out.Flush(); err != nil {
+					return err
+				}
+			}
+		}
+		return nil
+	}()
+	if ctx.Err() != nil {
+		err = nil
+	}
+	return printed(errors.Join(err, out.Flush()))
+}
