@@ -18,9 +18,9 @@ import (
 
 const (
 	// rounds is how often each contestant runs, in turns.
-	rounds = 3
+	rounds = 5
 	// turn is how long each run takes.
-	turn = 1500 * time.Millisecond
+	turn = 1000 * time.Millisecond
 	body = 256
 )
 

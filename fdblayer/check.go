@@ -216,12 +216,12 @@ func (c *checker) slots(r engine.Reader, p int, kvs []engine.KeyValue, f *findin
 		case chunk > 0 && i > 0 && bytes.Equal(kvs[i-1].Key[:slot], kv.Key[:slot]):
 			continue // belongs to the slot before it
 		case chunk > 0 || d.isChunked(kv.Value):
-			ev, ok, err = s.awaitRecord(d, p, at, s.getRecord(r, p, at))
+			ok, err = s.awaitRecord(d, p, at, s.getRecord(r, p, at), &ev)
 			if chunk > 0 && err == nil {
 				continue // its slot was looked at in the page before
 			}
 		default:
-			ev, ok, err = d.event(at, kvs[i:i+1])
+			ok, err = d.event(at, kvs[i:i+1], &ev)
 		}
 		if err != nil {
 			f.problem("partition %d: %v", p, err)
@@ -429,7 +429,8 @@ func (c *checker) tagEntries(r engine.Reader, d *decoder, p int, kvs []engine.Ke
 			return err
 		}
 		tag, at, _ := s.keys.parseTag(p, kvs[i].Key)
-		ev, ok, err := s.awaitRecord(d, p, at, record)
+		var ev Event
+		ok, err := s.awaitRecord(d, p, at, record, &ev)
 		if err != nil {
 			f.problem("tag %q: %v", tag, err)
 		} else if ok && !slices.Contains(ev.Tags, tag) {

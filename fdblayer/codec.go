@@ -148,28 +148,28 @@ func (d *decoder) text(last *string) (string, error) {
 	return *last, nil
 }
 
-// record decodes what encoder.record made. Data and Metadata of the result share
-// src. The position is not in the record and left zero.
-func (d *decoder) record(src []byte) (ev Event, err error) {
+// record decodes what encoder.record made into ev. Data and Metadata of the
+// result share src. The position is not in the record and left as it is.
+func (d *decoder) record(src []byte, ev *Event) error {
 	if err := checkCRC(src); err != nil {
-		return ev, err
+		return err
 	}
 	d.reset(src)
 	n, err := d.dec.DecodeArrayLen()
 	if err != nil {
-		return ev, corrupt(err)
+		return corrupt(err)
 	}
 	format, err := d.dec.DecodeInt64()
 	switch {
 	case err != nil:
-		return ev, corrupt(err)
+		return corrupt(err)
 	case format != formatRecord || n != recordFields:
-		return ev, fmt.Errorf("%w: record format %d with %d fields; a newer version wrote it", ErrFormat, format, n)
+		return fmt.Errorf("%w: record format %d with %d fields; a newer version wrote it", ErrFormat, format, n)
 	}
-	if err := d.recordFields(&ev); err != nil {
-		return Event{}, corrupt(err)
+	if err := d.recordFields(ev); err != nil {
+		return corrupt(err)
 	}
-	return ev, nil
+	return nil
 }
 
 func (d *decoder) recordFields(ev *Event) error {

@@ -127,7 +127,8 @@ func (c *conditionScan) match(part int, page engine.Page) (Position, error) {
 	d := s.decoder()
 	defer s.release(d)
 	for _, cand := range candidates {
-		ev, ok, err := s.awaitRecord(d, part, cand.at, cand.record)
+		var ev Event
+		ok, err := s.awaitRecord(d, part, cand.at, cand.record, &ev)
 		if err != nil {
 			return End, err
 		}

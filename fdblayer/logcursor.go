@@ -172,19 +172,20 @@ func (part *partCursor) take(s *Store, r engine.Reader, p int, got engine.Page, 
 		if backward {
 			slices.Reverse(chunks)
 		}
-		var ev Event
+		part.waiting = append(part.waiting, Event{})
+		ev := &part.waiting[len(part.waiting)-1]
 		var ok bool
 		if got.More && len(kvs) == 0 && (len(chunks[0].Key) > slot || d.isChunked(chunks[0].Value)) {
 			// The page may have been cut within the record.
-			ev, ok, err = s.awaitRecord(d, p, at, s.getRecord(r, p, at))
+			ok, err = s.awaitRecord(d, p, at, s.getRecord(r, p, at), ev)
 		} else {
-			ev, ok, err = d.event(at, chunks)
+			ok, err = d.event(at, chunks, ev)
 		}
 		if err != nil {
 			return last, err
 		}
-		if ok {
-			part.waiting = append(part.waiting, ev)
+		if !ok {
+			part.waiting = part.waiting[:len(part.waiting)-1]
 		}
 	}
 	return last, nil
@@ -203,21 +204,21 @@ func (c *logCursor) merge() []*Event {
 	}
 	events := make([]*Event, 0, total)
 	for {
-		first := -1
+		var from *partCursor
+		var first Position
 		for i := range c.parts {
-			if w := c.parts[i].waiting; len(w) > 0 && (first < 0 || w[0].Position.Before(c.parts[first].waiting[0].Position) != c.backward) {
-				first = i
+			part := &c.parts[i]
+			if len(part.waiting) == 0 {
+				continue
+			}
+			if at := part.waiting[0].Position; from == nil || at.Before(first) != c.backward {
+				from, first = part, at
 			}
 		}
-		if first < 0 {
+		if from == nil || first != bound && first.Before(bound) == c.backward {
 			return events
 		}
-		part := &c.parts[first]
-		at := part.waiting[0].Position
-		if at != bound && at.Before(bound) == c.backward {
-			return events
-		}
-		events = append(events, &part.waiting[0])
-		part.waiting = part.waiting[1:]
+		events = append(events, &from.waiting[0])
+		from.waiting = from.waiting[1:]
 	}
 }

@@ -53,7 +53,12 @@ func (p *Position) UnmarshalText(text []byte) (err error) {
 func (p Position) Compare(q Position) int { return bytes.Compare(p.stamp[:], q.stamp[:]) }
 
 // Before reports whether p is before q.
-func (p Position) Before(q Position) bool { return p.Compare(q) < 0 }
+func (p Position) Before(q Position) bool {
+	// The merge of the partitions does little else: two comparisons of integers
+	// are faster than one of bytes.
+	a, b := binary.BigEndian.Uint64(p.stamp[:8]), binary.BigEndian.Uint64(q.stamp[:8])
+	return a < b || a == b && binary.BigEndian.Uint32(p.stamp[8:]) < binary.BigEndian.Uint32(q.stamp[8:])
+}
 
 // newPosition is the place of the event with the given index in the transaction
 // that got stamp.

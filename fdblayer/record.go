@@ -11,24 +11,25 @@ func (s *Store) getRecord(r engine.Reader, partition int, at Position) engine.Fu
 	return r.GetRange(s.keys.record(partition, at), engine.RangeOptions{})
 }
 
-// awaitRecord finishes getRecord. ok is false when the record has been erased.
-func (s *Store) awaitRecord(d *decoder, partition int, at Position, f engine.Future[engine.Page]) (ev Event, ok bool, err error) {
+// awaitRecord finishes getRecord, into ev. ok is false when the record has been
+// erased.
+func (s *Store) awaitRecord(d *decoder, partition int, at Position, f engine.Future[engine.Page], ev *Event) (ok bool, err error) {
 	page, err := f.Get()
 	if err != nil {
-		return ev, false, fmt.Errorf("reading event at position %s: %w", at, err)
+		return false, fmt.Errorf("reading event at position %s: %w", at, err)
 	}
 	if len(page.KeyValues) == 0 {
-		return ev, false, fmt.Errorf("event at position %s, partition %d: %w: an index names it, but it is not in the log", at, partition, ErrCorrupt)
+		return false, fmt.Errorf("event at position %s, partition %d: %w: an index names it, but it is not in the log", at, partition, ErrCorrupt)
 	}
-	return d.event(at, page.KeyValues)
+	return d.event(at, page.KeyValues, ev)
 }
 
-// event decodes a record from its slot and further chunks, in order. ok is false
-// when it has been erased.
-func (d *decoder) event(at Position, chunks []engine.KeyValue) (ev Event, ok bool, err error) {
+// event decodes a record from its slot and further chunks, in order, into ev. ok
+// is false when it has been erased.
+func (d *decoder) event(at Position, chunks []engine.KeyValue, ev *Event) (ok bool, err error) {
 	value := chunks[0].Value
 	if len(value) == 0 {
-		return ev, false, nil
+		return false, nil
 	}
 	total, record, err := d.chunked(value)
 	if err == nil && total > 0 {
@@ -43,13 +44,13 @@ func (d *decoder) event(at Position, chunks []engine.KeyValue) (ev Event, ok boo
 		record = value
 	}
 	if err == nil {
-		ev, err = d.record(record)
+		err = d.record(record, ev)
 	}
 	if err != nil {
-		return ev, false, fmt.Errorf("event at position %s: %w", at, err)
+		return false, fmt.Errorf("event at position %s: %w", at, err)
 	}
 	ev.Position = at
-	return ev, true, nil
+	return true, nil
 }
 
 // readEvent reads one event by its stream and revision. ok is false when it is
@@ -66,9 +67,10 @@ func (s *Store) readEvent(r engine.Reader, stream string, revision int64) (ev Ev
 		return ev, false, fmt.Errorf("stream %q revision %d: %w", stream, revision, err)
 	}
 	if e.record == nil {
-		return s.awaitRecord(d, e.partition, e.at, s.getRecord(r, e.partition, e.at))
+		ok, err = s.awaitRecord(d, e.partition, e.at, s.getRecord(r, e.partition, e.at), &ev)
+		return ev, ok, err
 	}
-	if ev, err = d.record(e.record); err != nil {
+	if err = d.record(e.record, &ev); err != nil {
 		return ev, false, fmt.Errorf("stream %q revision %d: %w", stream, revision, err)
 	}
 	ev.Position = e.at

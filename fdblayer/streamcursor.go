@@ -116,10 +116,10 @@ func (c *streamCursor) events(r engine.Reader, kvs []engine.KeyValue) (events []
 		ev := &all[i]
 		ok := true
 		if e.record != nil {
-			*ev, err = d.record(e.record)
+			err = d.record(e.record, ev)
 			ev.Position = e.at
 		} else {
-			*ev, ok, err = c.store.awaitRecord(d, e.partition, e.at, records[i])
+			ok, err = c.store.awaitRecord(d, e.partition, e.at, records[i], ev)
 		}
 		if err != nil {
 			return nil, 0, err

@@ -200,7 +200,11 @@ type pageBuilder struct {
 
 // add copies a key and its value into the page and reports whether it is full.
 func (b *pageBuilder) add(key, value []byte) (full bool) {
-	b.page.KeyValues = append(b.page.KeyValues, engine.KeyValue{Key: b.keep(key), Value: b.keep(value)})
+	n := len(key)
+	kept := b.keep(n + len(value))
+	copy(kept, key)
+	copy(kept[n:], value)
+	b.page.KeyValues = append(b.page.KeyValues, engine.KeyValue{Key: kept[:n:n], Value: kept[n:]})
 	b.bytes += len(key) + len(value)
 	b.page.More = b.options.Limit > 0 && len(b.page.KeyValues) >= b.options.Limit ||
 		b.options.Bytes > 0 && b.bytes >= b.options.Bytes
@@ -209,13 +213,13 @@ func (b *pageBuilder) add(key, value []byte) (full bool) {
 
 const smallBlock, largeBlock = 1 << 10, 64 << 10
 
-func (b *pageBuilder) keep(data []byte) []byte {
-	n := len(data)
+// keep takes n bytes of memory.
+func (b *pageBuilder) keep(n int) []byte {
 	if cap(b.block)-len(b.block) < n {
 		b.block = make([]byte, 0, max(n, min(2*cap(b.block), largeBlock), smallBlock))
 	}
 	at := len(b.block)
-	b.block = append(b.block, data...)
+	b.block = b.block[:at+n]
 	return b.block[at : at+n : at+n]
 }
 
