@@ -43,7 +43,7 @@ const (
 	// maxBatches is how many batches are under way at most.
 	maxBatches = 8
 	// enough is how many waiting requests are worth a further batch.
-	enough = 32
+	enough = 16
 	// maxBatchCost and maxBatchEvents bound a batch of several requests.
 	// FoundationDB is happiest with transactions below 1 MB.
 	maxBatchCost   = 800_000
