@@ -10,6 +10,28 @@ import (
 	"github.com/google/uuid"
 )
 
+func openMemory(t *testing.T) engine.Engine {
+	t.Helper()
+	e, err := pebbleengine.OpenMemory(pebbleengine.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { e.Close() })
+	return e
+}
+
+// openStore opens a store that is closed when the test ends. It is not checked:
+// these tests damage it.
+func openStore(t *testing.T, e engine.Engine, o Options) *Store {
+	t.Helper()
+	s, err := Open(t.Context(), e, o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { s.Close() })
+	return s
+}
+
 // TestCheckFindsDamage breaks one thing at a time and expects Check to name it.
 func TestCheckFindsDamage(t *testing.T) {
 	ctx := t.Context()
@@ -69,16 +91,8 @@ func TestCheckFindsDamage(t *testing.T) {
 	}
 	for name, d := range damages {
 		t.Run(name, func(t *testing.T) {
-			e, err := pebbleengine.OpenMemory(pebbleengine.Options{})
-			if err != nil {
-				t.Fatal(err)
-			}
-			defer e.Close()
-			s, err := Open(ctx, e, Options{})
-			if err != nil {
-				t.Fatal(err)
-			}
-			defer s.Close()
+			e := openMemory(t)
+			s := openStore(t, e, Options{})
 			r, err := s.Append(ctx, "a", Any, NewEvent{Type: "x"}, NewEvent{Type: "y", ID: id, Tags: []string{"red"}, Data: make([]byte, 50)})
 			if err != nil {
 				t.Fatal(err)
@@ -109,16 +123,8 @@ func TestCheckFindsDamage(t *testing.T) {
 // TestCorruptRecordIsAnErrorToReaders: never silence, never another event.
 func TestCorruptRecordIsAnErrorToReaders(t *testing.T) {
 	ctx := t.Context()
-	e, err := pebbleengine.OpenMemory(pebbleengine.Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer e.Close()
-	s, err := Open(ctx, e, Options{InlineLimit: -1})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer s.Close()
+	e := openMemory(t)
+	s := openStore(t, e, Options{InlineLimit: -1})
 	r, err := s.Append(ctx, "a", Any, NewEvent{Type: "x"})
 	if err != nil {
 		t.Fatal(err)

@@ -5,7 +5,6 @@ import (
 	"testing"
 
 	"github.com/fdbevents/fdbevents/fdblayer/engine"
-	"github.com/fdbevents/fdbevents/fdblayer/engine/pebbleengine"
 	"github.com/google/uuid"
 )
 
@@ -13,11 +12,7 @@ import (
 // closed, and those that nobody has written for long when it is opened.
 func TestMarksOfProcessesThatAreGone(t *testing.T) {
 	ctx := t.Context()
-	e, err := pebbleengine.OpenMemory(pebbleengine.Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer e.Close()
+	e := openMemory(t)
 	k := keys{prefix: e.Prefix()}
 	marks := func() int {
 		t.Helper()
@@ -77,16 +72,8 @@ func TestMarksOfProcessesThatAreGone(t *testing.T) {
 // TestErasedSlotsAreSkipped: the slot stays, its value is gone.
 func TestErasedSlotsAreSkipped(t *testing.T) {
 	ctx := t.Context()
-	e, err := pebbleengine.OpenMemory(pebbleengine.Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer e.Close()
-	s, err := Open(ctx, e, Options{InlineLimit: -1})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer s.Close()
+	e := openMemory(t)
+	s := openStore(t, e, Options{InlineLimit: -1})
 	var erased Position
 	for i := range 5 {
 		r, err := s.Append(ctx, "s", Any, NewEvent{Type: "e", Data: make([]byte, i*50_000)})

@@ -83,8 +83,9 @@ func pageHint(o ReadOptions) int {
 	return o.Limit
 }
 
-func (o *ReadOptions) selects(ev *Event) bool {
-	return strings.HasPrefix(ev.Stream, o.StreamPrefix) && o.Query.Matches(ev.Type, ev.Tags)
+// selects reports whether a read or subscription with these options yields ev.
+func selects(prefix string, query *Query, ev *Event) bool {
+	return strings.HasPrefix(ev.Stream, prefix) && query.Matches(ev.Type, ev.Tags)
 }
 
 // cursor is a place in a stream or in the log. It does not change.
@@ -161,7 +162,7 @@ func (s *Store) read(ctx context.Context, c cursor, o ReadOptions, yield func(Ev
 			return
 		}
 		for _, ev := range f.events {
-			if !o.selects(ev) {
+			if !selects(o.StreamPrefix, &o.Query, ev) {
 				continue
 			}
 			if !yield(*ev, nil) {

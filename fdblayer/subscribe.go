@@ -3,7 +3,6 @@ package fdblayer
 import (
 	"context"
 	"iter"
-	"strings"
 
 	"github.com/fdbevents/fdbevents/fdblayer/engine"
 )
@@ -195,7 +194,7 @@ func (sub *subscription) deliver(ev *Event) {
 	} else {
 		sub.revision = ev.Revision
 	}
-	if strings.HasPrefix(ev.Stream, sub.options.StreamPrefix) && sub.options.Query.Matches(ev.Type, ev.Tags) {
+	if selects(sub.options.StreamPrefix, &sub.options.Query, ev) {
 		sub.stopped = !sub.yield(*ev, nil)
 	}
 }
