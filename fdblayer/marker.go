@@ -27,8 +27,8 @@ func (m *marker) commit(ctx context.Context, attempt func(p *plan) error) (engin
 	s := m.store
 	m.number++
 	var (
-		pending bool // an earlier attempt wrote, and may have committed
-		unsure  bool // some attempt ended without a clear answer
+		pending bool // the last attempt that wrote may have committed
+		doubt   bool // some attempt ended without a clear answer
 		began   int64
 		// mutations is the last attempt's.
 		mutations int
@@ -38,21 +38,16 @@ func (m *marker) commit(ctx context.Context, attempt func(p *plan) error) (engin
 		if prior != nil {
 			s.stats.retries.Add(1)
 		}
-		if pending {
-			if !unsure && !engine.MaybeCommitted(prior) {
-				pending = false
-			} else {
-				unsure = true
-				in, err := m.committed(tr, began)
-				if err != nil || in != nil {
-					stamp = in
-					return err
-				}
-				pending = false
+		if doubt = engine.MaybeCommitted(prior); pending && doubt {
+			in, err := m.committed(tr, began)
+			if err != nil || in != nil {
+				stamp = in
+				return err
 			}
 		}
+		pending = false
 		stamp = nil
-		p := s.newPlan(tr, unsure)
+		p := s.newPlan(tr, doubt)
 		if err := attempt(p); err != nil {
 			return err
 		}
@@ -76,7 +71,7 @@ func (m *marker) commit(ctx context.Context, attempt func(p *plan) error) (engin
 		if errors.Is(err, engine.ErrClosed) {
 			err = fmt.Errorf("%w: %w", ErrClosed, err)
 		}
-		if pending && (unsure || engine.MaybeCommitted(err)) {
+		if pending && (doubt || engine.MaybeCommitted(err)) {
 			err = fmt.Errorf("%w: %w", ErrOutcomeUnknown, err)
 		}
 		return engine.Stamp{}, err

@@ -37,7 +37,8 @@ type Engine interface {
 // the caller; the keys and values of one page may share memory.
 type Reader interface {
 	// Get reads one key. The future yields nil when the key is absent, and an
-	// empty, non-nil slice when the value is empty.
+	// empty, non-nil slice when the value is empty. A read that fails makes the
+	// commit fail, too.
 	Get(key []byte) Future[[]byte]
 
 	// GetRange reads keys in [r.Begin, r.End) in order.
@@ -79,7 +80,9 @@ type Transaction interface {
 
 	// AddReadConflict makes the commit fail with ErrConflict if another
 	// transaction writes into r after this one's read version, as if r had been
-	// read. Keys that this transaction has already written are left out.
+	// read. Keys that this transaction has already set or cleared are left out. A
+	// transaction that has read nothing yet gets its read version at Commit: then
+	// this alone protects nothing.
 	AddReadConflict(r Range)
 
 	// AddWriteConflict makes others that read r conflict with this transaction,
@@ -200,7 +203,7 @@ const (
 	OpMin Op = 13
 	// OpVersionstampedKey sets a key after putting the transaction's Stamp into
 	// it: the last 4 bytes of the key given are the little-endian offset of the
-	// 10 bytes to replace, and are cut off.
+	// 10 bytes to replace, and are cut off. They count in its size.
 	OpVersionstampedKey Op = 14
 	// OpVersionstampedValue does the same to the value.
 	OpVersionstampedValue Op = 15

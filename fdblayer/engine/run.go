@@ -7,9 +7,9 @@ import "context"
 // is the project's only retry loop.
 //
 // prior is nil in the first attempt and then the error that ended the one
-// before. When MaybeCommitted(prior) holds, that attempt may have committed: fn
-// finds out by reading what it would have written, and must not do its work
-// twice.
+// before. When MaybeCommitted(prior) holds, an earlier attempt may have
+// committed: fn finds out by reading what it would have written, and must not do
+// its work twice. Such a prior stays for all further attempts.
 //
 // An error from fn that is not a retryable engine error is returned as it is,
 // and nothing is written. What fn keeps from tr (futures, stamps, watches) it
@@ -26,9 +26,14 @@ func Run(ctx context.Context, e Engine, fn func(tr Transaction, prior error) err
 		if err == nil {
 			return nil
 		}
+		if !Retryable(err) {
+			return err
+		}
 		if giveUp := tr.OnError(err); giveUp != nil {
 			return giveUp
 		}
-		prior = err
+		if !MaybeCommitted(prior) {
+			prior = err
+		}
 	}
 }

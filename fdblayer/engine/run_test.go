@@ -63,7 +63,7 @@ func TestRun(t *testing.T) {
 		},
 		{
 			name: "the function's own error", fn: []error{own}, want: own, priors: []error{nil},
-			log: []string{"begin", "on error own", "cancel"},
+			log: []string{"begin", "cancel"},
 		},
 		{
 			name: "a retryable error of a read, wrapped", fn: []error{wrapped}, priors: []error{nil, wrapped},
@@ -78,9 +78,17 @@ func TestRun(t *testing.T) {
 			},
 		},
 		{
+			name: "what may have happened stays in mind", commit: []error{ErrCommitUnknown, ErrTooOld},
+			priors: []error{nil, ErrCommitUnknown, ErrCommitUnknown},
+			log: []string{
+				"begin", "commit", "on error " + ErrCommitUnknown.Error(),
+				"commit", "on error " + ErrTooOld.Error(), "commit", "cancel",
+			},
+		},
+		{
 			name: "a commit that failed for good", commit: []error{ErrTransactionTooLarge},
 			want: ErrTransactionTooLarge, priors: []error{nil},
-			log: []string{"begin", "commit", "on error " + ErrTransactionTooLarge.Error(), "cancel"},
+			log: []string{"begin", "commit", "cancel"},
 		},
 		{
 			name: "OnError gives up with another error", commit: []error{ErrConflict},

@@ -28,6 +28,8 @@ var errGone = errors.New("transaction gone")
 type pair struct {
 	tr   engine.Transaction
 	twin *modelTransaction
+	// began is where in the trace.
+	began int
 }
 
 // walk is a random test under way.
@@ -37,6 +39,7 @@ type walk struct {
 	keys  []string
 	m     *model
 	trace []string
+	began int // where in trace the transaction began that did the last step
 
 	committed, refused int
 }
@@ -56,7 +59,7 @@ func (f *fixture) random(open, steps, length int) {
 	w := &walk{f: f, rnd: rand.New(rand.NewPCG(seed, 0)), keys: keys, m: newModel(keys)}
 	defer func() {
 		if f.Failed() {
-			for _, line := range w.trace[max(0, len(w.trace)-40):] {
+			for _, line := range w.trace[w.began:] {
 				f.Log(line)
 			}
 			f.Logf("Harness.Seed %d repeats this", seed)
@@ -70,7 +73,7 @@ func (f *fixture) random(open, steps, length int) {
 		slot := w.rnd.IntN(open)
 		p := pairs[slot]
 		if p == nil {
-			p = &pair{f.engine.Begin(f.ctx), w.m.begin()}
+			p = &pair{f.engine.Begin(f.ctx), w.m.begin(), len(w.trace)}
 			defer p.tr.Cancel()
 			if _, err := p.tr.ReadVersion().Get(); err != nil {
 				f.Fatalf("read version: %v", err)
@@ -78,6 +81,7 @@ func (f *fixture) random(open, steps, length int) {
 			w.note(slot, "begin")
 			pairs[slot] = p
 		}
+		w.began = p.began
 		var err error
 		if w.rnd.IntN(length) == 0 {
 			pairs[slot] = nil
@@ -251,7 +255,7 @@ func (w *walk) finish(slot int, p *pair) error {
 		w.committed++
 		p.twin.commit()
 	}
-	stored := &pair{w.f.engine.Begin(w.f.ctx), w.m.begin()}
+	stored := &pair{tr: w.f.engine.Begin(w.f.ctx), twin: w.m.begin()}
 	defer stored.tr.Cancel()
 	if err := w.checkRange(slot, stored, stored.tr.Snapshot(), "", "\xff", engine.RangeOptions{}, true); err != nil {
 		return fmt.Errorf("after a commit: %w", err)

@@ -7,7 +7,7 @@
 //
 //	func TestConformance(t *testing.T) {
 //		enginetest.Run(t, enginetest.Harness{Open: func(t *testing.T) enginetest.Instance {
-//			return enginetest.Instance{Engine: pebbleengine.OpenMemory(pebbleengine.Options{})}
+//			return enginetest.Instance{Engine: open(t)}
 //		}})
 //	}
 package enginetest

@@ -85,22 +85,6 @@ const (
 	offsetSize = 4
 )
 
-// stampOffset splits the parameter of a versionstamped operation into its bytes
-// and the place of the stamp in them.
-func stampOffset(param []byte) (b []byte, offset int, err error) {
-	n := len(param) - offsetSize
-	if n < 0 {
-		return nil, 0, fmt.Errorf("versionstamped parameter of %d bytes has no room for its 4-byte offset: %w",
-			len(param), engine.ErrInvalidOperation)
-	}
-	at := binary.LittleEndian.Uint32(param[n:])
-	if uint64(at)+uint64(stampSize) > uint64(n) {
-		return nil, 0, fmt.Errorf("versionstamp at offset %d does not fit into %d bytes: %w",
-			at, n, engine.ErrInvalidOperation)
-	}
-	return param[:n:n], int(at), nil
-}
-
 func makeStamp(version int64, index uint16) (s engine.Stamp) {
 	binary.BigEndian.PutUint64(s[:8], uint64(version))
 	binary.BigEndian.PutUint16(s[8:], index)

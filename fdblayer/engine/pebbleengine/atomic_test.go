@@ -2,7 +2,6 @@ package pebbleengine
 
 import (
 	"bytes"
-	"errors"
 	"testing"
 
 	"github.com/fdbevents/fdbevents/fdblayer/engine"
@@ -49,26 +48,6 @@ func TestEvaluate(t *testing.T) {
 		got := evaluate(c.op, c.old, c.operand)
 		if !bytes.Equal(got, c.want) || (got == nil) != (c.want == nil) {
 			t.Errorf("%s: %v, want %v", c.name, got, c.want)
-		}
-	}
-}
-
-func TestStampOffset(t *testing.T) {
-	for _, c := range []struct {
-		param string
-		ok    bool
-	}{
-		{"..........\x00\x00\x00\x00", true},
-		{"a..........\x01\x00\x00\x00", true},
-		{"..........\x01\x00\x00\x00", false},
-		{"..........\xff\xff\xff\xff", false},
-		{".........\x00\x00\x00\x00", false},
-		{"\x00\x00\x00", false},
-		{"", false},
-	} {
-		_, _, err := stampOffset([]byte(c.param))
-		if (err == nil) != c.ok || err != nil && !errors.Is(err, engine.ErrInvalidOperation) {
-			t.Errorf("%q: %v", c.param, err)
 		}
 	}
 }

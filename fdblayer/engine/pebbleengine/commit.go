@@ -266,7 +266,7 @@ func (s *store) accept(g *group, r *request) error {
 // stamped returns a copy of the parameter of a versionstamped operation with the
 // stamp in its place.
 func stamped(param []byte, stamp engine.Stamp) ([]byte, error) {
-	b, offset, err := stampOffset(param)
+	b, offset, err := engine.StampPlace(param)
 	if err != nil {
 		return nil, err
 	}

@@ -204,7 +204,7 @@ func (o *overlay) segments(r engine.Range) []segment {
 // stampedKeys is the range in which the key of a versionstamped set will be: at
 // or above the stamp of version, at or below the highest stamp.
 func stampedKeys(param []byte, version int64) engine.Range {
-	key, offset, err := stampOffset(param)
+	key, offset, err := engine.StampPlace(param)
 	if err != nil {
 		return engine.Range{} // refused where the write was made
 	}

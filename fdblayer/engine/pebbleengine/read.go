@@ -58,7 +58,7 @@ func (t *transaction) beginGet(key []byte, snapshot bool) (known node, v view, e
 	if err := t.usable(); err != nil {
 		return node{}, nil, err
 	}
-	if err := checkReadKey(key); err != nil {
+	if err := engine.CheckReadKey(key); err != nil {
 		return node{}, nil, err
 	}
 	if len(key) > engine.MaxKeySize {
@@ -69,7 +69,7 @@ func (t *transaction) beginGet(key []byte, snapshot bool) (known node, v view, e
 	case written, cleared:
 		return known, nil, nil
 	case unreadable:
-		return node{}, nil, fmt.Errorf("read of %s: %w", printable(key), engine.ErrUnreadable)
+		return node{}, nil, fmt.Errorf("read of %.64q: %w", key, engine.ErrUnreadable)
 	}
 	if err := t.open(); err != nil {
 		return node{}, nil, err
@@ -134,7 +134,7 @@ func (t *transaction) getRange(r engine.Range, o engine.RangeOptions, snapshot b
 	if err := t.usable(); err != nil {
 		return failed[engine.Page](err)
 	}
-	if err := checkRange(r); err != nil {
+	if err := engine.CheckRange(r); err != nil {
 		return failed[engine.Page](err)
 	}
 	if o.Limit < 0 || o.Bytes < 0 {
@@ -217,7 +217,7 @@ func (t *transaction) merge(own []segment, o engine.RangeOptions) (engine.Page, 
 		switch s.at {
 		case cleared:
 		case unreadable:
-			return engine.Page{}, fmt.Errorf("range read that reaches %s: %w", printable(s.Begin), engine.ErrUnreadable)
+			return engine.Page{}, fmt.Errorf("range read that reaches %.64q: %w", s.Begin, engine.ErrUnreadable)
 		case written:
 			if b.add(s.Begin, s.value) {
 				return b.page, nil
@@ -385,3 +385,17 @@ func (f *scanned) record(page engine.Page) {
 		f.t.addBelow(extent(f.r, f.o, page))
 	}
 }
+
+// shorten cuts bounds that are longer than any key can be: the range holds the
+// same possible keys.
+func shorten(r engine.Range) engine.Range {
+	if len(r.Begin) > engine.MaxKeySize+1 {
+		r.Begin = r.Begin[:engine.MaxKeySize+1]
+	}
+	if len(r.End) > engine.MaxKeySize+1 {
+		r.End = r.End[:engine.MaxKeySize+1]
+	}
+	return r
+}
+
+func rangeSize(r engine.Range) int64 { return int64(len(r.Begin) + len(r.End)) }

@@ -129,19 +129,19 @@ func (t *transaction) ReadVersion() engine.Future[int64] {
 
 // Set implements engine.Transaction.
 func (t *transaction) Set(key, value []byte) {
-	t.mutate(mutation{op: opSet, key: key, value: value})
+	t.mutate(mutation{op: opSet, key: key, value: value}, engine.CheckSet(key, value))
 }
 
 // Clear implements engine.Transaction.
 func (t *transaction) Clear(key []byte) {
-	t.mutate(mutation{op: opClear, key: key})
+	t.mutate(mutation{op: opClear, key: key}, engine.CheckReadKey(key))
 }
 
 // ClearRange implements engine.Transaction.
 func (t *transaction) ClearRange(r engine.Range) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if err := t.writable(checkRange(r)); err != nil || r.Empty() {
+	if err := t.writable(engine.CheckRange(r)); err != nil || r.Empty() {
 		return
 	}
 	r = shorten(r)
@@ -151,22 +151,14 @@ func (t *transaction) ClearRange(r engine.Range) {
 
 // Atomic implements engine.Transaction.
 func (t *transaction) Atomic(op engine.Op, key, operand []byte) {
-	switch op {
-	case engine.OpAdd, engine.OpMax, engine.OpMin, engine.OpByteMin, engine.OpByteMax, engine.OpCompareAndClear,
-		engine.OpVersionstampedKey, engine.OpVersionstampedValue:
-		t.mutate(mutation{op: op, key: key, value: operand})
-	default:
-		t.mu.Lock()
-		defer t.mu.Unlock()
-		_ = t.writable(fmt.Errorf("atomic operation %d is not known: %w", op, engine.ErrInvalidOperation))
-	}
+	t.mutate(mutation{op: op, key: key, value: operand}, engine.CheckAtomic(op, key, operand))
 }
 
-// mutate buffers a write of one key.
-func (t *transaction) mutate(m mutation) {
+// mutate buffers a write of one key, unless it is refused.
+func (t *transaction) mutate(m mutation, refusal error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if err := t.writable(checkMutation(m)); err != nil {
+	if err := t.writable(refusal); err != nil {
 		return
 	}
 	t.mutations = append(t.mutations, m)
@@ -188,7 +180,7 @@ func (t *transaction) writable(err error) error {
 func (t *transaction) AddReadConflict(r engine.Range) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if err := t.writable(checkRange(r)); err != nil || r.Empty() {
+	if err := t.writable(engine.CheckRange(r)); err != nil || r.Empty() {
 		return
 	}
 	t.addRead(shorten(r))
@@ -198,7 +190,7 @@ func (t *transaction) AddReadConflict(r engine.Range) {
 func (t *transaction) AddWriteConflict(r engine.Range) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if err := t.writable(checkRange(r)); err != nil || r.Empty() {
+	if err := t.writable(engine.CheckRange(r)); err != nil || r.Empty() {
 		return
 	}
 	r = shorten(r)
@@ -221,7 +213,7 @@ func (t *transaction) watch(w *watch) error {
 	if err := t.usable(); err != nil {
 		return err
 	}
-	if err := checkKey(w.key); err != nil {
+	if err := engine.CheckKey(w.key); err != nil {
 		return err
 	}
 	if err := t.open(); err != nil {
@@ -229,7 +221,7 @@ func (t *transaction) watch(w *watch) error {
 	}
 	known := t.known(w.key)
 	if known.at == unreadable {
-		return fmt.Errorf("watch of %s: %w", printable(w.key), engine.ErrUnreadable)
+		return fmt.Errorf("watch of key %.64q: %w", w.key, engine.ErrUnreadable)
 	}
 	if err := t.engine.keep(w); err != nil {
 		return err
