@@ -79,8 +79,10 @@ func (s *store) commit(ctx context.Context, c *commit) (outcome, error) {
 	return r.result, r.err
 }
 
-// depth is how many groups may be on their way to the disk at one time.
-const depth = 2
+// depth is how many groups may be on their way to the disk at one time. Pebble
+// syncs together what has gathered during the sync before; waiting for it here
+// would only add to that.
+const depth = 16
 
 // refusal says why nothing can be committed. The caller holds mu.
 func (s *store) refusal() error {
