@@ -382,3 +382,28 @@ func TestHolderOfAnotherVersion(t *testing.T) {
 		t.Errorf("open of another version's directory: %v", err)
 	}
 }
+
+// TestLinkIsClosedTwice: a link that was lost is closed when another backend is
+// looked for, and by the engine when none was found.
+func TestLinkIsClosedTwice(t *testing.T) {
+	dir := t.TempDir()
+	holder, err := Open(t.Context(), dir, Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer holder.Close()
+	l, err := attach(t.Context(), dir, clientID{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	done := make(chan error)
+	go func() { done <- errors.Join(l.close(), l.close()) }()
+	select {
+	case err := <-done:
+		if err != nil {
+			t.Error(err)
+		}
+	case <-time.After(10 * time.Second):
+		t.Fatal("the second close hangs")
+	}
+}
