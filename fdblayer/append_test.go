@@ -399,6 +399,60 @@ func TestLimits(t *testing.T) {
 	})
 }
 
+// TestLargestAppendsFit: what passes the store's own limits must pass the
+// engine's, for every way to be large.
+func TestLargestAppendsFit(t *testing.T) {
+	many := func(n int, ev fdblayer.NewEvent) []fdblayer.NewEvent {
+		events := make([]fdblayer.NewEvent, n)
+		for i := range events {
+			events[i] = ev
+			events[i].ID = uuid.New()
+		}
+		return events
+	}
+	longTags := make([]string, fdblayer.MaxTags)
+	for i := range longTags {
+		longTags[i] = fmt.Sprintf("%0256d", i)
+	}
+	eachStore(t, fdblayer.Options{}, func(t *testing.T, s *fdblayer.Store) {
+		for what, attempt := range map[string]func(n int) (string, []fdblayer.NewEvent){
+			"events with a long stream name": func(n int) (string, []fdblayer.NewEvent) {
+				return strings.Repeat("n", 1024), many(n, fdblayer.NewEvent{Type: "e"})
+			},
+			"events of 2,000 bytes": func(n int) (string, []fdblayer.NewEvent) {
+				return "small", many(n, fdblayer.NewEvent{Type: "e", Data: make([]byte, 2000)})
+			},
+			"events just small enough to be copied": func(n int) (string, []fdblayer.NewEvent) {
+				return "copied", many(n, fdblayer.NewEvent{Type: "e", Data: make([]byte, 940)})
+			},
+			"events with short tags": func(n int) (string, []fdblayer.NewEvent) {
+				return "tags", many(n, fdblayer.NewEvent{Type: "e", Tags: strings.Split("abcdefghijklmnopqrstuvwxyz", "")})
+			},
+			"events with long tags": func(n int) (string, []fdblayer.NewEvent) {
+				return "tags", many(n, fdblayer.NewEvent{Type: "e", Tags: longTags})
+			},
+		} {
+			var limit *fdblayer.LimitError
+			n := fdblayer.MaxAppendEvents
+			for {
+				stream, events := attempt(n)
+				_, err := s.Append(t.Context(), stream, fdblayer.Any, events...)
+				if err == nil {
+					break
+				}
+				if !errors.As(err, &limit) {
+					t.Fatalf("%d %s: %v", n, what, err)
+				}
+				n -= max(1, n/50)
+			}
+			t.Logf("%d %s fit", n, what)
+			if n < fdblayer.MaxAppendEvents && strings.Contains(what, "copied") {
+				t.Errorf("only %d %s fit", n, what)
+			}
+		}
+	})
+}
+
 func TestAppendAsyncKeepsOrder(t *testing.T) {
 	eachStore(t, fdblayer.Options{}, func(t *testing.T, s *fdblayer.Store) {
 		var pending []*fdblayer.PendingAppend

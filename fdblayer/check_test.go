@@ -2,6 +2,7 @@ package fdblayer
 
 import (
 	"bytes"
+	"errors"
 	"strings"
 	"testing"
 
@@ -149,5 +150,24 @@ func TestCorruptRecordIsAnErrorToReaders(t *testing.T) {
 		if n != 1 {
 			t.Errorf("%s: %d results, want one error", name, n)
 		}
+	}
+}
+
+func TestTombstonedStreamTakesNoEvents(t *testing.T) {
+	ctx := t.Context()
+	e := openMemory(t)
+	s := openStore(t, e, Options{})
+	if err := engine.Run(ctx, e, func(tr engine.Transaction, _ error) error {
+		tr.Set(s.keys.head(nil, "gone"), bytes.Clone(newEncoder().head(head{next: 3, state: stateTombstoned})))
+		return nil
+	}); err != nil {
+		t.Fatal(err)
+	}
+	_, err := s.Append(ctx, "gone", Any, NewEvent{Type: "e"})
+	if !errors.Is(err, ErrStreamDeleted) || err.Error() != `stream "gone": stream is permanently deleted` {
+		t.Errorf("got %v", err)
+	}
+	if info, err := s.Stream(ctx, "gone"); err != nil || !info.Deleted {
+		t.Errorf("got %+v, %v", info, err)
 	}
 }

@@ -49,6 +49,8 @@ type plannedEvent struct {
 	stream   *plannedStream
 	revision int64
 	event    *NewEvent
+	// pointerOnly is the request's pointersOnly.
+	pointerOnly bool
 }
 
 type idKey struct {
@@ -157,7 +159,7 @@ func (p *plan) apply(r *request) ([]outcome, error) {
 	outcomes := make([]outcome, len(r.appends))
 	for i := range r.appends {
 		var err error
-		if outcomes[i], err = p.append(&r.appends[i]); err != nil {
+		if outcomes[i], err = p.append(&r.appends[i], r.pointersOnly); err != nil {
 			p.restore(saved)
 			return nil, err
 		}
@@ -204,7 +206,7 @@ func (p *plan) restore(saved savedPlan) {
 	}
 }
 
-func (p *plan) append(a *streamRequest) (outcome, error) {
+func (p *plan) append(a *streamRequest, pointersOnly bool) (outcome, error) {
 	st := p.stream(a.stream)
 	if err := p.load(st); err != nil {
 		return outcome{}, err
@@ -224,7 +226,7 @@ func (p *plan) append(a *streamRequest) (outcome, error) {
 		if known := p.ids[idKey{ev.ID, a.stream}]; known != nil {
 			known.index = len(p.events)
 		}
-		p.events = append(p.events, plannedEvent{stream: st, revision: st.head.next, event: &ev.NewEvent})
+		p.events = append(p.events, plannedEvent{st, st.head.next, &ev.NewEvent, pointersOnly})
 		st.head.next++
 	}
 	st.changed = true
@@ -397,7 +399,7 @@ func (p *plan) write() (mutations int) {
 		part := ev.stream.partition
 		record := enc.record(ev.stream.name, ev.revision, ev.event)
 		inline := record
-		if len(record) > p.store.header.inlineLimit {
+		if ev.pointerOnly || len(record) > p.store.header.inlineLimit {
 			inline = nil
 		}
 		p.tr.Atomic(engine.OpVersionstampedValue,

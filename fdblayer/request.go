@@ -15,6 +15,9 @@ type request struct {
 	// lane is that of the first stream.
 	lane      int
 	condition *Condition
+	// pointersOnly is true when even small records are not copied into their
+	// streams, because there are too many of them.
+	pointersOnly bool
 	// cost estimates the bytes that the request adds to an engine transaction.
 	cost int64
 	// count is the number of events.
@@ -54,7 +57,7 @@ func (s *Store) newRequest(ctx context.Context, condition *Condition, appends []
 		return nil, ErrNoEvents
 	}
 	r.appends = make([]streamRequest, len(appends))
-	var size int64
+	var size, copies int64
 	now := time.Now()
 	for i := range appends {
 		a := &appends[i]
@@ -74,10 +77,17 @@ func (s *Store) newRequest(ctx context.Context, condition *Condition, appends []
 			}
 			events[j] = s.withDefaults(a.Events[j], now)
 			size += int64(len(a.Events[j].Data) + len(a.Events[j].Metadata))
-			r.cost += s.cost(a.Stream, &events[j].NewEvent)
+			cost, inline := s.cost(a.Stream, &events[j].NewEvent)
+			r.cost += cost
+			copies += inline
 		}
 		r.count += len(events)
 		r.appends[i] = streamRequest{stream: a.Stream, expected: a.Expected, events: events}
+	}
+	// Loading a stream is faster with copies, but they must not make an append
+	// too large.
+	if r.pointersOnly = r.cost+copies > transactionBudget; !r.pointersOnly {
+		r.cost += copies
 	}
 	r.lane = int(hash(r.appends[0].stream) % lanes)
 	switch {
@@ -106,22 +116,22 @@ func (s *Store) withDefaults(ev NewEvent, now time.Time) newEvent {
 }
 
 // cost estimates the bytes of an event in an engine transaction: mutations, and
-// keys once more for their conflict ranges.
-func (s *Store) cost(stream string, ev *NewEvent) int64 {
-	const key = 48 // an index key beside its variable part, and its bookkeeping
+// keys once more for their conflict ranges. inline is what the copy of a small
+// record in its stream adds.
+func (s *Store) cost(stream string, ev *NewEvent) (cost, inline int64) {
+	key := 20 + len(s.keys.prefix) // what a key has beside its variable part
 	record := len(stream) + len(ev.Type) + len(ev.ContentType) + len(ev.Data) + len(ev.Metadata) + recordOverhead
 	for _, tag := range ev.Tags {
 		record += len(tag) + 2
 	}
-	total := record
-	if record <= s.header.inlineLimit {
-		total += record
-	}
-	total += 3 * (4*key + 2*len(stream)) // slot, entry, id, head: mutation and conflict range
+	total := record + 3*(4*key+2*len(stream)) // slot, entry, id, head: mutation and conflict range
 	for _, tag := range ev.Tags {
-		total += 3 * (key + len(tag))
+		total += 3 * (key + 10 + len(tag))
 	}
-	return int64(total)
+	if record-recordOverhead <= s.header.inlineLimit { // it may be small enough
+		inline = int64(record)
+	}
+	return int64(total), inline
 }
 
 // finish hands the outcome to whoever waits.
