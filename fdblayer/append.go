@@ -58,8 +58,9 @@ type PendingAppend struct {
 
 // AppendAsync starts an Append and returns without waiting for it, so that one
 // goroutine can have many under way. Appends to one stream are carried out in
-// the order of the calls. ctx covers the whole append. An error is one that
-// Append would have found before starting, or ctx's.
+// the order of the calls. An error is one that Append would have found before
+// starting, or ctx's. ctx holds for Wait, too: when it ends, Wait takes the append
+// back if nobody has begun with it, and gives up otherwise.
 //
 // AppendAsync blocks while 64 MiB of earlier ones are under way.
 func (s *Store) AppendAsync(ctx context.Context, stream string, expected ExpectedRevision, events ...NewEvent) (*PendingAppend, error) {

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/fdbevents/fdbevents/fdblayer/engine"
 	"github.com/google/uuid"
@@ -60,6 +61,8 @@ const (
 	// MaxPartitions bounds Options.Partitions.
 	MaxPartitions     = 256
 	defaultPartitions = 8
+	// closePatience is how long Close waits for batches.
+	closePatience = 10 * time.Second
 	// maxPendingCost bounds what AppendAsync takes on, in bytes.
 	maxPendingCost = 64 << 20
 )
@@ -137,8 +140,10 @@ func newHeader(id uuid.UUID, o Options) header {
 }
 
 // Close waits for appends and transactions under way, ends subscriptions with
-// ErrClosed, and removes what this process kept in the store for itself. It does
-// not close the engine. A second Close returns ErrClosed.
+// ErrClosed, and removes what this process kept in the store for itself. Batches
+// that the engine does not answer for ten seconds are given up, with
+// ErrOutcomeUnknown; what runs under a caller's own context is waited for. Close
+// does not close the engine. A second Close returns ErrClosed.
 func (s *Store) Close() error {
 	s.mu.Lock()
 	if s.closed {
@@ -147,6 +152,8 @@ func (s *Store) Close() error {
 	}
 	s.closed = true
 	s.mu.Unlock()
+	giveUp := time.AfterFunc(closePatience, s.stop)
+	defer giveUp.Stop()
 	s.appending.Wait()
 	s.stop()
 	s.workers.Wait()

@@ -260,3 +260,32 @@ func TestLateCommitIsRefused(t *testing.T) {
 		}
 	})
 }
+
+// TestCloseGivesUp on an engine that does not answer. It takes as long as Close
+// is patient.
+func TestCloseGivesUp(t *testing.T) {
+	t.Parallel()
+	e := newFlakyEngine(openMemory(t), 0, 0)
+	s, err := fdblayer.Open(t.Context(), e, fdblayer.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	hanging := make(chan struct{})
+	e.failNext = func(t *flakyTransaction) error {
+		close(hanging)
+		<-t.ctx.Done()
+		return fmt.Errorf("%w: %w", engine.ErrCommitUnknown, t.ctx.Err())
+	}
+	pending, err := s.AppendAsync(t.Context(), "s", fdblayer.Any, event("e"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	<-hanging
+	e.failNext = nil
+	if err := s.Close(); err != nil {
+		t.Error(err)
+	}
+	if _, err := pending.Wait(); !errors.Is(err, fdblayer.ErrOutcomeUnknown) {
+		t.Errorf("got %v, want ErrOutcomeUnknown", err)
+	}
+}
