@@ -88,6 +88,16 @@ func (e *encoder) checksum() []byte {
 // recordOverhead bounds what a record needs besides its strings and bodies.
 const recordOverhead = 80
 
+// recordBound is at least the size of a record, and less than recordOverhead
+// above it but for its tags.
+func recordBound(stream string, ev *NewEvent) int {
+	n := len(stream) + len(ev.Type) + len(ev.ContentType) + len(ev.Data) + len(ev.Metadata) + recordOverhead
+	for _, tag := range ev.Tags {
+		n += len(tag) + 3 // a string of up to 256 bytes has a header of up to 3
+	}
+	return n
+}
+
 // chunkHeader begins the slot of a record that does not fit into one value: an
 // array of format and total size, followed by the record's first bytes.
 func (e *encoder) chunkHeader(total int) []byte {

@@ -30,6 +30,9 @@ func TestRecordRoundTrip(t *testing.T) {
 		ev := drawEvent(t)
 		stream, revision := rapid.String().Draw(t, "stream"), rapid.Int64Min(0).Draw(t, "revision")
 		encoded := newEncoder().record(stream, revision, &ev)
+		if bound := recordBound(stream, &ev); len(encoded) > bound {
+			t.Fatalf("record of %d bytes, bounded by %d", len(encoded), bound)
+		}
 		var got Event
 		if err := newDecoder().record(encoded, &got); err != nil {
 			t.Fatal(err)

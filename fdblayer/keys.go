@@ -66,7 +66,7 @@ func (k keys) heads(prefix string) engine.Range {
 }
 
 func (k keys) parseHead(key []byte) (stream string, err error) {
-	stream, rest, err := tuple.ReadString(key[len(k.subspace(nil, spaceHead)):])
+	stream, rest, err := tuple.ReadString(key[len(k.prefix)+subspaceSize:])
 	if err == nil && len(rest) > 0 {
 		err = errTrailing
 	}

@@ -448,9 +448,9 @@ func (p *plan) writeSize() int {
 	n := 256 * len(p.order)
 	for i := range p.events {
 		ev := &p.events[i]
-		size := len(ev.event.Data) + len(ev.event.Metadata) + len(ev.event.Type) + len(ev.event.ContentType) + len(ev.stream.name) + recordOverhead
+		size := recordBound(ev.stream.name, ev.event)
 		for _, tag := range ev.event.Tags {
-			size += 2*len(tag) + 40
+			n += len(tag) + len(p.store.keys.prefix) + 40
 		}
 		if size <= chunkSize {
 			n += size

@@ -120,15 +120,12 @@ func (s *Store) withDefaults(ev NewEvent, now time.Time) newEvent {
 // record in its stream adds.
 func (s *Store) cost(stream string, ev *NewEvent) (cost, inline int64) {
 	key := 20 + len(s.keys.prefix) // what a key has beside its variable part
-	record := len(stream) + len(ev.Type) + len(ev.ContentType) + len(ev.Data) + len(ev.Metadata) + recordOverhead
-	for _, tag := range ev.Tags {
-		record += len(tag) + 2
-	}
+	record := recordBound(stream, ev)
 	total := record + 3*(4*key+2*len(stream)) // slot, entry, id, head: mutation and conflict range
 	for _, tag := range ev.Tags {
 		total += 3 * (key + 10 + len(tag))
 	}
-	if record-recordOverhead <= s.header.inlineLimit { // it may be small enough
+	if record-recordOverhead-3*len(ev.Tags) <= s.header.inlineLimit { // it may be small enough
 		inline = int64(record)
 	}
 	return int64(total), inline

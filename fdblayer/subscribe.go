@@ -169,7 +169,7 @@ func (sub *subscription) follow(ctx context.Context, live *subscriber) error {
 				return nil
 			}
 			for _, ev := range b.events {
-				if !sub.at.Before(ev.Position) || sub.stream != "" && ev.Stream != sub.stream {
+				if sub.passes(ev) {
 					continue
 				}
 				if sub.deliver(ev); sub.stopped {
@@ -185,6 +185,16 @@ func (sub *subscription) follow(ctx context.Context, live *subscriber) error {
 			return ctx.Err()
 		}
 	}
+}
+
+// passes reports whether to pass over a live event: it is none of this
+// subscription's, or was delivered, or comes before where it is to begin. A stream
+// can be shorter than the revision that the caller named.
+func (sub *subscription) passes(ev *Event) bool {
+	if sub.stream != "" && (ev.Stream != sub.stream || ev.Revision <= sub.revision) {
+		return true
+	}
+	return !sub.at.Before(ev.Position)
 }
 
 // deliver hands an event to the consumer if it is selected.

@@ -98,13 +98,16 @@ func TestSubscribeStream(t *testing.T) {
 		}
 		subs := []*followed{
 			subscribe("a", -1, 30), subscribe("a", 4, 25), subscribe("a", fdblayer.StreamEnd, 20), subscribe("new", -1, 20),
+			subscribe("a", 14, 15), subscribe("new", 4, 15), // from where the stream has not come to yet
 		}
 		<-subs[2].caughtUp
+		<-subs[4].caughtUp
+		<-subs[5].caughtUp
 		for range 20 {
 			mustAppend(t, s, "a", fdblayer.Any, event("live"))
 			mustAppend(t, s, "new", fdblayer.Any, event("live"))
 		}
-		for i, first := range []int64{0, 5, 10, 0} {
+		for i, first := range []int64{0, 5, 10, 0, 15, 5} {
 			for j, ev := range <-subs[i].result {
 				if ev.Revision != first+int64(j) {
 					t.Fatalf("subscription %d: event %d has revision %d", i, j, ev.Revision)

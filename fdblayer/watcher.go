@@ -28,8 +28,7 @@ type batch struct {
 	events         []*Event
 }
 
-// subscriber receives batches. It must look at lagged after each one that leaves
-// its buffer empty.
+// subscriber receives batches, or the signal that one is missing.
 type subscriber struct {
 	batches chan batch
 	// lagged has room for one signal: a batch did not fit into the buffer.
