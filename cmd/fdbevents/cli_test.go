@@ -145,7 +145,9 @@ func start(t *testing.T, args ...string) *session {
 	var errors strings.Builder
 	s := &session{t: t, stdin: stdin, stop: stop, output: out, errors: errors.String, code: make(chan int, 1)}
 	s.scan(out)
+	ended := make(chan struct{})
 	go func() {
+		defer close(ended)
 		code := run(ctx, args, in, stdout, &errors)
 		_ = stdout.Close()
 		s.code <- code
@@ -154,6 +156,12 @@ func start(t *testing.T, args ...string) *session {
 		stop()
 		_ = stdin.Close()
 		_ = out.Close()
+		// Its store must be closed before the directory is removed.
+		select {
+		case <-ended:
+		case <-time.After(time.Minute):
+			t.Error("it does not end")
+		}
 	})
 	return s
 }

@@ -407,3 +407,59 @@ func TestLinkIsClosedTwice(t *testing.T) {
 		t.Fatal("the second close hangs")
 	}
 }
+
+// TestDamagedTableIsAnError: damage is an error to whoever reads what is damaged,
+// and does not end the process.
+func TestDamagedTableIsAnError(t *testing.T) {
+	dir := t.TempDir()
+	key := []byte("key")
+	open := func() *Engine {
+		t.Helper()
+		e, err := Open(t.Context(), dir, Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return e
+	}
+	e := open()
+	if err := engine.Run(t.Context(), e, func(tr engine.Transaction, _ error) error {
+		tr.Set(key, make([]byte, 50_000))
+		return nil
+	}); err != nil {
+		t.Fatal(err)
+	}
+	// What an engine finds in the write-ahead log it brings into a table.
+	for range 2 {
+		if err := e.Close(); err != nil {
+			t.Fatal(err)
+		}
+		e = open()
+	}
+	if err := e.Close(); err != nil {
+		t.Fatal(err)
+	}
+	tables, err := filepath.Glob(filepath.Join(dir, "store", "*.sst"))
+	if err != nil || len(tables) == 0 {
+		t.Fatalf("tables %q, %v", tables, err)
+	}
+	for _, table := range tables {
+		f, err := os.OpenFile(table, os.O_WRONLY, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, err = f.WriteAt([]byte(strings.Repeat("damage", 20)), 0)
+		if err := errors.Join(err, f.Close()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	e, err = Open(t.Context(), dir, Options{})
+	if err == nil {
+		defer e.Close()
+		tr := e.Begin(t.Context())
+		defer tr.Cancel()
+		_, err = tr.Get(key).Get()
+	}
+	if err == nil || !strings.Contains(err.Error(), "corruption") {
+		t.Errorf("got %v, want an error that tells of corruption", err)
+	}
+}

@@ -118,6 +118,11 @@ func pebbleOptions(durable bool) *pebble.Options {
 		BytesPerSync:                512 << 10,
 		CompactionConcurrencyRange:  func() (int, int) { return 1, 2 },
 		Logger:                      logger{},
+		EventListener: &pebble.EventListener{
+			// Whoever reads a damaged or missing table gets an error. By default,
+			// Pebble would end the process as soon as it notices.
+			DataCorruption: func(pebble.DataCorruptionInfo) {},
+		},
 	}
 	for i := range options.Levels {
 		// Absence is asked for often: is this event here already?
