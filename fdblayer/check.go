@@ -166,7 +166,7 @@ func (c *checker) heads(ctx context.Context) error {
 					continue
 				}
 			}
-			if last != p.head.next-1 && p.head.truncateBefore < p.head.next {
+			if last != p.head.next-1 && !(last == -1 && p.head.truncateBefore == p.head.next) {
 				f.problem("stream %q: its head says that revision %d is next, but its last entry is %d", p.stream, p.head.next, last)
 			}
 			if p.head.next > 0 {
@@ -193,15 +193,23 @@ func (c *checker) log(ctx context.Context) error {
 // indexed is what a record's indexes say.
 type indexed struct {
 	event Event
-	raw   []byte
-	entry engine.Future[[]byte]
-	id    engine.Future[[]byte]
+	// partition is where the event was found.
+	partition int
+	raw       []byte
+	entry     engine.Future[[]byte]
+	id        engine.Future[[]byte]
+	// names are the tags, those of system indexes too, that tags are entries of.
+	names []string
 	tags  []engine.Future[[]byte]
 }
 
 func (c *checker) slots(r engine.Reader, p int, kvs []engine.KeyValue, f *findings) error {
 	s := c.store
 	d := newDecoder()
+	indexes, err := s.readIndexes(r)
+	if err != nil {
+		return err
+	}
 	var all []indexed
 	slot := s.keys.slotSize(p)
 	for i, kv := range kvs {
@@ -216,7 +224,7 @@ func (c *checker) slots(r engine.Reader, p int, kvs []engine.KeyValue, f *findin
 		case chunk > 0 && i > 0 && bytes.Equal(kvs[i-1].Key[:slot], kv.Key[:slot]):
 			continue // belongs to the slot before it
 		case chunk > 0 || d.isChunked(kv.Value):
-			ok, err = s.awaitRecord(d, p, at, s.getRecord(r, p, at), &ev)
+			ok, err = s.awaitRecord(d, r, pointer{at, p}, s.getRecord(r, pointer{at, p}), &ev)
 			if chunk > 0 && err == nil {
 				continue // its slot was looked at in the page before
 			}
@@ -235,15 +243,22 @@ func (c *checker) slots(r engine.Reader, p int, kvs []engine.KeyValue, f *findin
 			f.problem("event at position %s: stream %q is in partition %d, belongs in %d", at, ev.Stream, p, want)
 		}
 		x := indexed{
-			event: ev,
-			raw:   kv.Value,
-			entry: r.Get(s.keys.entry(nil, ev.Stream, ev.Revision)),
-			id:    r.Get(s.keys.id(nil, ev.ID, ev.Stream)),
+			event:     ev,
+			partition: p,
+			raw:       kv.Value,
+			entry:     r.Get(s.keys.entry(nil, ev.Stream, ev.Revision)),
+			id:        r.Get(s.keys.id(nil, ev.ID, ev.Stream)),
 		}
-		for _, tag := range ev.Tags {
-			x.tags = append(x.tags, r.Get(s.keys.tag(nil, p, tag, at)))
+		x.names = slices.Clone(ev.Tags)
+		for _, index := range indexes.all {
+			if tag, ok := systemTag(index.name, ev.Stream, ev.Type); ok && index.ready {
+				x.names = append(x.names, tag)
+			}
 		}
-		f.expected += int64(len(ev.Tags))
+		for _, tag := range x.names {
+			x.tags = append(x.tags, r.Get(s.keys.tag(nil, tag, at)))
+		}
+		f.expected += int64(len(x.names))
 		all = append(all, x)
 	}
 	for i := range all {
@@ -285,7 +300,9 @@ func (x *indexed) verify(f *findings) error {
 			return err
 		}
 		if value == nil {
-			f.problem("%s: it is not in the index of its tag %q", name, ev.Tags[i])
+			f.problem("%s: it is not in the index of its tag %q", name, x.names[i])
+		} else if p, err := decodePartition(value); err != nil || p != x.partition {
+			f.problem("%s: the index entry of its tag %q leads to partition %d (%v)", name, x.names[i], p, err)
 		}
 	}
 	return nil
@@ -313,7 +330,12 @@ func (c *checker) entries(ctx context.Context) error {
 					return err
 				}
 			} else if revision != before.revision+1 {
-				f.problem("stream %q: revision %d is followed by %d", stream, before.revision, revision)
+				// Those between may have been scavenged since the page before.
+				if h, err := s.readHead(r, stream); err != nil {
+					return err
+				} else if revision > h.truncateBefore {
+					f.problem("stream %q: revision %d is followed by %d", stream, before.revision, revision)
+				}
 			} else if !before.at.Before(e.at) {
 				f.problem("stream %q: revision %d is at position %s, not after that of the one before, %s", stream, revision, e.at, before.at)
 			}
@@ -379,8 +401,17 @@ func (c *checker) ids(ctx context.Context) error {
 			if err != nil {
 				return err
 			}
+			id, stream, _ := s.keys.parseID(kvs[i].Key)
+			if got == nil {
+				// An id is kept when its event is scavenged, to recognise repeats.
+				e, _ := decodeIDEntry(kvs[i].Value)
+				if h, err := s.readHead(r, stream); err != nil {
+					return err
+				} else if e.revision < h.truncateBefore {
+					continue
+				}
+			}
 			if e, err := decodeEntry(got); err != nil || e.at != positions[i] {
-				id, stream, _ := s.keys.parseID(kvs[i].Key)
 				f.problem("event id %s leads to position %s of stream %q, where that event is not", id, positions[i], stream)
 			}
 		}
@@ -390,51 +421,55 @@ func (c *checker) ids(ctx context.Context) error {
 
 // tags verifies that each tag leads to an event that has it.
 func (c *checker) tags(ctx context.Context) error {
-	s := c.store
 	d := newDecoder()
-	for p := range s.header.partitions {
-		err := c.scan(ctx, s.keys.allTagged(p), func(r engine.Reader, kvs []engine.KeyValue, f *findings) error {
-			// Records can be long: only so many at a time.
-			for kvs := range slices.Chunk(kvs, 32) {
-				if err := c.tagEntries(r, d, p, kvs, f); err != nil {
-					return err
-				}
+	return c.scan(ctx, c.store.keys.allTagged(""), func(r engine.Reader, kvs []engine.KeyValue, f *findings) error {
+		// Records can be long: only so many at a time.
+		for kvs := range slices.Chunk(kvs, 32) {
+			if err := c.tagEntries(r, d, kvs, f); err != nil {
+				return err
 			}
-			return nil
-		})
-		if err != nil {
-			return err
 		}
-	}
-	return nil
+		return nil
+	})
 }
 
-func (c *checker) tagEntries(r engine.Reader, d *decoder, p int, kvs []engine.KeyValue, f *findings) error {
+func (c *checker) tagEntries(r engine.Reader, d *decoder, kvs []engine.KeyValue, f *findings) error {
 	s := c.store
-	records := make([]engine.Future[engine.Page], len(kvs))
-	for i, kv := range kvs {
-		_, at, err := s.keys.parseTag(p, kv.Key)
+	indexes, err := s.readIndexes(r)
+	if err != nil {
+		return err
+	}
+	type pending struct {
+		tag    string
+		to     pointer
+		record engine.Future[[]byte]
+	}
+	all := make([]pending, 0, len(kvs))
+	for _, kv := range kvs {
+		tag, _, err := s.keys.parseTag(kv.Key)
+		var to pointer
+		if err == nil {
+			to, _, err = source{tag: tag}.pointer(&s.keys, kv)
+		}
 		if err != nil {
 			f.problem("tag entry %x: %v", kv.Key, err)
 			continue
 		}
 		f.tags++
-		records[i] = s.getRecord(r, p, at)
+		all = append(all, pending{tag, to, s.getRecord(r, to)})
 	}
-	for i, record := range records {
-		if record == nil {
-			continue
-		}
-		if _, err := record.Get(); err != nil {
+	for _, x := range all {
+		if _, err := x.record.Get(); err != nil {
 			return err
 		}
-		tag, at, _ := s.keys.parseTag(p, kvs[i].Key)
 		var ev Event
-		ok, err := s.awaitRecord(d, p, at, record, &ev)
+		ok, err := s.awaitRecord(d, r, x.to, x.record, &ev)
 		if err != nil {
-			f.problem("tag %q: %v", tag, err)
-		} else if ok && !slices.Contains(ev.Tags, tag) {
-			f.problem("tag %q leads to the event at position %s, which does not have it", tag, at)
+			f.problem("tag %q: %v", x.tag, err)
+		} else if !ok {
+			f.problem("tag %q leads to the event at position %s, which was scavenged", x.tag, x.to.at)
+		} else if !slices.Contains(indexes.tags(slices.Clone(ev.Tags), ev.Stream, ev.Type), x.tag) {
+			f.problem("tag %q leads to the event at position %s, which does not have it", x.tag, x.to.at)
 		}
 	}
 	return nil

@@ -2,7 +2,6 @@ package fdblayer
 
 import (
 	"bytes"
-	"errors"
 	"strings"
 	"testing"
 
@@ -78,10 +77,10 @@ func TestCheckFindsDamage(t *testing.T) {
 			tr.Set(s.keys.id(nil, id, "b"), value)
 		}, `of stream "b", where that event is not`},
 		"tag": {func(s *Store, at Position, tr engine.Transaction) {
-			tr.Clear(s.keys.tag(nil, s.partitionOf("a"), "red", at))
+			tr.Clear(s.keys.tag(nil, "red", at))
 		}, `it is not in the index of its tag "red"`},
 		"stray tag": {func(s *Store, at Position, tr engine.Transaction) {
-			tr.Set(s.keys.tag(nil, s.partitionOf("a"), "blue", at), nil)
+			tr.Set(s.keys.tag(nil, "blue", at), appendPartition(nil, s.partitionOf("a")))
 		}, `tag "blue" leads to the event at position`},
 		"doorbell": {func(s *Store, at Position, tr engine.Transaction) {
 			tr.Clear(s.keys.doorbell(nil, s.partitionOf("a")))
@@ -150,24 +149,5 @@ func TestCorruptRecordIsAnErrorToReaders(t *testing.T) {
 		if n != 1 {
 			t.Errorf("%s: %d results, want one error", name, n)
 		}
-	}
-}
-
-func TestTombstonedStreamTakesNoEvents(t *testing.T) {
-	ctx := t.Context()
-	e := openMemory(t)
-	s := openStore(t, e, Options{})
-	if err := engine.Run(ctx, e, func(tr engine.Transaction, _ error) error {
-		tr.Set(s.keys.head(nil, "gone"), bytes.Clone(newEncoder().head(head{next: 3, state: stateTombstoned})))
-		return nil
-	}); err != nil {
-		t.Fatal(err)
-	}
-	_, err := s.Append(ctx, "gone", Any, NewEvent{Type: "e"})
-	if !errors.Is(err, ErrStreamDeleted) || err.Error() != `stream "gone": stream is permanently deleted` {
-		t.Errorf("got %v", err)
-	}
-	if info, err := s.Stream(ctx, "gone"); err != nil || !info.Deleted {
-		t.Errorf("got %+v, %v", info, err)
 	}
 }

@@ -19,13 +19,16 @@ import (
 // one begin with the 12 bytes of a position.
 
 const (
-	// formatStore is the layout of keys and values as a whole.
-	formatStore = 1
+	// formatStore is the layout of keys and values as a whole. Format 1 had the
+	// tag index in partitions, and was never released.
+	formatStore = 2
 	// formatRecord is a record in one value, formatChunked one that goes on in
-	// further chunks.
-	formatRecord  = 1
-	formatChunked = 2
-	formatHead    = 1
+	// further chunks, formatErased one whose data and metadata were erased.
+	formatRecord   = 1
+	formatChunked  = 2
+	formatErased   = 3
+	formatHead     = 1
+	formatProgress = 1
 
 	// chunkSize is the most bytes of a record in one value. An engine's limit is
 	// 100,000, and FoundationDB is happiest below it.
@@ -60,10 +63,21 @@ func newEncoder() *encoder {
 // last five, which are its own fixed-width encoding. The result is valid until
 // the next call. Writes into a bytes.Buffer do not fail, so neither does this.
 func (e *encoder) record(stream string, revision int64, ev *NewEvent) []byte {
+	return e.recordAs(formatRecord, stream, revision, ev)
+}
+
+// erased encodes what stays of an erased event.
+func (e *encoder) erased(ev *Event) []byte {
+	return e.recordAs(formatErased, ev.Stream, ev.Revision, &NewEvent{
+		ID: ev.ID, Type: ev.Type, ContentType: ev.ContentType, Tags: ev.Tags, Created: ev.Created,
+	})
+}
+
+func (e *encoder) recordAs(format int64, stream string, revision int64, ev *NewEvent) []byte {
 	e.buf.Reset()
 	enc := e.enc
 	_ = enc.EncodeArrayLen(recordFields)
-	_ = enc.EncodeInt(formatRecord)
+	_ = enc.EncodeInt(format)
 	_ = enc.EncodeBytes(ev.ID[:])
 	_ = enc.EncodeString(stream)
 	_ = enc.EncodeInt(revision)
@@ -173,9 +187,10 @@ func (d *decoder) record(src []byte, ev *Event) error {
 	switch {
 	case err != nil:
 		return corrupt(err)
-	case format != formatRecord || n != recordFields:
+	case format != formatRecord && format != formatErased || n != recordFields:
 		return fmt.Errorf("%w: record format %d with %d fields; a newer version wrote it", ErrFormat, format, n)
 	}
+	ev.Erased = format == formatErased
 	if err := d.recordFields(ev); err != nil {
 		return corrupt(err)
 	}
@@ -285,11 +300,24 @@ type head struct {
 	metadata []byte
 }
 
+// exists reports whether the stream has been created and not been deleted since.
+func (h head) exists() bool { return h.next > 0 && h.state == stateOpen }
+
+// first is the first revision that readers see, but for those hidden by their age.
+func (h head) first() int64 {
+	if h.maxCount > 0 {
+		return max(h.truncateBefore, h.next-h.maxCount)
+	}
+	return h.truncateBefore
+}
+
 type streamState int64
 
 const (
 	stateOpen streamState = iota
+	// stateTombstoned is for ever, stateDeleted until the next append.
 	stateTombstoned
+	stateDeleted
 )
 
 func (e *encoder) head(h head) []byte {
@@ -332,12 +360,12 @@ func (d *decoder) head(src []byte) (h head, err error) {
 	return h, nil
 }
 
-// header describes a store; it is written once.
+// header describes a store. All but its indexes is written once.
 type header struct {
 	id          uuid.UUID
 	partitions  int
 	inlineLimit int
-	indexes     []string
+	indexes     []systemIndex
 }
 
 func (e *encoder) header(h header) []byte {
@@ -348,8 +376,10 @@ func (e *encoder) header(h header) []byte {
 	_ = e.enc.EncodeInt(int64(h.partitions))
 	_ = e.enc.EncodeInt(int64(h.inlineLimit))
 	_ = e.enc.EncodeArrayLen(len(h.indexes))
-	for _, name := range h.indexes {
-		_ = e.enc.EncodeString(name)
+	for _, index := range h.indexes {
+		_ = e.enc.EncodeArrayLen(2)
+		_ = e.enc.EncodeString(index.name)
+		_ = e.enc.EncodeBool(index.ready)
 	}
 	return bytes.Clone(e.buf.Bytes())
 }
@@ -363,6 +393,9 @@ func (d *decoder) header(src []byte) (h header, err error) {
 	format, err := d.dec.DecodeInt64()
 	if err != nil {
 		return h, corrupt(err)
+	}
+	if format < formatStore {
+		return h, fmt.Errorf("%w %d: this build knows format %d; read the events with the fdbevents that made it, and append them to a new store", ErrFormat, format, formatStore)
 	}
 	if format != formatStore || n != 5 {
 		return h, fmt.Errorf("%w %d: this build knows format %d; use a newer fdbevents", ErrFormat, format, formatStore)
@@ -383,16 +416,54 @@ func (d *decoder) header(src []byte) (h header, err error) {
 		return h, corrupt(err)
 	}
 	for range count {
-		name, err := d.text(new(string))
-		if err != nil {
+		var index systemIndex
+		if _, err := d.dec.DecodeArrayLen(); err != nil {
 			return h, corrupt(err)
 		}
-		h.indexes = append(h.indexes, name)
+		if index.name, err = d.text(new(string)); err != nil {
+			return h, corrupt(err)
+		}
+		if index.ready, err = d.dec.DecodeBool(); err != nil {
+			return h, corrupt(err)
+		}
+		h.indexes = append(h.indexes, index)
 	}
 	if h.partitions < 1 || h.partitions > MaxPartitions || h.inlineLimit < 0 {
 		return h, corrupt(fmt.Errorf("header with %d partitions, inline limit %d", h.partitions, h.inlineLimit))
 	}
 	return h, nil
+}
+
+// progress is how far some long work has come: a name or other bytes.
+func (e *encoder) progress(at []byte) []byte {
+	e.buf.Reset()
+	_ = e.enc.EncodeArrayLen(2)
+	_ = e.enc.EncodeInt(formatProgress)
+	_ = e.enc.EncodeBytes(at)
+	return bytes.Clone(e.buf.Bytes())
+}
+
+// progress decodes what encoder.progress made; an absent one (nil) is the
+// beginning, nil. The result shares src.
+func (d *decoder) progress(src []byte) (at []byte, err error) {
+	if src == nil {
+		return nil, nil
+	}
+	d.reset(src)
+	var n int
+	var format int64
+	if n, err = d.dec.DecodeArrayLen(); err == nil {
+		if format, err = d.dec.DecodeInt64(); err == nil {
+			if n != 2 || format != formatProgress {
+				return nil, fmt.Errorf("%w: progress format %d with %d fields; a newer version wrote it", ErrFormat, format, n)
+			}
+			at, err = d.bytes()
+		}
+	}
+	if err != nil {
+		return nil, corrupt(err)
+	}
+	return at, nil
 }
 
 // The values below are operands of versionstamped values: 12 bytes of position,
@@ -472,6 +543,19 @@ func decodeIDEntry(src []byte) (e idEntry, err error) {
 		return e, corrupt(errors.New("event id entry without a revision"))
 	}
 	return idEntry{revision: int64(rev), at: at}, nil
+}
+
+// appendPartition encodes the value of a tag's index entry.
+func appendPartition(dst []byte, partition int) []byte {
+	return binary.AppendUvarint(dst, uint64(partition))
+}
+
+func decodePartition(src []byte) (int, error) {
+	p, n := binary.Uvarint(src)
+	if n != len(src) || n <= 0 || p >= MaxPartitions {
+		return 0, corrupt(errors.New("tag entry without a partition"))
+	}
+	return int(p), nil
 }
 
 // mark is the last transaction that a marker committed.

@@ -71,7 +71,7 @@ func TestHeadAndHeaderRoundTrip(t *testing.T) {
 	if err != nil || !reflect.DeepEqual(got, h) {
 		t.Errorf("got %+v, %v", got, err)
 	}
-	hd := header{id: uuid.New(), partitions: 3, inlineLimit: 7, indexes: []string{"type"}}
+	hd := header{id: uuid.New(), partitions: 3, inlineLimit: 7, indexes: []systemIndex{{"type", true}, {"category", false}}}
 	gotHeader, err := newDecoder().header(newEncoder().header(hd))
 	if err != nil || !reflect.DeepEqual(gotHeader, hd) {
 		t.Errorf("got %+v, %v", gotHeader, err)
@@ -79,8 +79,12 @@ func TestHeadAndHeaderRoundTrip(t *testing.T) {
 }
 
 func TestNewerFormatsAreRefused(t *testing.T) {
-	_, err := newDecoder().header([]byte{0x95, 2, 0xc4, 0, 1, 1, 0x90})
-	if !errors.Is(err, ErrFormat) || err.Error() != "unknown store format 2: this build knows format 1; use a newer fdbevents" {
+	_, err := newDecoder().header([]byte{0x95, 3, 0xc4, 0, 1, 1, 0x90})
+	if !errors.Is(err, ErrFormat) || err.Error() != "unknown store format 3: this build knows format 2; use a newer fdbevents" {
+		t.Errorf("got %v", err)
+	}
+	_, err = newDecoder().header([]byte{0x95, 1, 0xc4, 0, 1, 1, 0x90})
+	if !errors.Is(err, ErrFormat) || err.Error() != "unknown store format 1: this build knows format 2; read the events with the fdbevents that made it, and append them to a new store" {
 		t.Errorf("got %v", err)
 	}
 	if _, err := newDecoder().head([]byte{0x97, 2, 0, 0, 0, 0, 0, 0xc0}); !errors.Is(err, ErrFormat) {
@@ -137,7 +141,7 @@ func TestKeysRoundTripAndSort(t *testing.T) {
 		if n := len(k.slot(nil, p, at)); n != k.slotSize(p) {
 			t.Fatalf("slot of %d bytes, want %d", n, k.slotSize(p))
 		}
-		if tag, got, err := k.parseTag(p, k.tag(nil, p, stream, at)); err != nil || tag != stream || got != at {
+		if tag, got, err := k.parseTag(k.tag(nil, stream, at)); err != nil || tag != stream || got != at {
 			t.Fatalf("tag: %q %s, %v", tag, got, err)
 		}
 		id := uuid.UUID(rapid.SliceOfN(rapid.Byte(), 16, 16).Draw(t, "id"))

@@ -12,9 +12,11 @@ import (
 var (
 	// ErrClosed: the Store was closed.
 	ErrClosed = errors.New("store is closed")
-	// ErrStreamNotFound: the stream has no events.
+	// ErrStreamNotFound: the stream has never had events, or was deleted.
 	ErrStreamNotFound = errors.New("stream not found")
-	// ErrStreamDeleted: the stream is tombstoned and takes no events.
+	// ErrEventNotFound: no event has the id.
+	ErrEventNotFound = errors.New("event not found")
+	// ErrStreamDeleted: the stream is tombstoned; it takes and gives no events.
 	ErrStreamDeleted = errors.New("stream is permanently deleted")
 	// ErrNoEvents: an append without events.
 	ErrNoEvents = errors.New("append has no events")
@@ -41,6 +43,21 @@ func (e *WrongExpectedRevisionError) Error() string {
 		return fmt.Sprintf("wrong expected revision of stream %q: expected %s, but it has no events", e.Stream, e.Expected)
 	}
 	return fmt.Sprintf("wrong expected revision of stream %q: expected %s, but its last revision is %d", e.Stream, e.Expected, e.Actual)
+}
+
+// TruncatedError ends a read or subscription of a stream that was overtaken: what
+// it would have read next was truncated, deleted, or exceeded the stream's
+// Retention, before it got there.
+type TruncatedError struct {
+	Stream string
+	// Revision is what it would have read next.
+	Revision int64
+	// First is the first revision that is still there, or will be.
+	First int64
+}
+
+func (e *TruncatedError) Error() string {
+	return fmt.Sprintf("stream %q was truncated before it was read: revision %d is gone; the first that is still there is %d", e.Stream, e.Revision, e.First)
 }
 
 // ConditionError refuses an append whose Condition found an event.

@@ -27,6 +27,8 @@ type Event struct {
 	Created  time.Time
 	Data     []byte
 	Metadata []byte
+	// Erased is true when data and metadata were erased, see Store.Erase.
+	Erased bool
 }
 
 // NewEvent is an event to append. Only Type is required.

@@ -49,18 +49,24 @@ func (e ExpectedRevision) String() string {
 	return strconv.FormatInt(int64(e), 10)
 }
 
+func invalidExpected(e ExpectedRevision) error {
+	return &InvalidError{What: "expected revision", Value: fmt.Sprint(int64(e)), Reason: "want 0 or more, or Any, NoStream, StreamExists"}
+}
+
 func (e ExpectedRevision) valid() bool {
 	return e >= 0 || e == NoStream || e == Any || e == StreamExists
 }
 
-// holds reports whether the belief is right about a stream whose next event gets
-// revision next.
-func (e ExpectedRevision) holds(next int64) bool {
+// holds reports whether the belief is right about a stream with this head. A
+// deleted stream does not exist, but its last revision can still be named.
+func (e ExpectedRevision) holds(h head) bool {
 	switch e {
 	case Any:
 		return true
 	case StreamExists:
-		return next > 0
+		return h.exists()
+	case NoStream:
+		return !h.exists()
 	}
-	return int64(e) == next-1
+	return int64(e) == h.next-1
 }

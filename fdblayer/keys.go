@@ -13,12 +13,12 @@ import (
 // Subspaces of the store, the first tuple element of every key. CONTRIBUTING.md
 // has a picture of them.
 const (
-	spaceHeader     = 0  // (0)                          → header
+	spaceHeader     = 0  // (0[, what, …])               → header, progress of long work
 	spaceHead       = 1  // (1, stream)                  → head
 	spaceEntry      = 2  // (2, stream, revision)        → entry
 	spaceLog        = 3  // (3, partition, stamp[, k])   → record, or its k-th further chunk
 	spaceID         = 4  // (4, event id, stream)        → idEntry
-	spaceTag        = 5  // (5, partition, tag, stamp)   → empty
+	spaceTag        = 5  // (5, tag, stamp)              → partition
 	spaceDoorbell   = 6  // (6, partition)               → stamp
 	spaceMark       = 7  // (7, process, marker)         → mark
 	spaceCheckpoint = 8  // (8, name)                    → position
@@ -55,6 +55,21 @@ func (k keys) subspace(dst []byte, space int64) []byte {
 }
 
 func (k keys) header() []byte { return k.subspace(nil, spaceHeader) }
+
+// indexed is how far partition p has been gone through for a system index that
+// is being built.
+func (k keys) indexed(index string, p int) []byte {
+	dst := tuple.AppendString(tuple.AppendString(k.header(), "index"), index)
+	return tuple.AppendInt(dst, int64(p))
+}
+
+// allIndexed is the range of indexed over all partitions.
+func (k keys) allIndexed(index string) engine.Range {
+	return prefixRange(tuple.AppendString(tuple.AppendString(k.header(), "index"), index))
+}
+
+// scavenged is where an interrupted scavenge goes on.
+func (k keys) scavenged() []byte { return tuple.AppendString(k.header(), "scavenge") }
 
 func (k keys) head(dst []byte, stream string) []byte {
 	return tuple.AppendString(k.subspace(dst, spaceHead), stream)
@@ -156,6 +171,12 @@ func (k keys) id(dst []byte, id uuid.UUID, stream string) []byte {
 	return tuple.AppendString(dst, stream)
 }
 
+// streamsOfID is the range of an event id's entries, one for each stream that has
+// it.
+func (k keys) streamsOfID(id uuid.UUID) engine.Range {
+	return prefixRange(tuple.AppendUUID(k.subspace(nil, spaceID), id))
+}
+
 // ids is the range of all event ids.
 func (k keys) ids() engine.Range { return prefixRange(k.subspace(nil, spaceID)) }
 
@@ -170,33 +191,33 @@ func (k keys) parseID(key []byte) (id uuid.UUID, stream string, err error) {
 	return uuid.UUID(raw), stream, wrapKey(key, err)
 }
 
-func (k keys) tag(dst []byte, p int, tag string, at Position) []byte {
-	return appendPosition(tuple.AppendString(k.partition(dst, spaceTag, p), tag), at)
+func (k keys) tag(dst []byte, tag string, at Position) []byte {
+	return appendPosition(tuple.AppendString(k.subspace(dst, spaceTag), tag), at)
 }
 
-// tagged is the range of partition p's index entries for tag with
-// from <= position <= to.
-func (k keys) tagged(p int, tag string, from, to Position) engine.Range {
+// tagged is the range of the index entries for tag with from <= position <= to.
+func (k keys) tagged(tag string, from, to Position) engine.Range {
 	return engine.Range{
-		Begin: k.tag(nil, p, tag, from),
-		End:   append(k.tag(nil, p, tag, to), 0),
+		Begin: k.tag(nil, tag, from),
+		End:   append(k.tag(nil, tag, to), 0),
 	}
 }
 
-// allTagged is the range of all of partition p's index entries.
-func (k keys) allTagged(p int) engine.Range { return prefixRange(k.partition(nil, spaceTag, p)) }
+// allTagged is the range of the index entries for all tags that begin with
+// prefix.
+func (k keys) allTagged(prefix string) engine.Range { return k.namesWithPrefix(spaceTag, prefix) }
 
 // stampedTag is the operand of a versionstamped key: the index entry for tag of
 // the event with the given index.
-func (k keys) stampedTag(dst []byte, p int, tag string, index int) []byte {
+func (k keys) stampedTag(dst []byte, tag string, index int) []byte {
 	start := len(dst)
-	dst = tuple.AppendString(k.partition(dst, spaceTag, p), tag)
+	dst = tuple.AppendString(k.subspace(dst, spaceTag), tag)
 	dst, at := appendUnstamped(dst, index)
 	return binary.LittleEndian.AppendUint32(dst, uint32(at-start))
 }
 
-func (k keys) parseTag(p int, key []byte) (tag string, at Position, err error) {
-	tag, rest, err := tuple.ReadString(key[k.partitionSize(p):])
+func (k keys) parseTag(key []byte) (tag string, at Position, err error) {
+	tag, rest, err := tuple.ReadString(key[len(k.prefix)+subspaceSize:])
 	if err == nil {
 		at, rest, err = readPosition(rest)
 	}

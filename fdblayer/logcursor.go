@@ -1,7 +1,6 @@
 package fdblayer
 
 import (
-	"bytes"
 	"fmt"
 	"slices"
 
@@ -9,30 +8,51 @@ import (
 	"golang.org/x/sync/errgroup"
 )
 
-// logCursor reads the log of all streams: it merges the partitions by position.
+// logCursor reads the log of all streams, or what a query selects of it: it
+// merges sources by position, which are the partitions of the log, or the index
+// entries of tags such that every event of the query has one of them.
 //
-// A partition is known up to some position: to the last slot read when a bound
-// cut its page, otherwise to the read version, at which everything committed
-// before is visible. Only what no partition can come before any more is given
-// out; the rest waits in the cursor for the next page. So the order is total and
-// gap-free, although a page reads only those partitions that it needs.
+// A source is known up to some position: to the last event read when a bound cut
+// its page, otherwise to the read version, at which everything committed before
+// is visible. Only what no source can come before any more is given out; the rest
+// waits in the cursor for the next page. So the order is total and gap-free,
+// although a page reads only those sources that it needs.
 type logCursor struct {
 	store    *Store
 	backward bool
-	parts    []partCursor
+	// prefix and query are used to choose sources. What is read may still hold
+	// other events.
+	prefix string
+	query  Query
+	// only, when not negative, is the one partition whose events are wanted.
+	only int
+
+	// at is the position up to which all has been given out; start is true when
+	// it has not itself been.
+	at    Position
+	start bool
+	// lanes is nil until the sources have been chosen.
+	lanes []logLane
+	// system is true when a source is a system index, which can be dropped.
+	system bool
+	// exact is true when the sources have no events but those selected.
+	exact bool
 	// limit is how many events are wanted at most, 0 if that is not known.
 	limit int
-	// bulk is true after a page that did not reach the tail: partitions are then
+	// entries bounds the index entries of a page; it grows from page to page.
+	entries int
+	// bulk is true after a page that did not reach the tail: sources are then
 	// read and decoded side by side.
 	bulk bool
 }
 
-// partCursor is a place in one partition. Forward reads are described; backward
-// ones mirror them.
-type partCursor struct {
+// logLane is a place in one source. Forward reads are described; backward ones
+// mirror them.
+type logLane struct {
+	source
 	// waiting are events that were read, but not yet given out, in order.
 	waiting []Event
-	// known is the position up to which the partition has been read.
+	// known is the position up to which the source has been read.
 	known Position
 	// start is true before the first read, which includes known itself.
 	start bool
@@ -40,67 +60,157 @@ type partCursor struct {
 	done bool
 }
 
+// firstEntries and mostEntries bound the index entries of a page.
+const (
+	firstEntries = 16
+	mostEntries  = 1024
+)
+
 func (s *Store) newLogCursor(from Position, o ReadOptions) *logCursor {
-	c := &logCursor{store: s, backward: o.Backward, limit: pageHint(o), parts: make([]partCursor, s.header.partitions)}
-	for i := range c.parts {
-		c.parts[i] = partCursor{known: from, start: true}
+	return &logCursor{
+		store: s, backward: o.Backward, prefix: o.StreamPrefix, query: o.Query, only: -1,
+		at: from, start: true, limit: o.Limit, entries: firstEntries,
 	}
-	return c
 }
 
 // newLogCursorAfter begins with the first event after a position.
-func (s *Store) newLogCursorAfter(after Position) *logCursor {
-	c := s.newLogCursor(after, ReadOptions{})
-	for i := range c.parts {
-		c.parts[i].start = false
-	}
+func (s *Store) newLogCursorAfter(after Position, o ReadOptions) *logCursor {
+	c := s.newLogCursor(after, o)
+	c.start = false
 	return c
 }
 
 func (c *logCursor) read(tr engine.Transaction) (page, cursor, error) {
 	r := tr.Snapshot()
 	next := *c
-	next.parts = slices.Clone(c.parts)
-	if err := next.fill(tr, r); err != nil {
-		return page{}, nil, err
-	}
+	next.lanes = slices.Clone(c.lanes)
 	version, err := tr.ReadVersion().Get()
 	if err != nil {
 		return page{}, nil, err
 	}
+	if err := next.choose(r, version); err != nil {
+		return page{}, nil, err
+	}
+	if err := next.fill(r, version); err != nil {
+		return page{}, nil, err
+	}
 	out := page{events: next.merge()}
 	seen := lastOfVersion(version)
-	behind := func(p partCursor) bool { return p.known != seen }
+	behind := func(l logLane) bool { return l.known != seen }
 	if c.backward {
-		behind = func(p partCursor) bool { return !p.done || len(p.waiting) > 0 }
+		behind = func(l logLane) bool { return !l.done || len(l.waiting) > 0 }
 	}
-	if out.tail = !slices.ContainsFunc(next.parts, behind); out.tail {
+	out.through = next.at
+	if out.tail = !slices.ContainsFunc(next.lanes, behind); out.tail {
 		out.through = seen
 	}
 	next.bulk = !out.tail
+	next.entries = min(4*next.entries, mostEntries)
 	return out, &next, nil
 }
 
-// fill reads a page of each partition that has nothing waiting. In bulk, the
-// partitions are read and decoded side by side.
-func (c *logCursor) fill(tr engine.Transaction, r engine.Reader) error {
-	o := engine.RangeOptions{Bytes: pageBytes / len(c.parts), Limit: c.limit, Reverse: c.backward}
-	var bulk errgroup.Group
-	futures := make([]engine.Future[engine.Page], len(c.parts))
-	for p := range c.parts {
-		part := &c.parts[p]
-		if len(part.waiting) > 0 || part.done {
-			continue
-		}
-		if c.bulk {
-			bulk.Go(func() error { return c.finish(tr, r, p, r.GetRange(c.remaining(p), o)) })
-		} else {
-			futures[p] = r.GetRange(c.remaining(p), o)
+// choose chooses the sources, once, and again when a system index that is one of
+// them was dropped.
+func (c *logCursor) choose(r engine.Reader, version int64) error {
+	if c.lanes != nil && !c.system {
+		return nil
+	}
+	if c.lanes == nil && c.at != End && c.at.version() > version {
+		return errForeignPosition(c.at, version)
+	}
+	indexes := c.store.indexes.Load()
+	if c.system || c.mayUseSystemIndexes() {
+		var err error
+		if indexes, err = c.store.readIndexes(r); err != nil {
+			return err
 		}
 	}
-	for p, f := range futures {
+	ready := func(l logLane) bool { return indexes.serves(l.source) }
+	if c.lanes != nil && !slices.ContainsFunc(c.lanes, func(l logLane) bool { return !ready(l) }) {
+		return nil
+	}
+	sources, exact, err := c.sources(r, indexes)
+	if err != nil {
+		return err
+	}
+	c.lanes, c.system, c.exact = make([]logLane, len(sources)), false, exact
+	for i, src := range sources {
+		c.lanes[i] = logLane{source: src, known: c.at, start: c.start}
+		c.system = c.system || isSystemTag(src.tag)
+	}
+	return nil
+}
+
+func (c *logCursor) mayUseSystemIndexes() bool {
+	return c.prefix != "" || slices.ContainsFunc(c.query.Items, func(it QueryItem) bool { return len(it.Types) > 0 })
+}
+
+// sources are the fewest that hold all that the query selects.
+func (c *logCursor) sources(r engine.Reader, indexes *indexSet) (all []source, exact bool, err error) {
+	s := c.store
+	log := s.partitions()
+	if c.only >= 0 {
+		log = log[c.only : c.only+1]
+	}
+	items := c.query.Items
+	if len(items) == 0 {
+		items = []QueryItem{{}}
+	}
+	from, to := c.at, End
+	if c.backward {
+		from, to = Start, c.at
+	}
+	probes := make([]*probe, len(items))
+	for i := range items {
+		ways := accesses(&items[i], c.prefix, indexes)
+		if len(ways) == 0 {
+			return log, c.prefix == "" && len(c.query.Items) == 0, nil
+		}
+		probes[i] = s.newProbe(r, ways, from, to, c.backward)
+	}
+	exact = c.only < 0
+	for _, p := range probes {
+		best, err := p.best(s)
+		if err != nil {
+			return nil, false, err
+		}
+		exact = exact && best.exact
+		for _, src := range best.sources {
+			if !slices.Contains(all, src) {
+				all = append(all, src)
+			}
+		}
+	}
+	return all, exact, nil
+}
+
+// fill reads a page of each source that has nothing waiting. In bulk, the
+// sources are read and decoded side by side.
+func (c *logCursor) fill(r engine.Reader, version int64) error {
+	o := engine.RangeOptions{Bytes: pageBytes / len(c.lanes), Reverse: c.backward}
+	if c.exact {
+		o.Limit = c.limit
+	}
+	var bulk errgroup.Group
+	futures := make([]engine.Future[engine.Page], len(c.lanes))
+	for i := range c.lanes {
+		l := &c.lanes[i]
+		if len(l.waiting) > 0 || l.done {
+			continue
+		}
+		o := o
+		if l.tag != "" && (o.Limit == 0 || o.Limit > c.entries) {
+			o.Limit = c.entries
+		}
+		if c.bulk {
+			bulk.Go(func() error { return c.finish(r, version, l, r.GetRange(c.remaining(l), o)) })
+		} else {
+			futures[i] = r.GetRange(c.remaining(l), o)
+		}
+	}
+	for i, f := range futures {
 		if f != nil {
-			if err := c.finish(tr, r, p, f); err != nil {
+			if err := c.finish(r, version, &c.lanes[i], f); err != nil {
 				return err
 			}
 		}
@@ -108,117 +218,77 @@ func (c *logCursor) fill(tr engine.Transaction, r engine.Reader) error {
 	return bulk.Wait()
 }
 
-// finish takes what a range read of partition p returns.
-func (c *logCursor) finish(tr engine.Transaction, r engine.Reader, p int, f engine.Future[engine.Page]) error {
+// finish takes what a range read of a source returns. A page without anything
+// leaves what is known alone but for the read version.
+func (c *logCursor) finish(r engine.Reader, version int64, l *logLane, f engine.Future[engine.Page]) error {
 	got, err := f.Get()
-	if err != nil {
-		return fmt.Errorf("reading partition %d of the log: %w", p, err)
+	var through Position
+	var more bool
+	if err == nil {
+		l.waiting, through, more, err = l.take(c.store, r, got, c.only, c.backward)
 	}
-	part := &c.parts[p]
-	part.start = false
-	last, err := part.take(c.store, r, p, got, c.backward)
 	if err != nil {
-		return fmt.Errorf("reading partition %d of the log: %w", p, err)
+		return fmt.Errorf("reading %s: %w", l.source, err)
 	}
+	l.start = false
 	switch {
-	case got.More:
-		part.known = last
+	case more:
+		l.known = through
 	case c.backward:
-		part.known, part.done = Start, true
+		l.known, l.done = Start, true
 	default:
-		version, err := tr.ReadVersion().Get()
-		if err != nil {
-			return err
-		}
-		part.known = lastOfVersion(version)
+		l.known = lastOfVersion(version)
 	}
 	return nil
 }
 
-// remaining is the range of what partition p has left to read.
-func (c *logCursor) remaining(p int) engine.Range {
-	part := &c.parts[p]
-	switch at := part.known; {
-	case !c.backward && part.start:
-		return c.store.keys.log(p, at, End)
+// remaining is the range of what a source has left to read.
+func (c *logCursor) remaining(l *logLane) engine.Range {
+	k := &c.store.keys
+	switch at := l.known; {
+	case !c.backward && l.start:
+		return l.keys(k, at, End)
 	case !c.backward:
-		return c.store.keys.log(p, at.next(), End)
-	case part.start:
-		return c.store.keys.log(p, Start, at)
+		return l.keys(k, at.next(), End)
+	case l.start:
+		return l.keys(k, Start, at)
 	default:
-		return c.store.keys.log(p, Start, at.prev())
+		return l.keys(k, Start, at.prev())
 	}
 }
 
-// take decodes the slots of a page into waiting, and returns the position of the
-// last one.
-func (part *partCursor) take(s *Store, r engine.Reader, p int, got engine.Page, backward bool) (last Position, err error) {
-	kvs := got.KeyValues
-	part.waiting = make([]Event, 0, len(kvs))
-	d := s.decoder()
-	defer s.release(d)
-	slot := s.keys.slotSize(p)
-	for len(kvs) > 0 {
-		at, _, err := s.keys.parseSlot(p, kvs[0].Key)
-		if err != nil {
-			return last, err
-		}
-		n := 1
-		for n < len(kvs) && bytes.Equal(kvs[n].Key[:slot], kvs[0].Key[:slot]) {
-			n++
-		}
-		chunks := kvs[:n]
-		kvs, last = kvs[n:], at
-		if backward {
-			slices.Reverse(chunks)
-		}
-		part.waiting = append(part.waiting, Event{})
-		ev := &part.waiting[len(part.waiting)-1]
-		var ok bool
-		if got.More && len(kvs) == 0 && (len(chunks[0].Key) > slot || d.isChunked(chunks[0].Value)) {
-			// The page may have been cut within the record.
-			ok, err = s.awaitRecord(d, p, at, s.getRecord(r, p, at), ev)
-		} else {
-			ok, err = d.event(at, chunks, ev)
-		}
-		if err != nil {
-			return last, err
-		}
-		if !ok {
-			part.waiting = part.waiting[:len(part.waiting)-1]
-		}
-	}
-	return last, nil
-}
-
-// merge takes out of waiting, in order, what no partition can come before.
+// merge takes out of waiting, in order, what no source can come before. An event
+// that two sources have is given out once.
 func (c *logCursor) merge() []*Event {
 	total := 0
-	bound := c.parts[0].known
-	for i := range c.parts {
-		part := &c.parts[i]
-		total += len(part.waiting)
-		if part.known.Before(bound) != c.backward && part.known != bound {
-			bound = part.known
+	bound := c.lanes[0].known
+	for i := range c.lanes {
+		l := &c.lanes[i]
+		total += len(l.waiting)
+		if l.known.Before(bound) != c.backward && l.known != bound {
+			bound = l.known
 		}
 	}
+	c.at, c.start = bound, false
 	events := make([]*Event, 0, total)
 	for {
-		var from *partCursor
+		var from *logLane
 		var first Position
-		for i := range c.parts {
-			part := &c.parts[i]
-			if len(part.waiting) == 0 {
+		for i := range c.lanes {
+			l := &c.lanes[i]
+			if len(l.waiting) == 0 {
 				continue
 			}
-			if at := part.waiting[0].Position; from == nil || at.Before(first) != c.backward {
-				from, first = part, at
+			if at := l.waiting[0].Position; from == nil || at.Before(first) != c.backward {
+				from, first = l, at
 			}
 		}
 		if from == nil || first != bound && first.Before(bound) == c.backward {
 			return events
 		}
-		events = append(events, &from.waiting[0])
+		if n := len(events); n == 0 || events[n-1].Position != first {
+			events = append(events, &from.waiting[0])
+		}
 		from.waiting = from.waiting[1:]
 	}
 }

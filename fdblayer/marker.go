@@ -55,6 +55,9 @@ func (m *marker) commit(ctx context.Context, attempt func(p *plan) error) (engin
 			return nil
 		}
 		version, err := tr.ReadVersion().Get()
+		if err == nil {
+			err = p.confirm()
+		}
 		if err != nil {
 			return err
 		}

@@ -22,6 +22,11 @@ type plan struct {
 	// attempt may have stored them.
 	recheck bool
 
+	// indexes are the system indexes that this transaction goes by; header, which
+	// is read serializably, must say the same.
+	indexes *indexSet
+	header  engine.Future[[]byte]
+
 	streams map[string]*plannedStream
 	// order is streams in the order of their first append.
 	order []*plannedStream
@@ -32,6 +37,8 @@ type plan struct {
 	// events are in log order: an event's index is its place in the transaction.
 	events []plannedEvent
 	ids    map[idKey]*plannedID
+	// scans are those of the requests with conditions that were fetched.
+	scans map[*request][]*conditionScan
 }
 
 type plannedStream struct {
@@ -81,11 +88,34 @@ func (e *plannedConditionError) Error() string {
 }
 
 func (s *Store) newPlan(tr engine.Transaction, recheck bool) *plan {
-	return &plan{store: s, tr: tr, recheck: recheck, streams: make(map[string]*plannedStream)}
+	return &plan{
+		store: s, tr: tr, recheck: recheck, streams: make(map[string]*plannedStream),
+		indexes: s.indexes.Load(), header: tr.Get(s.keys.header()),
+	}
+}
+
+// confirm fails with a conflict when the system indexes are others than the plan
+// goes by; the next attempt has the right ones.
+func (p *plan) confirm() error {
+	raw, err := p.header.Get()
+	if err != nil {
+		return fmt.Errorf("reading the store's header: %w", err)
+	}
+	set, err := p.store.indexSet(raw)
+	if err == nil && set != p.indexes {
+		err = fmt.Errorf("the store's indexes changed: %w", engine.ErrConflict)
+	}
+	return err
 }
 
 // fetch starts the reads that apply will need.
 func (p *plan) fetch(r *request) {
+	if r.condition != nil {
+		if p.scans == nil {
+			p.scans = make(map[*request][]*conditionScan)
+		}
+		p.scans[r] = p.scan(r.condition)
+	}
 	for i := range r.appends {
 		a := &r.appends[i]
 		p.stream(a.stream)
@@ -151,7 +181,7 @@ func (p *plan) apply(r *request) ([]outcome, error) {
 		if outcomes, err := p.repeats(r); outcomes != nil || err != nil {
 			return outcomes, err
 		}
-		if err := p.evaluate(r.condition); err != nil {
+		if err := p.evaluate(r.condition, p.scans[r]); err != nil {
 			return nil, err
 		}
 	}
@@ -214,11 +244,8 @@ func (p *plan) append(a *streamRequest, pointersOnly bool) (outcome, error) {
 	if out, repeat, err := p.repeat(a); repeat || err != nil {
 		return out, err
 	}
-	if st.head.state == stateTombstoned {
-		return outcome{}, fmt.Errorf("stream %q: %w", a.stream, ErrStreamDeleted)
-	}
-	if !a.expected.holds(st.head.next) {
-		return outcome{}, &WrongExpectedRevisionError{Stream: a.stream, Expected: a.expected, Actual: st.head.next - 1}
+	if err := p.expect(st, a.expected); err != nil {
+		return outcome{}, err
 	}
 	first := st.head.next
 	for i := range a.events {
@@ -229,11 +256,27 @@ func (p *plan) append(a *streamRequest, pointersOnly bool) (outcome, error) {
 		p.events = append(p.events, plannedEvent{st, st.head.next, &ev.NewEvent, pointersOnly})
 		st.head.next++
 	}
+	st.head.state = stateOpen // a deleted stream is created again
 	st.changed = true
 	return outcome{
 		result: AppendResult{Stream: a.stream, FirstRevision: first, LastRevision: st.head.next - 1},
 		index:  len(p.events) - 1,
 	}, nil
+}
+
+// expect fails unless the expectation about a loaded stream is right.
+func (p *plan) expect(st *plannedStream, expected ExpectedRevision) error {
+	if st.head.state == stateTombstoned {
+		return fmt.Errorf("stream %q: %w", st.name, ErrStreamDeleted)
+	}
+	if expected.holds(st.head) {
+		return nil
+	}
+	actual := st.head.next - 1
+	if expected == StreamExists {
+		actual = -1 // it was deleted
+	}
+	return &WrongExpectedRevisionError{Stream: st.name, Expected: expected, Actual: actual}
 }
 
 // occurrence is where an event id already is, in the store or in the plan.
@@ -353,7 +396,7 @@ func (p *plan) difference(stream string, ev *NewEvent, at occurrence) (string, e
 		return contentDifference(old.Type, old.ContentType, old.Tags, old.Data, old.Metadata, ev), nil
 	}
 	old, ok, err := p.store.readEvent(p.tr.Snapshot(), stream, at.revision)
-	if err != nil || !ok {
+	if err != nil || !ok || old.Erased {
 		return "", err
 	}
 	return contentDifference(old.Type, old.ContentType, old.Tags, old.Data, old.Metadata, ev), nil
@@ -394,6 +437,7 @@ func (p *plan) write() (mutations int) {
 		}
 	}
 	rung := make([]bool, p.store.header.partitions)
+	var tags []string
 	for i := range p.events {
 		ev := &p.events[i]
 		part := ev.stream.partition
@@ -405,13 +449,15 @@ func (p *plan) write() (mutations int) {
 		p.tr.Atomic(engine.OpVersionstampedValue,
 			a.cut(k.entry(a.free, ev.stream.name, ev.revision)),
 			a.cut(endStamped(appendEntry(beginStamped(a.free, i), part, len(record), inline))))
-		mutations += 2 + len(ev.event.Tags) + p.writeRecord(&a, enc, part, i, record)
+		mutations += 2 + p.writeRecord(&a, enc, part, i, record)
 		p.tr.Atomic(engine.OpVersionstampedValue,
 			a.cut(k.id(a.free, ev.event.ID, ev.stream.name)),
 			a.cut(endStamped(binary.AppendUvarint(beginStamped(a.free, i), uint64(ev.revision)))))
-		for _, tag := range ev.event.Tags {
-			p.tr.Atomic(engine.OpVersionstampedKey, a.cut(k.stampedTag(a.free, part, tag, i)), nil)
+		tags = p.indexes.tags(append(tags[:0], ev.event.Tags...), ev.stream.name, ev.event.Type)
+		for _, tag := range tags {
+			p.tr.Atomic(engine.OpVersionstampedKey, a.cut(k.stampedTag(a.free, tag, i)), a.cut(appendPartition(a.free, part)))
 		}
+		mutations += len(tags)
 		rung[part] = true
 	}
 	for part, ring := range rung {
@@ -452,6 +498,7 @@ func (p *plan) writeSize() int {
 		for _, tag := range ev.event.Tags {
 			n += len(tag) + len(p.store.keys.prefix) + 40
 		}
+		n += len(p.indexes.all) * (len(ev.stream.name) + len(ev.event.Type) + 40)
 		if size <= chunkSize {
 			n += size
 		}

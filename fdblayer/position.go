@@ -76,6 +76,13 @@ func lastOfVersion(version int64) Position {
 	return p
 }
 
+// errForeignPosition refuses a position beyond all that is in the store, to which
+// readers would wait for ever. version is the present one.
+func errForeignPosition(p Position, version int64) error {
+	return &InvalidError{What: "position", Value: p.String(), Reason: fmt.Sprintf(
+		"lies ahead of this store, which is at %s: it is another store's, or this one was copied from an older state; begin at a position of this store", lastOfVersion(version))}
+}
+
 // version is the commit version in the stamp.
 func (p Position) version() int64 { return int64(binary.BigEndian.Uint64(p.stamp[:8])) }
 

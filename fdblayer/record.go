@@ -7,25 +7,31 @@ import (
 )
 
 // getRecord starts reading the record at a place in the log.
-func (s *Store) getRecord(r engine.Reader, partition int, at Position) engine.Future[engine.Page] {
-	return r.GetRange(s.keys.record(partition, at), engine.RangeOptions{})
+func (s *Store) getRecord(r engine.Reader, to pointer) engine.Future[[]byte] {
+	return r.Get(s.keys.slot(nil, to.partition, to.at))
 }
 
-// awaitRecord finishes getRecord, into ev. ok is false when the record has been
-// erased.
-func (s *Store) awaitRecord(d *decoder, partition int, at Position, f engine.Future[engine.Page], ev *Event) (ok bool, err error) {
-	page, err := f.Get()
+// awaitRecord finishes getRecord, into ev, reading the further chunks of a record
+// that has them. ok is false when the slot is empty: the event was scavenged.
+func (s *Store) awaitRecord(d *decoder, r engine.Reader, to pointer, slot engine.Future[[]byte], ev *Event) (ok bool, err error) {
+	value, err := slot.Get()
+	chunks := []engine.KeyValue{{Value: value}}
+	if err == nil && d.isChunked(value) {
+		var page engine.Page
+		page, err = r.GetRange(s.keys.record(to.partition, to.at), engine.RangeOptions{}).Get()
+		chunks = page.KeyValues
+	}
 	if err != nil {
-		return false, fmt.Errorf("reading event at position %s: %w", at, err)
+		return false, fmt.Errorf("reading event at position %s: %w", to.at, err)
 	}
-	if len(page.KeyValues) == 0 {
-		return false, fmt.Errorf("event at position %s, partition %d: %w: an index names it, but it is not in the log", at, partition, ErrCorrupt)
+	if value == nil {
+		return false, fmt.Errorf("event at position %s, partition %d: %w: an index names it, but it is not in the log", to.at, to.partition, ErrCorrupt)
 	}
-	return d.event(at, page.KeyValues, ev)
+	return d.event(to.at, chunks, ev)
 }
 
 // event decodes a record from its slot and further chunks, in order, into ev. ok
-// is false when it has been erased.
+// is false when the slot is empty: the event was scavenged.
 func (d *decoder) event(at Position, chunks []engine.KeyValue, ev *Event) (ok bool, err error) {
 	value := chunks[0].Value
 	if len(value) == 0 {
@@ -54,7 +60,7 @@ func (d *decoder) event(at Position, chunks []engine.KeyValue, ev *Event) (ok bo
 }
 
 // readEvent reads one event by its stream and revision. ok is false when it is
-// not there, or has been erased.
+// not there, or was scavenged.
 func (s *Store) readEvent(r engine.Reader, stream string, revision int64) (ev Event, ok bool, err error) {
 	value, err := r.Get(s.keys.entry(nil, stream, revision)).Get()
 	if err != nil || value == nil {
@@ -62,16 +68,23 @@ func (s *Store) readEvent(r engine.Reader, stream string, revision int64) (ev Ev
 	}
 	d := s.decoder()
 	defer s.release(d)
-	e, err := decodeEntry(value)
+	return s.readEntry(d, r, engine.KeyValue{Key: s.keys.entry(nil, stream, revision), Value: value})
+}
+
+// readEntry decodes the event of a stream entry, reading its record if that is not
+// in the entry.
+func (s *Store) readEntry(d *decoder, r engine.Reader, kv engine.KeyValue) (ev Event, ok bool, err error) {
+	e, err := decodeEntry(kv.Value)
 	if err != nil {
-		return ev, false, fmt.Errorf("stream %q revision %d: %w", stream, revision, err)
+		return ev, false, fmt.Errorf("key %x: %w", kv.Key, err)
 	}
 	if e.record == nil {
-		ok, err = s.awaitRecord(d, e.partition, e.at, s.getRecord(r, e.partition, e.at), &ev)
+		to := pointer{e.at, e.partition}
+		ok, err = s.awaitRecord(d, r, to, s.getRecord(r, to), &ev)
 		return ev, ok, err
 	}
 	if err = d.record(e.record, &ev); err != nil {
-		return ev, false, fmt.Errorf("stream %q revision %d: %w", stream, revision, err)
+		return ev, false, fmt.Errorf("key %x: %w", kv.Key, err)
 	}
 	ev.Position = e.at
 	return ev, true, nil

@@ -65,7 +65,7 @@ func (s *Store) newRequest(ctx context.Context, condition *Condition, appends []
 			return nil, err
 		}
 		if !a.Expected.valid() {
-			return nil, &InvalidError{What: "expected revision", Value: fmt.Sprint(int64(a.Expected)), Reason: "want 0 or more, or Any, NoStream, StreamExists"}
+			return nil, invalidExpected(a.Expected)
 		}
 		if len(a.Events) == 0 {
 			return nil, fmt.Errorf("stream %q: %w", a.Stream, ErrNoEvents)
@@ -125,6 +125,7 @@ func (s *Store) cost(stream string, ev *NewEvent) (cost, inline int64) {
 	for _, tag := range ev.Tags {
 		total += 3 * (key + 10 + len(tag))
 	}
+	total += len(s.indexes.Load().all) * 3 * (key + 10 + max(len(stream), len(ev.Type)))
 	if record-recordOverhead-3*len(ev.Tags) <= s.header.inlineLimit { // it may be small enough
 		inline = int64(record)
 	}

@@ -25,6 +25,9 @@ type Store struct {
 	watcher *watcher
 	stats   counters
 	pending *semaphore.Weighted
+	// indexes is the newest set of system indexes that was read; header.indexes
+	// is that of the beginning.
+	indexes atomic.Pointer[indexSet]
 
 	// ctx ends when the store has been closed.
 	ctx  context.Context
@@ -109,12 +112,15 @@ func (s *Store) loadHeader(ctx context.Context, o Options) error {
 		}
 		if value == nil {
 			s.header = newHeader(id, o)
-			tr.Set(s.keys.header(), newEncoder().header(s.header))
+			value = newEncoder().header(s.header)
+			tr.Set(s.keys.header(), value)
+			s.indexes.Store(&indexSet{raw: value})
 			return nil
 		}
 		if s.header, err = newDecoder().header(value); err != nil {
 			return err
 		}
+		s.indexes.Store(&indexSet{raw: value, all: s.header.indexes})
 		if o.Partitions != 0 && o.Partitions != s.header.partitions {
 			return &InvalidError{What: "partitions", Value: fmt.Sprint(o.Partitions), Reason: fmt.Sprintf("this store was created with %d, which cannot change", s.header.partitions)}
 		}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"iter"
-	"time"
 
 	"github.com/fdbevents/fdbevents/fdblayer/engine"
 )
@@ -16,11 +15,10 @@ type StreamInfo struct {
 	LastRevision int64
 	// TruncateBefore is the first revision that readers see.
 	TruncateBefore int64
-	// MaxAge and MaxCount bound what readers see; 0 is no bound.
-	MaxAge   time.Duration
-	MaxCount int64
-	// Deleted is true when the stream takes no more events.
-	Deleted bool
+	// Retention bounds what readers see beyond that.
+	Retention Retention
+	// Deleted is true from Delete until the next append, Tombstoned for ever.
+	Deleted, Tombstoned bool
 	// Metadata is the application's own, see SetStreamMetadata.
 	Metadata []byte
 }
@@ -30,9 +28,9 @@ func newStreamInfo(stream string, h head) StreamInfo {
 		Stream:         stream,
 		LastRevision:   h.next - 1,
 		TruncateBefore: h.truncateBefore,
-		MaxAge:         h.maxAge,
-		MaxCount:       h.maxCount,
-		Deleted:        h.state == stateTombstoned,
+		Retention:      Retention{MaxAge: h.maxAge, MaxCount: h.maxCount},
+		Deleted:        h.state == stateDeleted,
+		Tombstoned:     h.state == stateTombstoned,
 		Metadata:       h.metadata,
 	}
 }
@@ -101,15 +99,24 @@ func (s *Store) SetStreamMetadata(ctx context.Context, stream string, metadata [
 		return &LimitError{What: "stream metadata", Got: int64(len(metadata)), Limit: MaxStreamMetadata, Unit: "bytes"}
 	}
 	_, err := s.Transact(ctx, func(tx *Tx) error {
-		st := tx.plan.stream(stream)
-		if err := tx.plan.load(st); err != nil {
-			return err
-		}
-		st.head.metadata = metadata
-		st.changed = true
-		return nil
+		return tx.changeHead(stream, func(h *head) error {
+			h.metadata = metadata
+			return nil
+		})
 	})
 	return err
+}
+
+// Events is how many events readers see, if none is hidden by its age.
+func (i StreamInfo) Events() int64 {
+	if i.Deleted || i.Tombstoned {
+		return 0
+	}
+	n := i.LastRevision + 1 - i.TruncateBefore
+	if i.Retention.MaxCount > 0 {
+		n = min(n, i.Retention.MaxCount)
+	}
+	return max(n, 0)
 }
 
 func (s *Store) readHead(r engine.Reader, stream string) (h head, err error) {

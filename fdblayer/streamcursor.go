@@ -3,11 +3,14 @@ package fdblayer
 import (
 	"fmt"
 	"math"
+	"slices"
+	"time"
 
 	"github.com/fdbevents/fdbevents/fdblayer/engine"
 )
 
-// streamCursor reads a stream through its entries.
+// streamCursor reads a stream through its entries, and honours what its head says
+// about what readers see.
 type streamCursor struct {
 	store    *Store
 	stream   string
@@ -16,8 +19,15 @@ type streamCursor struct {
 	at int64
 	// limit is how many events are wanted at most, 0 if that is not known.
 	limit int
-	// mustExist makes the first page look for the stream's head.
+	// mustExist makes the first page fail when there is no stream.
 	mustExist bool
+	// resumed is true when the reader has had, or named, the revision before at:
+	// it must not pass over at in silence.
+	resumed bool
+	// first is what the page before found to be the first revision to be seen, and
+	// asOf when that was: what was hidden then is not missed now.
+	first int64
+	asOf  time.Time
 }
 
 const (
@@ -29,7 +39,12 @@ const (
 )
 
 func (s *Store) newStreamCursor(stream string, from int64, o ReadOptions) *streamCursor {
-	return &streamCursor{store: s, stream: stream, at: from, backward: o.Backward, limit: pageHint(o)}
+	return &streamCursor{store: s, stream: stream, at: from, backward: o.Backward, limit: pageHint(o), asOf: time.Now()}
+}
+
+// resumeStreamCursor begins after a revision that the reader has had.
+func (s *Store) resumeStreamCursor(stream string, after int64) *streamCursor {
+	return &streamCursor{store: s, stream: stream, at: after + 1, resumed: true}
 }
 
 func (c *streamCursor) read(tr engine.Transaction) (page, cursor, error) {
@@ -43,24 +58,30 @@ func (c *streamCursor) read(tr engine.Transaction) (page, cursor, error) {
 		o.Limit = min(o.Limit, c.limit)
 	}
 	entries := r.GetRange(c.store.keys.entries(c.stream, from, to), o)
-	if c.mustExist {
-		if err := c.exists(r); err != nil {
-			return page{}, nil, err
-		}
+	h, err := c.store.readHead(r, c.stream)
+	if err == nil {
+		err = c.admit(h)
+	}
+	if err != nil {
+		return page{}, nil, err
 	}
 	got, err := entries.Get()
 	if err != nil {
 		return page{}, nil, fmt.Errorf("reading stream %q: %w", c.stream, err)
 	}
+	next := *c
+	next.mustExist, next.resumed, next.first, next.asOf = false, true, h.first(), time.Now()
+	kvs, cut, err := c.visible(got.KeyValues, next.first)
+	if err != nil {
+		return page{}, nil, err
+	}
 	var p page
 	taken := 0
-	if p.events, taken, err = c.events(r, got.KeyValues); err != nil {
+	if p.events, taken, err = c.events(r, kvs); err != nil {
 		return page{}, nil, fmt.Errorf("reading stream %q: %w", c.stream, err)
 	}
-	next := *c
-	next.mustExist = false
 	if taken > 0 {
-		_, last, err := c.store.keys.parseEntry(got.KeyValues[taken-1].Key)
+		_, last, err := c.store.keys.parseEntry(kvs[taken-1].Key)
 		if err != nil {
 			return page{}, nil, err
 		}
@@ -68,8 +89,16 @@ func (c *streamCursor) read(tr engine.Transaction) (page, cursor, error) {
 		if c.backward {
 			next.at = last - 1
 		}
+	} else if !c.backward && len(got.KeyValues) > 0 {
+		next.at = next.first // all of the page is hidden
 	}
-	if p.tail = taken == len(got.KeyValues) && !got.More; p.tail {
+	if h.maxAge > 0 {
+		if err := c.overtaken(r, p.events, h.maxAge, next.asOf); err != nil {
+			return page{}, nil, err
+		}
+		p.events = slices.DeleteFunc(p.events, func(ev *Event) bool { return expired(ev, h.maxAge, next.asOf) })
+	}
+	if p.tail = taken == len(kvs) && (cut || !got.More); p.tail {
 		version, err := tr.ReadVersion().Get()
 		if err != nil {
 			return page{}, nil, err
@@ -79,19 +108,101 @@ func (c *streamCursor) read(tr engine.Transaction) (page, cursor, error) {
 	return p, &next, nil
 }
 
-func (c *streamCursor) exists(r engine.Reader) error {
-	h, err := c.store.readHead(r, c.stream)
-	if err == nil && h.next == 0 {
-		err = fmt.Errorf("stream %q: %w", c.stream, ErrStreamNotFound)
+// admit refuses a stream that cannot be read, or not without missing something.
+func (c *streamCursor) admit(h head) error {
+	first := h.first()
+	switch {
+	case h.state == stateTombstoned:
+		return fmt.Errorf("stream %q: %w", c.stream, ErrStreamDeleted)
+	case c.mustExist && !h.exists():
+		return fmt.Errorf("stream %q: %w", c.stream, ErrStreamNotFound)
+	case !c.resumed || c.at >= first:
+		return nil
+	case c.backward && c.at < c.first:
+		return nil // that was hidden before, too
 	}
-	return err
+	return &TruncatedError{Stream: c.stream, Revision: c.at, First: first}
+}
+
+// visible cuts off entries before first. cut is true when a backward read has come
+// to them, and with that to its end.
+func (c *streamCursor) visible(kvs []engine.KeyValue, first int64) (seen []engine.KeyValue, cut bool, err error) {
+	if first == 0 || len(kvs) == 0 {
+		return kvs, false, nil
+	}
+	_, revision, err := c.store.keys.parseEntry(kvs[0].Key)
+	switch {
+	case err != nil:
+		return nil, false, err
+	case !c.backward:
+		return kvs[min(max(first-revision, 0), int64(len(kvs))):], false, nil
+	}
+	n := max(revision-first+1, 0)
+	return kvs[:min(n, int64(len(kvs)))], n <= int64(len(kvs)), nil
+}
+
+func expired(ev *Event, maxAge time.Duration, now time.Time) bool {
+	return ev.Created.Before(now.Add(-maxAge))
+}
+
+// overtaken fails when an event has come of age since the reader was last here, so
+// that it misses the event.
+func (c *streamCursor) overtaken(r engine.Reader, events []*Event, maxAge time.Duration, now time.Time) error {
+	if !c.resumed || c.backward {
+		return nil
+	}
+	for i, ev := range events {
+		// Of one that comes back, it is not known since when. What it would have
+		// read next is what counts.
+		missed := i == 0
+		if !c.asOf.IsZero() {
+			missed = !expired(ev, maxAge, c.asOf)
+		}
+		if missed && expired(ev, maxAge, now) {
+			first, err := c.firstYoung(r, ev.Revision, maxAge, now)
+			if err != nil {
+				return err
+			}
+			return &TruncatedError{Stream: c.stream, Revision: ev.Revision, First: first}
+		}
+	}
+	return nil
+}
+
+// firstYoung is the first revision from one on that is not expired, or the next
+// one to be appended.
+func (c *streamCursor) firstYoung(r engine.Reader, revision int64, maxAge time.Duration, now time.Time) (int64, error) {
+	entries := c.store.keys.entries(c.stream, revision, StreamEnd)
+	for {
+		page, err := r.GetRange(entries, engine.RangeOptions{Bytes: pageBytes}).Get()
+		if err != nil {
+			return 0, err
+		}
+		for len(page.KeyValues) > 0 {
+			events, taken, err := c.events(r, page.KeyValues)
+			if err != nil {
+				return 0, err
+			}
+			for _, ev := range events {
+				if !expired(ev, maxAge, now) {
+					return ev.Revision, nil
+				}
+				revision = ev.Revision + 1
+			}
+			entries.Begin = after(page.KeyValues[taken-1].Key)
+			page.KeyValues = page.KeyValues[taken:]
+		}
+		if !page.More {
+			return revision, nil
+		}
+	}
 }
 
 // events decodes entries, fetching in parallel the records that they point to,
 // and stops when these get large: taken is how many entries it used.
 func (c *streamCursor) events(r engine.Reader, kvs []engine.KeyValue) (events []*Event, taken int, err error) {
 	entries := make([]entry, 0, len(kvs))
-	records := make([]engine.Future[engine.Page], 0, len(kvs))
+	records := make([]engine.Future[[]byte], 0, len(kvs))
 	size := 0
 	for _, kv := range kvs {
 		e, err := decodeEntry(kv.Value)
@@ -101,9 +212,9 @@ func (c *streamCursor) events(r engine.Reader, kvs []engine.KeyValue) (events []
 		if size += e.size; size > pageBytes && taken > 0 {
 			break
 		}
-		var f engine.Future[engine.Page]
+		var f engine.Future[[]byte]
 		if e.record == nil {
-			f = c.store.getRecord(r, e.partition, e.at)
+			f = c.store.getRecord(r, pointer{e.at, e.partition})
 		}
 		entries, records = append(entries, e), append(records, f)
 		taken++
@@ -119,7 +230,7 @@ func (c *streamCursor) events(r engine.Reader, kvs []engine.KeyValue) (events []
 			err = d.record(e.record, ev)
 			ev.Position = e.at
 		} else {
-			ok, err = c.store.awaitRecord(d, e.partition, e.at, records[i], ev)
+			ok, err = c.store.awaitRecord(d, r, pointer{e.at, e.partition}, records[i], ev)
 		}
 		if err != nil {
 			return nil, 0, err

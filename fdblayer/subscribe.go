@@ -64,6 +64,9 @@ type subscription struct {
 	// kept.
 	at       Position
 	revision int64
+	// begun is true once the stream has been looked at: what is truncated from
+	// then on is missed.
+	begun bool
 	// stopped is true when the consumer wants no more.
 	stopped bool
 }
@@ -137,9 +140,13 @@ func (sub *subscription) skipToNow(ctx context.Context) error {
 // catchUp delivers from the log until its end.
 func (sub *subscription) catchUp(ctx context.Context) error {
 	s := sub.store
-	var c cursor = s.newLogCursorAfter(sub.at)
+	var c cursor = s.newLogCursorAfter(sub.at, ReadOptions{StreamPrefix: sub.options.StreamPrefix, Query: sub.options.Query})
 	if sub.stream != "" {
 		c = s.newStreamCursor(sub.stream, sub.revision+1, ReadOptions{})
+		if sub.revision >= 0 || sub.begun {
+			c = s.resumeStreamCursor(sub.stream, sub.revision)
+		}
+		sub.begun = true
 	}
 	for f := range s.pages(ctx, c, func(page) bool { return true }) {
 		if f.err != nil {

@@ -107,7 +107,7 @@ func (w *watcher) run(ctx context.Context) {
 	for ctx.Err() == nil {
 		if c == nil {
 			if at, err := s.tail(ctx); err == nil {
-				published, c = at, s.newLogCursorAfter(at)
+				published, c = at, s.newLogCursorAfter(at, ReadOptions{})
 				w.publish(batch{after: at, through: at})
 			}
 		}

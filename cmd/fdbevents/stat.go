@@ -55,7 +55,7 @@ func (p *program) stat(c *cli.Context, store *fdblayer.Store) (storeStat, error)
 			return stat, stopped(c.Context, err)
 		}
 		stat.Streams++
-		stat.Events += eventCount(info)
+		stat.Events += info.Events()
 		counting.add(1)
 	}
 	for ev, err := range store.ReadAll(c.Context, fdblayer.End, fdblayer.ReadOptions{Backward: true, Limit: 1}) {

@@ -52,19 +52,13 @@ func (p *program) listStreams(c *cli.Context, store *fdblayer.Store, format func
 	return printed(errors.Join(err, out.Flush()))
 }
 
-// eventCount is how many events readers see, but for those beyond MaxAge.
-func eventCount(s fdblayer.StreamInfo) int64 {
-	n := s.LastRevision + 1 - s.TruncateBefore
-	if s.MaxCount > 0 {
-		n = min(n, s.MaxCount)
-	}
-	return max(n, 0)
-}
-
 func streamText(s fdblayer.StreamInfo) string {
-	text := fmt.Sprintf("%10d %10d  %s", eventCount(s), s.LastRevision, s.Stream)
-	if s.Deleted {
+	text := fmt.Sprintf("%10d %10d  %s", s.Events(), s.LastRevision, s.Stream)
+	switch {
+	case s.Deleted:
 		text += " (deleted)"
+	case s.Tombstoned:
+		text += " (deleted permanently)"
 	}
 	return text
 }
@@ -78,7 +72,8 @@ func streamJSON(s fdblayer.StreamInfo) string {
 		MaxAgeSeconds  float64 `json:"maxAgeSeconds,omitempty"`
 		MaxCount       int64   `json:"maxCount,omitempty"`
 		Deleted        bool    `json:"deleted,omitempty"`
-	}{s.Stream, eventCount(s), s.LastRevision, s.TruncateBefore, s.MaxAge.Seconds(), s.MaxCount, s.Deleted})
+		Tombstoned     bool    `json:"tombstoned,omitempty"`
+	}{s.Stream, s.Events(), s.LastRevision, s.TruncateBefore, s.Retention.MaxAge.Seconds(), s.Retention.MaxCount, s.Deleted, s.Tombstoned})
 	if err != nil {
 		panic(err) // strings and numbers
 	}

@@ -1,0 +1,90 @@
+package fdblayer
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+
+	"github.com/fdbevents/fdbevents/fdblayer/engine"
+	"github.com/google/uuid"
+)
+
+// Erase removes the data and metadata of the events with an id, one in each
+// stream that has it, for example because they are personal. The events stay
+// where they are, in their streams and in the log, with Erased set, and keep their
+// type, tags, time and id; so do not put what may have to be erased into these or
+// into stream names. Appending them again is still a repeat.
+//
+// It returns the events as they are now. Erasing twice does nothing. The bytes
+// are gone from what the store shows at once; the engine's files lose them when
+// it next compacts them, backups when they are dropped.
+//
+// Errors: ErrEventNotFound.
+func (s *Store) Erase(ctx context.Context, id uuid.UUID) (erased []Event, err error) {
+	err = engine.Run(ctx, s.engine, func(tr engine.Transaction, _ error) (err error) {
+		erased, err = s.erase(tr, id)
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("erasing event %s: %w", id, err)
+	}
+	return erased, nil
+}
+
+// erase reads serializably: an event that is scavenged meanwhile must not come
+// back.
+func (s *Store) erase(tr engine.Transaction, id uuid.UUID) (erased []Event, err error) {
+	page, err := tr.GetRange(s.keys.streamsOfID(id), engine.RangeOptions{}).Get()
+	if err != nil {
+		return nil, err
+	}
+	d, enc := newDecoder(), newEncoder()
+	for _, kv := range page.KeyValues {
+		_, stream, err := s.keys.parseID(kv.Key)
+		if err != nil {
+			return nil, err
+		}
+		at, err := decodeIDEntry(kv.Value)
+		if err != nil {
+			return nil, err
+		}
+		key := s.keys.entry(nil, stream, at.revision)
+		value, err := tr.Get(key).Get()
+		if err != nil {
+			return nil, err
+		}
+		if value == nil {
+			continue // scavenged
+		}
+		e, err := decodeEntry(value)
+		if err != nil {
+			return nil, fmt.Errorf("stream %q revision %d: %w", stream, at.revision, err)
+		}
+		var ev Event
+		to := pointer{e.at, e.partition}
+		ok, err := s.awaitRecord(d, tr, to, s.getRecord(tr, to), &ev)
+		if err != nil {
+			return nil, err
+		}
+		if !ok {
+			continue
+		}
+		if !ev.Erased {
+			ev.Data, ev.Metadata, ev.Erased = nil, nil, true
+			record := bytes.Clone(enc.erased(&ev))
+			chunks := s.keys.record(to.partition, to.at)
+			tr.ClearRange(engine.Range{Begin: after(chunks.Begin), End: chunks.End})
+			tr.Set(chunks.Begin, record)
+			inline := record
+			if e.record == nil {
+				inline = nil
+			}
+			tr.Set(key, appendEntry(bytes.Clone(to.at.stamp[:]), to.partition, len(record), inline))
+		}
+		erased = append(erased, ev)
+	}
+	if len(erased) == 0 {
+		return nil, ErrEventNotFound
+	}
+	return erased, nil
+}

@@ -1,0 +1,315 @@
+package fdblayer
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/fdbevents/fdbevents/fdblayer/engine"
+)
+
+// The system indexes, which a store can have besides that of tags.
+const (
+	// IndexType finds events by their type.
+	IndexType = "type"
+	// IndexCategory finds events by the category of their stream: its name up to
+	// the first '-'. Streams without a '-' have none.
+	IndexCategory = "category"
+)
+
+// systemIndex says that appends write a system index, and when it is ready that
+// readers may use it, because the events before it was created are in it, too.
+//
+// A system index is a set of tags that no event can be given: they begin with a
+// control character.
+type systemIndex struct {
+	name  string
+	ready bool
+}
+
+const systemMark = "\x01"
+
+// systemTagPrefix begins all tags of a system index.
+func systemTagPrefix(index string) string { return systemMark + index[:1] }
+
+func typeTag(eventType string) string    { return systemTagPrefix(IndexType) + eventType }
+func categoryTag(category string) string { return systemTagPrefix(IndexCategory) + category }
+func isSystemTag(tag string) bool        { return strings.HasPrefix(tag, systemMark) }
+
+// systemTag is the tag by which an index finds an event. ok is false when it does
+// not have it.
+func systemTag(index, stream, eventType string) (tag string, ok bool) {
+	switch index {
+	case IndexType:
+		return typeTag(eventType), true
+	case IndexCategory:
+		category, _, ok := strings.Cut(stream, "-")
+		return categoryTag(category), ok
+	}
+	return "", false
+}
+
+// indexSet is the system indexes of a store at some version. It does not change.
+type indexSet struct {
+	// raw is the header it was read from.
+	raw []byte
+	all []systemIndex
+}
+
+func (x *indexSet) ready(name string) bool {
+	return slices.Contains(x.all, systemIndex{name, true})
+}
+
+// serves reports whether src can be read: a system index can have been dropped.
+func (x *indexSet) serves(src source) bool {
+	if !isSystemTag(src.tag) {
+		return true
+	}
+	return slices.ContainsFunc(x.all, func(i systemIndex) bool {
+		return i.ready && strings.HasPrefix(src.tag, systemTagPrefix(i.name))
+	})
+}
+
+// tags appends the system tags of an event.
+func (x *indexSet) tags(dst []string, stream, eventType string) []string {
+	for _, i := range x.all {
+		if tag, ok := systemTag(i.name, stream, eventType); ok {
+			dst = append(dst, tag)
+		}
+	}
+	return dst
+}
+
+// readIndexes reads the present set of system indexes.
+func (s *Store) readIndexes(r engine.Reader) (*indexSet, error) {
+	raw, err := r.Get(s.keys.header()).Get()
+	if err != nil {
+		return nil, fmt.Errorf("reading the store's header: %w", err)
+	}
+	return s.indexSet(raw)
+}
+
+// indexSet is the set that a header names. It is decoded only when it is new.
+func (s *Store) indexSet(raw []byte) (*indexSet, error) {
+	if known := s.indexes.Load(); known != nil && bytes.Equal(known.raw, raw) {
+		return known, nil
+	}
+	if raw == nil {
+		return nil, fmt.Errorf("%w: the store's header is gone", ErrCorrupt)
+	}
+	h, err := newDecoder().header(raw)
+	if err != nil {
+		return nil, err
+	}
+	set := &indexSet{raw: raw, all: h.indexes}
+	s.indexes.Store(set)
+	return set, nil
+}
+
+// IndexInfo is a system index of the store.
+type IndexInfo struct {
+	Name string
+	// Ready is false while it is being built: readers do not use it yet.
+	Ready bool
+}
+
+// Indexes tells which system indexes there are.
+func (s *Store) Indexes(ctx context.Context) (all []IndexInfo, err error) {
+	err = engine.Run(ctx, s.engine, func(tr engine.Transaction, _ error) error {
+		set, err := s.readIndexes(tr.Snapshot())
+		if err != nil {
+			return err
+		}
+		all = all[:0]
+		for _, i := range set.all {
+			all = append(all, IndexInfo{i.name, i.ready})
+		}
+		return nil
+	})
+	return all, err
+}
+
+func checkIndexName(name string) error {
+	if name != IndexType && name != IndexCategory {
+		return &InvalidError{What: "index", Value: name, Reason: "want " + IndexType + " or " + IndexCategory}
+	}
+	return nil
+}
+
+// changeIndexes replaces the store's system indexes. Every append reads the
+// header, so that those under way conflict and see the change when they are run
+// again. change returns false when there is nothing to do.
+func (s *Store) changeIndexes(ctx context.Context, change func(tr engine.Transaction, all []systemIndex) ([]systemIndex, bool)) error {
+	return engine.Run(ctx, s.engine, func(tr engine.Transaction, _ error) error {
+		set, err := s.readIndexes(tr)
+		if err != nil {
+			return err
+		}
+		all, changed := change(tr, slices.Clone(set.all))
+		if changed {
+			h := s.header
+			h.indexes = all
+			tr.Set(s.keys.header(), newEncoder().header(h))
+		}
+		return nil
+	})
+}
+
+// CreateIndex creates a system index, IndexType or IndexCategory, while others go
+// on appending and reading; readers use it when it is complete. It goes through
+// the whole log in small transactions. Called again after an interruption, also
+// by another process, it goes on where it was; an index that is complete is left
+// as it is.
+//
+// progress, when not nil, is called now and then with how much of the log has
+// been gone through, in units of the log's own.
+func (s *Store) CreateIndex(ctx context.Context, name string, progress func(done, total int64)) error {
+	if err := checkIndexName(name); err != nil {
+		return err
+	}
+	ready := false
+	err := s.changeIndexes(ctx, func(_ engine.Transaction, all []systemIndex) ([]systemIndex, bool) {
+		ready = slices.Contains(all, systemIndex{name, true})
+		if ready || slices.Contains(all, systemIndex{name, false}) {
+			return all, false
+		}
+		return append(all, systemIndex{name, false}), true
+	})
+	if err != nil {
+		return fmt.Errorf("creating index %q: %w", name, err)
+	}
+	if ready {
+		return nil
+	}
+	b := indexBuilder{store: s, index: name, progress: progress}
+	if err := b.run(ctx); err != nil {
+		return fmt.Errorf("building index %q: %w; create it again to go on", name, err)
+	}
+	return nil
+}
+
+// DropIndex removes a system index at once. Readers that use it go on without.
+func (s *Store) DropIndex(ctx context.Context, name string) error {
+	if err := checkIndexName(name); err != nil {
+		return err
+	}
+	err := s.changeIndexes(ctx, func(tr engine.Transaction, all []systemIndex) ([]systemIndex, bool) {
+		// What a builder that is gone has left, too.
+		tr.ClearRange(s.keys.allIndexed(name))
+		tr.ClearRange(s.keys.allTagged(systemTagPrefix(name)))
+		n := len(all)
+		all = slices.DeleteFunc(all, func(i systemIndex) bool { return i.name == name })
+		return all, len(all) < n
+	})
+	if err != nil {
+		return fmt.Errorf("dropping index %q: %w", name, err)
+	}
+	return nil
+}
+
+// indexBuilder writes the entries of a system index for the events that were
+// there before it. Writing an entry twice, or one that an append wrote, does no
+// harm, so that several builders, and one that is run again, get along.
+type indexBuilder struct {
+	store    *Store
+	index    string
+	progress func(done, total int64)
+}
+
+// errIndexDropped ends the build of an index that was dropped meanwhile.
+var errIndexDropped = fmt.Errorf("it was dropped while it was being built")
+
+func (b *indexBuilder) run(ctx context.Context) error {
+	s := b.store
+	for p := range s.header.partitions {
+		for done := false; !done; {
+			var at Position
+			var version int64
+			err := engine.Run(ctx, s.engine, func(tr engine.Transaction, _ error) (err error) {
+				if version, err = tr.ReadVersion().Get(); err == nil {
+					at, done, err = b.step(tr, p)
+				}
+				return err
+			})
+			if err != nil {
+				return err
+			}
+			if b.progress != nil {
+				part := int64(1000)
+				if !done {
+					part = b.share(at, version)
+				}
+				b.progress(1000*int64(p)+part, 1000*int64(s.header.partitions))
+			}
+		}
+	}
+	return s.changeIndexes(ctx, func(tr engine.Transaction, all []systemIndex) ([]systemIndex, bool) {
+		i := slices.Index(all, systemIndex{b.index, false})
+		if i < 0 {
+			return all, false
+		}
+		all[i].ready = true
+		tr.ClearRange(s.keys.allIndexed(b.index))
+		return all, true
+	})
+}
+
+// share is how far at is on the way to version, in thousandths. Versions count
+// neither time nor events, but for a progress bar they do.
+func (b *indexBuilder) share(at Position, version int64) int64 {
+	if version <= 0 {
+		return 0
+	}
+	return min(999, int64(1000*float64(at.version())/float64(version)))
+}
+
+// step indexes a page of a partition's slots.
+func (b *indexBuilder) step(tr engine.Transaction, p int) (through Position, done bool, err error) {
+	s := b.store
+	set, err := s.readIndexes(tr)
+	if err != nil {
+		return through, false, err
+	}
+	if !slices.ContainsFunc(set.all, func(i systemIndex) bool { return i.name == b.index }) {
+		return through, false, errIndexDropped
+	}
+	progress := s.keys.indexed(b.index, p)
+	value, err := tr.Get(progress).Get()
+	if err != nil {
+		return through, false, err
+	}
+	at, err := newDecoder().progress(value)
+	if err != nil {
+		return through, false, err
+	}
+	from := Start
+	copy(from.stamp[:], at)
+	src := source{partition: p}
+	got, err := tr.Snapshot().GetRange(src.keys(&s.keys, from.next(), End), engine.RangeOptions{Limit: 1000, Bytes: pageBytes / 2}).Get()
+	if err != nil {
+		return through, false, err
+	}
+	events, through, more, err := src.take(s, tr.Snapshot(), got, -1, false)
+	if err != nil {
+		return through, false, err
+	}
+	if len(got.KeyValues) > 0 {
+		// Whoever scavenges one of these events in this moment comes first: its
+		// entry must not be written after.
+		first, _, err := src.pointer(&s.keys, got.KeyValues[0])
+		if err != nil {
+			return through, false, err
+		}
+		tr.AddReadConflict(src.keys(&s.keys, first.at, through))
+		tr.Set(progress, newEncoder().progress(through.stamp[:]))
+	}
+	for i := range events {
+		ev := &events[i]
+		if tag, ok := systemTag(b.index, ev.Stream, ev.Type); ok {
+			tr.Set(s.keys.tag(nil, tag, ev.Position), appendPartition(nil, p))
+		}
+	}
+	return through, !more, nil
+}

@@ -1,0 +1,309 @@
+package fdblayer_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/fdbevents/fdbevents/fdblayer"
+	"github.com/fdbevents/fdbevents/fdblayer/engine"
+)
+
+// queries are read with every kind of access: one tag, the better of two, none.
+var queries = []fdblayer.Query{
+	query(fdblayer.QueryItem{Tags: []string{"tag0"}}),
+	query(fdblayer.QueryItem{Tags: []string{"tag0", "tag1"}}),
+	query(fdblayer.QueryItem{Tags: []string{"tag0", "rare"}}),
+	query(fdblayer.QueryItem{Tags: []string{"nobody has this"}}),
+	query(fdblayer.QueryItem{Tags: []string{"tag0"}}, fdblayer.QueryItem{Tags: []string{"tag1"}}),
+	query(fdblayer.QueryItem{Tags: []string{"tag2"}, Types: []string{"type1"}}),
+	query(fdblayer.QueryItem{Types: []string{"type1"}}),
+	query(fdblayer.QueryItem{Types: []string{"type0", "type2"}}),
+	query(fdblayer.QueryItem{Types: []string{"type0"}}, fdblayer.QueryItem{Tags: []string{"rare"}}),
+	{},
+}
+
+// TestQueriesReadWhatTheySelect compares queries with and without indexes to a
+// filter over the whole log.
+func TestQueriesReadWhatTheySelect(t *testing.T) {
+	eachStore(t, fdblayer.Options{Partitions: 3}, func(t *testing.T, s *fdblayer.Store) {
+		fill(t, s, 500)
+		mustAppend(t, s, "big-1", fdblayer.Any, fdblayer.NewEvent{Type: "type1", Tags: []string{"tag2", "rare"}, Data: make([]byte, 300_000)})
+		fill(t, s, 500)
+		mustAppend(t, s, "s-2-3", fdblayer.Any, tagged("type0", "tag0", "rare"), tagged("type1", "rare"))
+		compareQueries(t, s)
+		for _, index := range []string{fdblayer.IndexType, fdblayer.IndexCategory} {
+			if err := s.CreateIndex(t.Context(), index, nil); err != nil {
+				t.Fatal(err)
+			}
+			mustAppend(t, s, "s-after", fdblayer.Any, tagged("type0"), tagged("type1", "rare"))
+			compareQueries(t, s)
+		}
+	})
+}
+
+func compareQueries(t *testing.T, s *fdblayer.Store) {
+	t.Helper()
+	all := collect(t, s.ReadAll(t.Context(), fdblayer.Start, fdblayer.ReadOptions{}))
+	middle := all[len(all)/3].Position
+	for i, q := range queries {
+		for _, prefix := range []string{"", "s-", "big-1", "s"} {
+			o := fdblayer.ReadOptions{Query: q, StreamPrefix: prefix}
+			want := choose(all, func(ev fdblayer.Event) bool {
+				return strings.HasPrefix(ev.Stream, prefix) && q.Matches(ev.Type, ev.Tags)
+			})
+			what := fmt.Sprintf("query %d, prefix %q", i, prefix)
+			same(t, what, collect(t, s.ReadAll(t.Context(), fdblayer.Start, o)), want)
+			fromMiddle := choose(want, func(ev fdblayer.Event) bool { return !ev.Position.Before(middle) })
+			same(t, what+" from the middle", collect(t, s.ReadAll(t.Context(), middle, o)), fromMiddle)
+			o.Limit = 3
+			same(t, what+" limited", collect(t, s.ReadAll(t.Context(), fdblayer.Start, o)), want[:min(3, len(want))])
+			o.Backward = true
+			slices.Reverse(want)
+			same(t, what+" backward, limited", collect(t, s.ReadAll(t.Context(), fdblayer.End, o)), want[:min(3, len(want))])
+			o.Limit = 0
+			same(t, what+" backward", collect(t, s.ReadAll(t.Context(), fdblayer.End, o)), want)
+			same(t, what+" backward from the middle", collect(t, s.ReadAll(t.Context(), middle, o)), choose(want, func(ev fdblayer.Event) bool { return !middle.Before(ev.Position) }))
+			if t.Failed() {
+				t.FailNow()
+			}
+		}
+	}
+}
+
+// countingEngine counts the values that readers were given.
+type countingEngine struct {
+	engine.Engine
+	mu     sync.Mutex
+	values int
+}
+
+func (c *countingEngine) Begin(ctx context.Context) engine.Transaction {
+	return &countingTransaction{c.Engine.Begin(ctx), c}
+}
+
+type countingTransaction struct {
+	engine.Transaction
+	counts *countingEngine
+}
+
+func (t *countingTransaction) Snapshot() engine.Reader {
+	return &countingReader{t.Transaction.Snapshot(), t.counts}
+}
+
+type countingReader struct {
+	engine.Reader
+	counts *countingEngine
+}
+
+func (r *countingReader) Get(key []byte) engine.Future[[]byte] {
+	r.counts.add(1)
+	return r.Reader.Get(key)
+}
+
+func (r *countingReader) GetRange(rg engine.Range, o engine.RangeOptions) engine.Future[engine.Page] {
+	return &countedPage{r.Reader.GetRange(rg, o), r.counts, new(sync.Once)}
+}
+
+type countedPage struct {
+	engine.Future[engine.Page]
+	counts *countingEngine
+	once   *sync.Once
+}
+
+func (p *countedPage) Get() (engine.Page, error) {
+	page, err := p.Future.Get()
+	p.once.Do(func() { p.counts.add(len(page.KeyValues)) })
+	return page, err
+}
+
+func (c *countingEngine) add(n int) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.values += n
+}
+
+// TestTagQueryReadsLittle counts what a query reads of a log that has little of
+// what it selects: for each event its index entry and its record, and not more
+// when another of its tags is common.
+func TestTagQueryReadsLittle(t *testing.T) {
+	eachEngine(t, func(t *testing.T, inner engineT) {
+		e := &countingEngine{Engine: inner}
+		s := openStore(t, e, fdblayer.Options{})
+		const events, each = 20_000, 1000
+		batch := make([]fdblayer.NewEvent, 0, each)
+		for i := range events {
+			ev := tagged("e", "common")
+			if i%each == 7 {
+				ev.Tags = append(ev.Tags, "rare")
+			}
+			if batch = append(batch, ev); len(batch) == each {
+				mustAppend(t, s, fmt.Sprint("s", i/each), fdblayer.Any, batch...)
+				batch = batch[:0]
+			}
+		}
+		for what, c := range map[string]struct {
+			item fdblayer.QueryItem
+			most int
+		}{
+			"one tag":  {fdblayer.QueryItem{Tags: []string{"rare"}}, 2*events/each + 10},
+			"two tags": {fdblayer.QueryItem{Tags: []string{"common", "rare"}}, 2*events/each + 2*32 + 10},
+		} {
+			e.mu.Lock()
+			e.values = 0
+			e.mu.Unlock()
+			got := collect(t, s.ReadAll(t.Context(), fdblayer.Start, fdblayer.ReadOptions{Query: query(c.item)}))
+			e.mu.Lock()
+			values := e.values
+			e.mu.Unlock()
+			if len(got) != events/each || values > c.most {
+				t.Errorf("%s: %d events from %d values read, want %d from at most %d", what, len(got), values, events/each, c.most)
+			}
+		}
+	})
+}
+
+// TestCreateIndexWhileWriting builds and drops an index while others write and
+// read, in two processes.
+func TestCreateIndexWhileWriting(t *testing.T) {
+	eachEngine2(t, func(t *testing.T, a, b *fdblayer.Store) {
+		const writers, appends = 4, 60
+		old := 0
+		for i := range 50 {
+			events := make([]fdblayer.NewEvent, 40)
+			for j := range events {
+				events[j] = event(fmt.Sprint("type", j%4))
+			}
+			mustAppend(t, a, fmt.Sprintf("old%d-x", i%5), fdblayer.Any, events...)
+			old += len(events)
+		}
+		q := query(fdblayer.QueryItem{Types: []string{"type1"}})
+		var wg sync.WaitGroup
+		for w := range writers {
+			wg.Go(func() {
+				for i := range appends {
+					if _, err := []*fdblayer.Store{a, b}[w%2].Append(t.Context(), fmt.Sprintf("new%d-x", w), fdblayer.Any, event(fmt.Sprint("type", i%4))); err != nil {
+						t.Error(err)
+					}
+				}
+			})
+		}
+		written := make(chan struct{})
+		readers := sync.WaitGroup{}
+		readers.Go(func() {
+			for last := 0; ; {
+				n := 0
+				for ev, err := range b.ReadAll(t.Context(), fdblayer.Start, fdblayer.ReadOptions{Query: q}) {
+					if err != nil || ev.Type != "type1" {
+						t.Error(ev.Type, err)
+						return
+					}
+					n++
+				}
+				if n < last || n < old/4 {
+					t.Errorf("a reader found %d events, before it had found %d, there are at least %d", n, last, old/4)
+				}
+				last = n
+				select {
+				case <-written:
+					return
+				default:
+				}
+			}
+		})
+		var done, total int64
+		for range 3 {
+			if err := a.CreateIndex(t.Context(), fdblayer.IndexType, func(d, t int64) { done, total = d, t }); err != nil {
+				t.Fatal(err)
+			}
+			if done != total || total == 0 {
+				t.Errorf("progress ended at %d of %d", done, total)
+			}
+			if err := b.DropIndex(t.Context(), fdblayer.IndexType); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := b.CreateIndex(t.Context(), fdblayer.IndexType, nil); err != nil {
+			t.Fatal(err)
+		}
+		wg.Wait()
+		close(written)
+		readers.Wait()
+		for _, s := range []*fdblayer.Store{a, b} {
+			if got := collect(t, s.ReadAll(t.Context(), fdblayer.Start, fdblayer.ReadOptions{Query: q})); len(got) != (old+writers*appends)/4 {
+				t.Errorf("%d events, want %d", len(got), (old+writers*appends)/4)
+			}
+		}
+		// Check has verified, after this, that the index is whole.
+		if got, err := a.Indexes(t.Context()); err != nil || len(got) != 1 || !got[0].Ready || got[0].Name != "type" {
+			t.Errorf("got %+v, %v", got, err)
+		}
+	})
+}
+
+// TestCreateIndexGoesOn interrupts a build again and again.
+func TestCreateIndexGoesOn(t *testing.T) {
+	eachStore(t, fdblayer.Options{Partitions: 4}, func(t *testing.T, s *fdblayer.Store) {
+		fill(t, s, 300)
+		interruptions := 0
+		for {
+			ctx, cancel := context.WithCancel(t.Context())
+			err := s.CreateIndex(ctx, fdblayer.IndexCategory, func(done, total int64) { cancel() })
+			cancel()
+			if err == nil {
+				break
+			}
+			if !errors.Is(err, context.Canceled) || !strings.HasSuffix(err.Error(), "; create it again to go on") {
+				t.Fatal(err)
+			}
+			interruptions++
+			if got, err := s.Indexes(t.Context()); err != nil || len(got) != 1 || got[0].Ready {
+				t.Fatalf("got %+v, %v", got, err)
+			}
+			if interruptions > 3 {
+				// What is left of the work is the same each time: let it through.
+				if err := s.CreateIndex(t.Context(), fdblayer.IndexCategory, nil); err != nil {
+					t.Fatal(err)
+				}
+				break
+			}
+		}
+		if interruptions == 0 {
+			t.Error("it was never interrupted")
+		}
+		err := s.CreateIndex(t.Context(), "colour", nil)
+		if err == nil || err.Error() != `index "colour": want type or category` {
+			t.Errorf("got %v", err)
+		}
+	})
+}
+
+func TestForeignPositions(t *testing.T) {
+	eachStore(t, fdblayer.Options{}, func(t *testing.T, s *fdblayer.Store) {
+		mustAppend(t, s, "s", fdblayer.Any, tagged("e", "x"))
+		foreign, err := fdblayer.ParsePosition("7f0000000000000000000000")
+		if err != nil {
+			t.Fatal(err)
+		}
+		check := func(what string, err error) {
+			t.Helper()
+			var invalid *fdblayer.InvalidError
+			if !errors.As(err, &invalid) || invalid.What != "position" || !strings.Contains(err.Error(), `position "7f0000000000000000000000": lies ahead of this store, which is at `) {
+				t.Errorf("%s: got %v", what, err)
+			}
+		}
+		for _, err := range s.ReadAll(t.Context(), foreign, fdblayer.ReadOptions{}) {
+			check("reading", err)
+		}
+		for _, err := range s.Subscribe(t.Context(), foreign, fdblayer.SubscribeOptions{}) {
+			check("subscribing", err)
+			break
+		}
+		_, err = s.AppendIf(t.Context(), fdblayer.Condition{Query: query(fdblayer.QueryItem{Tags: []string{"x"}}), After: foreign}, to("s", event("e")))
+		check("appending", err)
+	})
+}

@@ -1,0 +1,141 @@
+package fdblayer
+
+import (
+	"context"
+	"fmt"
+	"time"
+)
+
+// Retention bounds what readers of a stream see. The zero value is no bound.
+type Retention struct {
+	// MaxAge hides events that were Created longer ago, by the reader's clock.
+	MaxAge time.Duration
+	// MaxCount hides all but the newest so many.
+	MaxCount int64
+}
+
+// What follows changes what readers of a stream see, at once. A read or
+// subscription of the stream that is under way, and would have read next what is
+// no longer there, ends with a *TruncatedError.
+//
+// The log is another matter: it is what happened. ReadAll, subscriptions to all
+// streams, consumer groups, projections and append conditions go on seeing hidden
+// events until Scavenge has removed them.
+
+// SetRetention replaces a stream's retention. The stream need not have events.
+// The zero Retention keeps everything that was not scavenged yet.
+func (s *Store) SetRetention(ctx context.Context, stream string, r Retention) error {
+	return s.change(ctx, "setting retention", func(tx *Tx) error { return tx.SetRetention(stream, r) })
+}
+
+// Truncate hides the events of a stream before a revision: that one is the first
+// that readers see. StreamEnd hides all. Truncating before what is hidden already
+// changes nothing.
+func (s *Store) Truncate(ctx context.Context, stream string, before int64) error {
+	return s.change(ctx, "truncating", func(tx *Tx) error { return tx.Truncate(stream, before) })
+}
+
+// Delete hides all events of a stream, which then does not exist: NoStream holds,
+// and reading it fails with ErrStreamNotFound. An append creates it again, and
+// revisions go on where they were.
+//
+// Errors: *WrongExpectedRevisionError, ErrStreamNotFound, ErrStreamDeleted.
+func (s *Store) Delete(ctx context.Context, stream string, expected ExpectedRevision) error {
+	return s.change(ctx, "deleting", func(tx *Tx) error { return tx.Delete(stream, expected) })
+}
+
+// Tombstone deletes a stream for ever: reading it and appending to it fail with
+// ErrStreamDeleted. The stream need not exist.
+//
+// Errors: *WrongExpectedRevisionError, ErrStreamDeleted.
+func (s *Store) Tombstone(ctx context.Context, stream string, expected ExpectedRevision) error {
+	return s.change(ctx, "deleting permanently", func(tx *Tx) error { return tx.Tombstone(stream, expected) })
+}
+
+func (s *Store) change(ctx context.Context, what string, fn func(tx *Tx) error) error {
+	if _, err := s.Transact(ctx, fn); err != nil {
+		return fmt.Errorf("%s: %w", what, err)
+	}
+	return nil
+}
+
+// SetRetention is Store.SetRetention in a transaction.
+func (tx *Tx) SetRetention(stream string, r Retention) error {
+	if r.MaxAge < 0 {
+		return &InvalidError{What: "max age", Value: r.MaxAge.String(), Reason: "want 0 for none, or more"}
+	}
+	if r.MaxCount < 0 {
+		return &InvalidError{What: "max count", Value: fmt.Sprint(r.MaxCount), Reason: "want 0 for none, or more"}
+	}
+	return tx.changeHead(stream, func(h *head) error {
+		h.maxAge, h.maxCount = r.MaxAge, r.MaxCount
+		return nil
+	})
+}
+
+// Truncate is Store.Truncate in a transaction. It can hide what an earlier Append
+// of the same transaction comes after: a snapshot, and what it replaces.
+func (tx *Tx) Truncate(stream string, before int64) error {
+	return tx.changeHead(stream, func(h *head) error {
+		switch {
+		case before == StreamEnd:
+			before = h.next
+		case before < 0 || before > h.next:
+			return &InvalidError{What: "truncate before revision", Value: fmt.Sprint(before), Reason: fmt.Sprintf("stream %q has %d as its next revision; want 0 to that, or StreamEnd for all", stream, h.next)}
+		}
+		h.truncateBefore = max(h.truncateBefore, before)
+		return nil
+	})
+}
+
+// Delete is Store.Delete in a transaction.
+func (tx *Tx) Delete(stream string, expected ExpectedRevision) error {
+	return tx.remove(stream, expected, stateDeleted)
+}
+
+// Tombstone is Store.Tombstone in a transaction.
+func (tx *Tx) Tombstone(stream string, expected ExpectedRevision) error {
+	return tx.remove(stream, expected, stateTombstoned)
+}
+
+func (tx *Tx) remove(stream string, expected ExpectedRevision, state streamState) error {
+	if !expected.valid() {
+		return invalidExpected(expected)
+	}
+	if err := checkStreamName(stream); err != nil {
+		return err
+	}
+	st := tx.plan.stream(stream)
+	if err := tx.plan.load(st); err != nil {
+		return err
+	}
+	if err := tx.plan.expect(st, expected); err != nil {
+		return err
+	}
+	return tx.changeHead(stream, func(h *head) error {
+		if state == stateDeleted && !h.exists() {
+			return fmt.Errorf("stream %q: %w", stream, ErrStreamNotFound)
+		}
+		h.state, h.truncateBefore = state, h.next
+		return nil
+	})
+}
+
+// changeHead changes what is stored of a stream beside its events.
+func (tx *Tx) changeHead(stream string, change func(h *head) error) error {
+	if err := checkStreamName(stream); err != nil {
+		return err
+	}
+	st := tx.plan.stream(stream)
+	if err := tx.plan.load(st); err != nil {
+		return err
+	}
+	if st.head.state == stateTombstoned {
+		return fmt.Errorf("stream %q: %w", stream, ErrStreamDeleted)
+	}
+	if err := change(&st.head); err != nil {
+		return err
+	}
+	st.changed = true
+	return nil
+}

@@ -1,0 +1,396 @@
+package fdblayer_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/fdbevents/fdbevents/fdblayer"
+	"github.com/google/uuid"
+)
+
+// revisions are those that a read of a stream yields.
+func revisions(t *testing.T, s *fdblayer.Store, stream string, o fdblayer.ReadOptions) string {
+	t.Helper()
+	from := fdblayer.StreamStart
+	if o.Backward {
+		from = fdblayer.StreamEnd
+	}
+	var out []int64
+	for ev, err := range s.ReadStream(t.Context(), stream, from, o) {
+		if err != nil {
+			return err.Error()
+		}
+		out = append(out, ev.Revision)
+	}
+	return strings.Trim(fmt.Sprint(out), "[]")
+}
+
+func wantRevisions(t *testing.T, s *fdblayer.Store, what, want string) {
+	t.Helper()
+	if got := revisions(t, s, "s", fdblayer.ReadOptions{}); got != want {
+		t.Errorf("%s: read %q, want %q", what, got, want)
+	}
+	words := strings.Fields(want)
+	if slices.Reverse(words); strings.Contains(want, "stream") {
+		words = strings.Fields(want) // an error
+	}
+	if got := revisions(t, s, "s", fdblayer.ReadOptions{Backward: true}); got != strings.Join(words, " ") {
+		t.Errorf("%s: read backward %q, want %q", what, got, strings.Join(words, " "))
+	}
+}
+
+func ok(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+func logged(t *testing.T, s *fdblayer.Store) (revisions []int64) {
+	for _, ev := range collect(t, s.ReadAll(t.Context(), fdblayer.Start, fdblayer.ReadOptions{})) {
+		revisions = append(revisions, ev.Revision)
+	}
+	return revisions
+}
+
+// scavenge removes, and checks that nobody sees a difference in the stream.
+func scavenge(t *testing.T, s *fdblayer.Store, events int64, log ...int64) {
+	t.Helper()
+	before := revisions(t, s, "s", fdblayer.ReadOptions{})
+	report, err := s.Scavenge(t.Context(), fdblayer.ScavengeOptions{})
+	if err != nil || report.Events != events {
+		t.Errorf("scavenged %+v, %v, want %d events", report, err, events)
+	}
+	wantRevisions(t, s, "after scavenging", before)
+	if got := logged(t, s); !slices.Equal(got, log) {
+		t.Errorf("after scavenging, the log has revisions %d, want %d", got, log)
+	}
+	checkStore(t, s)
+}
+
+func TestStreamLifetime(t *testing.T) {
+	eachStore(t, fdblayer.Options{InlineLimit: 100}, func(t *testing.T, s *fdblayer.Store) {
+		ctx := t.Context()
+		add := func(expected fdblayer.ExpectedRevision, n int) {
+			t.Helper()
+			for range n {
+				ev := tagged("e", "x")
+				ev.Data = make([]byte, 60*(1+len(logged(t, s))%3)) // some in the stream, some only in the log
+				mustAppend(t, s, "s", expected, ev)
+				expected = fdblayer.Any
+			}
+		}
+		add(fdblayer.NoStream, 6)
+
+		ok(t, s.Truncate(ctx, "s", 2))
+		wantRevisions(t, s, "truncated", "2 3 4 5")
+		ok(t, s.Truncate(ctx, "s", 1))
+		wantRevisions(t, s, "truncated before what is hidden", "2 3 4 5")
+		err := s.Truncate(ctx, "s", 7)
+		if err == nil || err.Error() != `truncating: truncate before revision "7": stream "s" has 6 as its next revision; want 0 to that, or StreamEnd for all` {
+			t.Errorf("got %v", err)
+		}
+		if got := logged(t, s); len(got) != 6 {
+			t.Errorf("the log has %d before it is scavenged", got)
+		}
+		scavenge(t, s, 2, 2, 3, 4, 5)
+		scavenge(t, s, 0, 2, 3, 4, 5)
+
+		ok(t, s.SetRetention(ctx, "s", fdblayer.Retention{MaxCount: 3}))
+		wantRevisions(t, s, "max count", "3 4 5")
+		add(fdblayer.Any, 1)
+		wantRevisions(t, s, "max count and a further event", "4 5 6")
+		ok(t, s.SetRetention(ctx, "s", fdblayer.Retention{}))
+		wantRevisions(t, s, "no max count, before scavenging", "2 3 4 5 6")
+		ok(t, s.SetRetention(ctx, "s", fdblayer.Retention{MaxCount: 2}))
+		scavenge(t, s, 3, 5, 6)
+		ok(t, s.SetRetention(ctx, "s", fdblayer.Retention{}))
+		wantRevisions(t, s, "no max count, after scavenging", "5 6")
+		if info, err := s.Stream(ctx, "s"); err != nil || info.TruncateBefore != 5 || info.Events() != 2 || info.LastRevision != 6 {
+			t.Errorf("got %+v, %v", info, err)
+		}
+
+		var wrong *fdblayer.WrongExpectedRevisionError
+		if err := s.Delete(ctx, "s", 4); !errors.As(err, &wrong) || wrong.Actual != 6 {
+			t.Errorf("got %v", err)
+		}
+		ok(t, s.Delete(ctx, "s", 6))
+		wantRevisions(t, s, "deleted", `stream "s": stream not found`)
+		if _, err := s.Append(ctx, "s", fdblayer.StreamExists, event("e")); !errors.As(err, &wrong) || wrong.Actual != -1 {
+			t.Errorf("got %v", err)
+		}
+		if err := s.Delete(ctx, "s", fdblayer.Any); !errors.Is(err, fdblayer.ErrStreamNotFound) {
+			t.Errorf("got %v", err)
+		}
+		if got := logged(t, s); len(got) != 2 {
+			t.Errorf("the log has %d before it is scavenged", got)
+		}
+		add(fdblayer.NoStream, 2)
+		wantRevisions(t, s, "created again", "7 8")
+		scavenge(t, s, 2, 7, 8)
+		ok(t, s.Truncate(ctx, "s", fdblayer.StreamEnd))
+		wantRevisions(t, s, "all truncated", "")
+		add(8, 1)
+		wantRevisions(t, s, "and one more", "9")
+
+		ok(t, s.Tombstone(ctx, "s", 9))
+		for _, err := range []error{
+			s.Tombstone(ctx, "s", fdblayer.Any), s.Delete(ctx, "s", fdblayer.Any), s.Truncate(ctx, "s", 1),
+			s.SetRetention(ctx, "s", fdblayer.Retention{}), s.SetStreamMetadata(ctx, "s", nil),
+		} {
+			if !errors.Is(err, fdblayer.ErrStreamDeleted) {
+				t.Errorf("got %v", err)
+			}
+		}
+		_, err = s.Append(ctx, "s", fdblayer.Any, event("e"))
+		if !errors.Is(err, fdblayer.ErrStreamDeleted) || err.Error() != `stream "s": stream is permanently deleted` {
+			t.Errorf("got %v", err)
+		}
+		wantRevisions(t, s, "tombstoned", `stream "s": stream is permanently deleted`)
+		scavenge(t, s, 3)
+		if report := checkStore(t, s); report.IDs != 7 || report.Tags != 0 {
+			// Seven were scavenged before the tombstone, and their ids stay.
+			t.Errorf("got %+v", report)
+		}
+		ok(t, s.Tombstone(ctx, "never", fdblayer.NoStream))
+	})
+}
+
+func TestMaxAge(t *testing.T) {
+	eachStore(t, fdblayer.Options{}, func(t *testing.T, s *fdblayer.Store) {
+		now := time.Now()
+		for _, minutes := range []time.Duration{90, 80, 50, 70, 10, 1} {
+			ev := event("e")
+			ev.Created = now.Add(-minutes * time.Minute)
+			mustAppend(t, s, "s", fdblayer.Any, ev)
+		}
+		ok(t, s.SetRetention(t.Context(), "s", fdblayer.Retention{MaxAge: time.Hour}))
+		wantRevisions(t, s, "an hour", "2 4 5")
+		scavenge(t, s, 2, 2, 3, 4, 5) // revisions stay dense
+		ok(t, s.SetRetention(t.Context(), "s", fdblayer.Retention{MaxAge: 5 * time.Minute, MaxCount: 2}))
+		wantRevisions(t, s, "five minutes", "5")
+		scavenge(t, s, 3, 5)
+		err := s.SetRetention(t.Context(), "s", fdblayer.Retention{MaxAge: -1})
+		if err == nil || err.Error() != `setting retention: max age "-1ns": want 0 for none, or more` {
+			t.Errorf("got %v", err)
+		}
+	})
+}
+
+// TestOvertakenReaders are told what they missed, not passed over it.
+func TestOvertakenReaders(t *testing.T) {
+	eachStore(t, fdblayer.Options{}, func(t *testing.T, s *fdblayer.Store) {
+		ctx := t.Context()
+		// More than a few pages.
+		const n = 60
+		for range n {
+			mustAppend(t, s, "s", fdblayer.Any, fdblayer.NewEvent{Type: "e", Data: make([]byte, 300_000)})
+		}
+		overtake := func(what string, events func(func(fdblayer.Event, error) bool), end int64, change func(), first int64) {
+			t.Helper()
+			i := 0
+			var truncated *fdblayer.TruncatedError
+			for ev, err := range events {
+				if err != nil {
+					if !errors.As(err, &truncated) || truncated.First != first {
+						t.Errorf("%s: got %v, want to go on at %d", what, err, first)
+					}
+					break
+				}
+				if i == 0 {
+					change()
+				}
+				if i++; ev.Revision == end {
+					break
+				}
+			}
+			if truncated == nil || i == 0 {
+				t.Errorf("%s: %d events and no error", what, i)
+			}
+		}
+		all := fdblayer.ReadOptions{}
+		overtake("reading", s.ReadStream(ctx, "s", 0, all), n-1, func() { ok(t, s.Truncate(ctx, "s", 40)) }, 40)
+		overtake("subscribed", s.SubscribeStream(ctx, "s", -1, fdblayer.SubscribeOptions{}), n-1, func() {
+			ok(t, s.SetRetention(ctx, "s", fdblayer.Retention{MaxCount: 1}))
+		}, n-1)
+		ok(t, s.SetRetention(ctx, "s", fdblayer.Retention{}))
+		overtake("reading backward", s.ReadStream(ctx, "s", fdblayer.StreamEnd, fdblayer.ReadOptions{Backward: true}), 40, func() { ok(t, s.Truncate(ctx, "s", n-2)) }, n-2)
+
+		// Coming back.
+		for _, err := range s.SubscribeStream(ctx, "s", 50, fdblayer.SubscribeOptions{}) {
+			if err == nil || err.Error() != `stream "s" was truncated before it was read: revision 51 is gone; the first that is still there is 58` {
+				t.Errorf("got %v", err)
+			}
+			break
+		}
+		for ev, err := range s.SubscribeStream(ctx, "s", 57, fdblayer.SubscribeOptions{}) {
+			if err != nil || ev.Revision != 58 {
+				t.Errorf("got %d, %v", ev.Revision, err)
+			}
+			break
+		}
+		// Whoever begins at the beginning misses nothing.
+		for ev, err := range s.SubscribeStream(ctx, "s", -1, fdblayer.SubscribeOptions{}) {
+			if err != nil || ev.Revision != 58 {
+				t.Errorf("got %d, %v", ev.Revision, err)
+			}
+			break
+		}
+	})
+}
+
+func TestOvertakenByAge(t *testing.T) {
+	eachStore(t, fdblayer.Options{}, func(t *testing.T, s *fdblayer.Store) {
+		ctx := t.Context()
+		for i := range 30 {
+			ev := fdblayer.NewEvent{Type: "e", Data: make([]byte, 300_000), Created: time.Now().Add(-time.Duration(60-i) * time.Minute)}
+			mustAppend(t, s, "s", fdblayer.Any, ev)
+		}
+		ok(t, s.SetRetention(ctx, "s", fdblayer.Retention{MaxAge: 10 * time.Hour}))
+		var err error
+		n := 0
+		for _, err = range s.ReadStream(ctx, "s", 0, fdblayer.ReadOptions{}) {
+			if err != nil {
+				break
+			}
+			if n++; n == 1 {
+				// The events do not get older while a test waits; the bound can.
+				ok(t, s.SetRetention(ctx, "s", fdblayer.Retention{MaxAge: time.Second}))
+			}
+		}
+		// All were older than a second already when the reader was last here.
+		if err != nil || n == 30 {
+			t.Errorf("%d events, %v", n, err)
+		}
+		ok(t, s.SetRetention(ctx, "s", fdblayer.Retention{MaxAge: 40 * time.Minute}))
+		for _, err = range s.SubscribeStream(ctx, "s", 5, fdblayer.SubscribeOptions{}) {
+			break
+		}
+		var truncated *fdblayer.TruncatedError
+		if !errors.As(err, &truncated) || truncated.Revision != 6 || truncated.First < 20 {
+			t.Errorf("a subscription that comes back too late got %v", err)
+		}
+	})
+}
+
+func TestErase(t *testing.T) {
+	eachStore(t, fdblayer.Options{}, func(t *testing.T, s *fdblayer.Store) {
+		ctx := t.Context()
+		var want []fdblayer.Event
+		for i, size := range []int{10, 5_000, 200_000} { // in its stream, in its slot, in chunks
+			ev := eventWithID("signed up", fmt.Sprint(i))
+			ev.Tags, ev.Data, ev.Metadata = []string{"person:1"}, make([]byte, size), []byte("m")
+			mustAppend(t, s, "s", fdblayer.Any, ev)
+			mustAppend(t, s, fmt.Sprint("copy", i), fdblayer.Any, ev)
+			erased, err := s.Erase(ctx, ev.ID)
+			if err != nil || len(erased) != 2 || !erased[0].Erased || erased[0].Data != nil || erased[0].Metadata != nil {
+				t.Errorf("got %+v, %v", erased, err)
+			}
+			if again, err := s.Erase(ctx, ev.ID); err != nil || len(again) != 2 || again[1].Position != erased[1].Position {
+				t.Errorf("got %+v, %v", again, err)
+			}
+			if r, err := s.Append(ctx, "s", fdblayer.Any, ev); err != nil || !r.Repeat || r.LastRevision != int64(i) {
+				t.Errorf("appending an erased event again: %+v, %v", r, err)
+			}
+			want = append(want, erased...)
+		}
+		inStream := collect(t, s.ReadStream(ctx, "s", 0, fdblayer.ReadOptions{}))
+		inLog := collect(t, s.ReadAll(ctx, fdblayer.Start, fdblayer.ReadOptions{Query: query(fdblayer.QueryItem{Tags: []string{"person:1"}})}))
+		if len(inStream) != 3 || len(inLog) != len(want) {
+			t.Fatalf("%d and %d events", len(inStream), len(inLog))
+		}
+		for _, ev := range slices.Concat(inStream, inLog) {
+			if !ev.Erased || ev.Type != "signed up" || len(ev.Data)+len(ev.Metadata) > 0 || len(ev.Tags) != 1 {
+				t.Errorf("got %+v", ev)
+			}
+		}
+		if _, err := s.Erase(ctx, uuid.New()); !errors.Is(err, fdblayer.ErrEventNotFound) {
+			t.Errorf("got %v", err)
+		}
+		ok(t, s.Delete(ctx, "s", fdblayer.Any))
+		if _, err := s.Scavenge(ctx, fdblayer.ScavengeOptions{}); err != nil {
+			t.Error(err)
+		}
+		if erased, err := s.Erase(ctx, inStream[0].ID); err != nil || len(erased) != 1 || erased[0].Stream != "copy0" {
+			t.Errorf("got %+v, %v", erased, err)
+		}
+	})
+}
+
+// TestScavengeBesideWriters removes while others append, read and delete, and is
+// interrupted again and again.
+func TestScavengeBesideWriters(t *testing.T) {
+	eachEngine2(t, func(t *testing.T, a, b *fdblayer.Store) {
+		const streams, rounds = 5, 40
+		name := func(i int) string { return fmt.Sprint("stream", i) }
+		for i := range streams {
+			ok(t, a.SetRetention(t.Context(), name(i), fdblayer.Retention{MaxCount: 10}))
+		}
+		writing, stop := context.WithCancel(t.Context())
+		written := make(chan map[string]int64, streams)
+		for i := range streams {
+			go func() {
+				last := int64(-1)
+				for range rounds {
+					events := make([]fdblayer.NewEvent, 20)
+					for j := range events {
+						events[j] = tagged("e", "x", fmt.Sprint("y", j))
+					}
+					r, err := a.Append(t.Context(), name(i), fdblayer.ExpectedRevision(last), events...)
+					if err != nil {
+						t.Errorf("append: %v", err)
+					}
+					last = r.LastRevision
+				}
+				written <- map[string]int64{name(i): last}
+			}()
+		}
+		go func() {
+			for range streams {
+				for stream, last := range <-written {
+					if last != 20*rounds-1 {
+						t.Errorf("stream %s ends at %d", stream, last)
+					}
+				}
+			}
+			stop()
+		}()
+		var removed int64
+		for i := 0; writing.Err() == nil; i++ {
+			ctx, cancel := context.WithCancel(t.Context())
+			o := fdblayer.ScavengeOptions{}
+			if i%2 == 0 {
+				o.Progress = func(done, total int64) {
+					if done == int64(i%streams) {
+						cancel()
+					}
+				}
+			}
+			report, err := b.Scavenge(ctx, o)
+			if err != nil && !errors.Is(err, context.Canceled) {
+				t.Fatal(err)
+			}
+			removed += report.Events
+			cancel()
+		}
+		report, err := b.Scavenge(t.Context(), fdblayer.ScavengeOptions{})
+		ok(t, err)
+		removed += report.Events
+		if want := int64(streams * (20*rounds - 10)); removed != want {
+			t.Errorf("removed %d, want %d", removed, want)
+		}
+		if n := len(logged(t, b)); n != 10*streams {
+			t.Errorf("the log has %d events, want %d", n, 10*streams)
+		}
+		for i := range streams {
+			if info, err := b.Stream(t.Context(), name(i)); err != nil || info.TruncateBefore != 20*rounds-10 || info.LastRevision != 20*rounds-1 {
+				t.Errorf("got %+v, %v", info, err)
+			}
+		}
+	})
+}

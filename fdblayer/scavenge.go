@@ -1,0 +1,282 @@
+package fdblayer
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/fdbevents/fdbevents/fdblayer/engine"
+)
+
+// ScavengeOptions are for Store.Scavenge. The zero value is good.
+type ScavengeOptions struct {
+	// Progress, when not nil, is called now and then with how many streams have
+	// been looked at, and how many there are, as far as is known.
+	Progress func(done, total int64)
+}
+
+// ScavengeReport is what a Scavenge did.
+type ScavengeReport struct {
+	// Streams were looked at; Events were removed.
+	Streams, Events int64
+}
+
+// Scavenge removes the events that no reader of their streams sees any more:
+// those truncated, of deleted streams, or beyond their stream's Retention. Their
+// bytes are freed, their tags no longer lead to them, and readers of the log pass
+// over them. Their slots in the log stay, empty, so that the rank of others does
+// not change; so do their ids, so that appending one again is still a repeat. Only
+// those of tombstoned streams, which take no events, go.
+//
+// It works in small transactions, beside readers and writers. After an
+// interruption, the next call goes on where this one was.
+func (s *Store) Scavenge(ctx context.Context, o ScavengeOptions) (ScavengeReport, error) {
+	sc := scavenger{store: s, progress: o.Progress}
+	if err := sc.run(ctx); err != nil {
+		return sc.report, fmt.Errorf("scavenging: %w; scavenge again to go on", err)
+	}
+	return sc.report, nil
+}
+
+type scavenger struct {
+	store    *Store
+	progress func(done, total int64)
+	report   ScavengeReport
+	total    int64
+}
+
+const (
+	// scavengeEvents and scavengeBytes bound what one transaction removes.
+	scavengeEvents = 200
+	scavengeBytes  = 500_000
+	// streamsBetweenMarks is how often the place in the list of streams is kept.
+	streamsBetweenMarks = 1000
+)
+
+// run goes through all streams: from where an earlier scavenge was interrupted to
+// the end, and then what comes before that.
+func (sc *scavenger) run(ctx context.Context) error {
+	s := sc.store
+	begin, err := sc.resume(ctx)
+	if err != nil {
+		return err
+	}
+	if sc.progress != nil {
+		if err := sc.count(ctx); err != nil {
+			return err
+		}
+	}
+	all := s.keys.heads("")
+	for _, part := range []engine.Range{{Begin: s.keys.head(nil, begin), End: all.End}, {Begin: all.Begin, End: s.keys.head(nil, begin)}} {
+		if err := sc.streams(ctx, part); err != nil {
+			return err
+		}
+	}
+	return sc.mark(ctx, "")
+}
+
+// resume is the stream to begin with.
+func (sc *scavenger) resume(ctx context.Context) (stream string, err error) {
+	err = engine.Run(ctx, sc.store.engine, func(tr engine.Transaction, _ error) error {
+		value, err := tr.Snapshot().Get(sc.store.keys.scavenged()).Get()
+		if err != nil {
+			return err
+		}
+		at, err := newDecoder().progress(value)
+		stream = string(at)
+		return err
+	})
+	return stream, err
+}
+
+// mark keeps the stream to go on with; "" is the end of the work.
+func (sc *scavenger) mark(ctx context.Context, stream string) error {
+	return engine.Run(ctx, sc.store.engine, func(tr engine.Transaction, _ error) error {
+		if stream == "" {
+			tr.Clear(sc.store.keys.scavenged())
+		} else {
+			tr.Set(sc.store.keys.scavenged(), newEncoder().progress([]byte(stream)))
+		}
+		return nil
+	})
+}
+
+func (sc *scavenger) count(ctx context.Context) error {
+	for _, err := range sc.store.Streams(ctx, "") {
+		if err != nil {
+			return err
+		}
+		sc.total++
+	}
+	return nil
+}
+
+func (sc *scavenger) streams(ctx context.Context, r engine.Range) error {
+	s := sc.store
+	d := newDecoder()
+	for !r.Empty() {
+		p, err := s.rangePage(ctx, r)
+		if err != nil {
+			return err
+		}
+		for _, kv := range p.KeyValues {
+			stream, err := s.keys.parseHead(kv.Key)
+			if err != nil {
+				return err
+			}
+			h, err := d.head(kv.Value)
+			if err != nil {
+				return fmt.Errorf("head of stream %q: %w", stream, err)
+			}
+			if h.first() > 0 || h.maxAge > 0 || h.state != stateOpen {
+				if err := sc.stream(ctx, stream); err != nil {
+					return fmt.Errorf("stream %q: %w", stream, err)
+				}
+			}
+			if sc.report.Streams++; sc.report.Streams%streamsBetweenMarks == 0 {
+				if err := sc.mark(ctx, stream); err != nil {
+					return err
+				}
+			}
+			if sc.progress != nil {
+				sc.progress(sc.report.Streams, max(sc.total, sc.report.Streams))
+			}
+		}
+		if !p.More {
+			return nil
+		}
+		r.Begin = after(p.KeyValues[len(p.KeyValues)-1].Key)
+	}
+	return nil
+}
+
+// stream removes what is hidden of one stream, oldest first.
+func (sc *scavenger) stream(ctx context.Context, stream string) error {
+	for more := true; more; {
+		var h head
+		var bound int64
+		err := engine.Run(ctx, sc.store.engine, func(tr engine.Transaction, _ error) (err error) {
+			h, bound, more, err = sc.look(tr.Snapshot(), stream)
+			return err
+		})
+		if err == nil && bound > h.truncateBefore {
+			err = sc.raise(ctx, stream, bound)
+		}
+		if err == nil && bound > 0 {
+			err = sc.remove(ctx, stream, bound, h.state == stateTombstoned)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// look finds the revision before which the next few events can go; more is true
+// when there may be others after them. 0 is none.
+func (sc *scavenger) look(r engine.Reader, stream string) (h head, bound int64, more bool, err error) {
+	s := sc.store
+	if h, err = s.readHead(r, stream); err != nil {
+		return h, 0, false, err
+	}
+	first, last := h.first(), h.first()-1
+	if h.maxAge > 0 {
+		last = h.next - 1
+	}
+	page, err := r.GetRange(s.keys.entries(stream, 0, last), engine.RangeOptions{Limit: scavengeEvents, Bytes: scavengeBytes}).Get()
+	if err != nil {
+		return h, 0, false, err
+	}
+	oldest := time.Now().Add(-h.maxAge)
+	d := s.decoder()
+	defer s.release(d)
+	for _, kv := range page.KeyValues {
+		_, revision, err := s.keys.parseEntry(kv.Key)
+		if err != nil {
+			return h, 0, false, err
+		}
+		if revision >= first {
+			// Revisions stay dense: nothing behind an event that stays goes.
+			ev, ok, err := s.readEntry(d, r, kv)
+			if err != nil {
+				return h, 0, false, err
+			}
+			if ok && !ev.Created.Before(oldest) {
+				return h, bound, false, nil
+			}
+		}
+		bound = revision + 1
+	}
+	return h, bound, page.More, nil
+}
+
+// raise makes readers see that the events before bound are gone, before they are.
+// That is a transaction of its own, and a short one, because appends to the stream
+// conflict with it.
+func (sc *scavenger) raise(ctx context.Context, stream string, bound int64) error {
+	s := sc.store
+	return engine.Run(ctx, s.engine, func(tr engine.Transaction, _ error) error {
+		h, err := s.readHead(tr, stream)
+		if err != nil || h.truncateBefore >= bound {
+			return err
+		}
+		h.truncateBefore = bound
+		tr.Set(s.keys.head(nil, stream), newEncoder().head(h))
+		return nil
+	})
+}
+
+// remove removes the events before bound, few enough for one transaction. It reads
+// their slots serializably: one that is erased in the same moment must not come
+// back.
+func (sc *scavenger) remove(ctx context.Context, stream string, bound int64, ids bool) error {
+	s := sc.store
+	removed := 0
+	err := engine.Run(ctx, s.engine, func(tr engine.Transaction, _ error) error {
+		removed = 0
+		indexes, err := s.readIndexes(tr)
+		if err != nil {
+			return err
+		}
+		entries := s.keys.entries(stream, 0, bound-1)
+		page, err := tr.GetRange(entries, engine.RangeOptions{Limit: scavengeEvents}).Get()
+		if err != nil {
+			return err
+		}
+		d := s.decoder()
+		defer s.release(d)
+		for _, kv := range page.KeyValues {
+			e, err := decodeEntry(kv.Value)
+			if err != nil {
+				return fmt.Errorf("key %x: %w", kv.Key, err)
+			}
+			to := pointer{e.at, e.partition}
+			var ev Event
+			ok, err := s.awaitRecord(d, tr, to, s.getRecord(tr, to), &ev)
+			if err != nil {
+				return err
+			}
+			if ok {
+				s.scavenge(tr, &ev, to, indexes)
+			}
+			if ids && ok {
+				tr.Clear(s.keys.id(nil, ev.ID, stream))
+			}
+			tr.Clear(kv.Key)
+			removed++
+		}
+		return nil
+	})
+	sc.report.Events += int64(removed)
+	return err
+}
+
+// scavenge empties an event's slot and removes its tags.
+func (s *Store) scavenge(tr engine.Transaction, ev *Event, to pointer, indexes *indexSet) {
+	chunks := s.keys.record(to.partition, to.at)
+	tr.ClearRange(engine.Range{Begin: after(chunks.Begin), End: chunks.End})
+	tr.Set(chunks.Begin, []byte{})
+	for _, tag := range indexes.tags(append([]string(nil), ev.Tags...), ev.Stream, ev.Type) {
+		tr.Clear(s.keys.tag(nil, tag, to.at))
+	}
+}

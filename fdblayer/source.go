@@ -1,0 +1,254 @@
+package fdblayer
+
+import (
+	"bytes"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/fdbevents/fdbevents/fdblayer/engine"
+)
+
+// source is a run of keys that lead to events, in the order of their positions:
+// the index entries of a tag, or when that is empty a partition of the log.
+type source struct {
+	tag       string
+	partition int
+}
+
+// pointer is where an event is.
+type pointer struct {
+	at        Position
+	partition int
+}
+
+// keys is the range of the source's keys with from <= position <= to.
+func (src source) keys(k *keys, from, to Position) engine.Range {
+	if src.tag != "" {
+		return k.tagged(src.tag, from, to)
+	}
+	return k.log(src.partition, from, to)
+}
+
+func (src source) String() string {
+	if src.tag != "" {
+		return fmt.Sprintf("the index of tag %q", src.tag)
+	}
+	return fmt.Sprintf("partition %d of the log", src.partition)
+}
+
+// pointer reads one of the source's keys. ok is false for a further chunk of the
+// event before it.
+func (src source) pointer(k *keys, kv engine.KeyValue) (to pointer, ok bool, err error) {
+	if src.tag == "" {
+		at, chunk, err := k.parseSlot(src.partition, kv.Key)
+		return pointer{at, src.partition}, chunk == 0, err
+	}
+	if _, to.at, err = k.parseTag(kv.Key); err != nil {
+		return to, false, err
+	}
+	to.partition, err = decodePartition(kv.Value)
+	return to, err == nil, wrapKey(kv.Key, err)
+}
+
+// partitions are the sources of the whole log.
+func (s *Store) partitions() []source {
+	all := make([]source, s.header.partitions)
+	for p := range all {
+		all[p].partition = p
+	}
+	return all
+}
+
+// access is one way to find what a query item selects: all events that it selects
+// are in one of the sources. exact is true when they hold no others.
+type access struct {
+	sources []source
+	exact   bool
+}
+
+// accesses are the ways to find, without reading the log, what an item selects
+// among the streams whose names begin with prefix.
+func accesses(item *QueryItem, prefix string, indexes *indexSet) []access {
+	var all []access
+	for _, tag := range item.Tags {
+		all = append(all, access{[]source{{tag: tag}}, prefix == "" && len(item.Types) == 0 && len(item.Tags) == 1})
+	}
+	if len(item.Types) > 0 && indexes.ready(IndexType) {
+		a := access{exact: prefix == "" && len(item.Tags) == 0}
+		for _, t := range item.Types {
+			a.sources = append(a.sources, source{tag: typeTag(t)})
+		}
+		all = append(all, a)
+	}
+	if category, _, ok := strings.Cut(prefix, "-"); ok && indexes.ready(IndexCategory) {
+		all = append(all, access{sources: []source{{tag: categoryTag(category)}}})
+	}
+	return all
+}
+
+// probeKeys is how many index entries of each tag are looked at to find the most
+// selective one.
+const probeKeys = 32
+
+// probe is a look at the ways to find what an item selects.
+type probe struct {
+	accesses []access
+	pages    [][]engine.Future[engine.Page]
+}
+
+// newProbe starts reading, unless there is nothing to choose from.
+func (s *Store) newProbe(r engine.Reader, accesses []access, from, to Position, backward bool) *probe {
+	p := &probe{accesses: accesses}
+	if len(accesses) < 2 {
+		return p
+	}
+	p.pages = make([][]engine.Future[engine.Page], len(accesses))
+	for i, a := range accesses {
+		for _, src := range a.sources {
+			p.pages[i] = append(p.pages[i], r.GetRange(src.keys(&s.keys, from, to), engine.RangeOptions{Limit: probeKeys, Reverse: backward}))
+		}
+	}
+	return p
+}
+
+// best is the access with the fewest entries: in all if that is known of any, and
+// otherwise, by the first of them, per stretch of the log.
+func (p *probe) best(s *Store) (access, error) {
+	if len(p.accesses) == 1 {
+		return p.accesses[0], nil
+	}
+	best, bestCost := 0, 0.0
+	for i, pages := range p.pages {
+		cost := 0.0
+		for j, f := range pages {
+			page, err := f.Get()
+			if err != nil {
+				return access{}, fmt.Errorf("reading %s: %w", p.accesses[i].sources[j], err)
+			}
+			c, err := p.cost(s, p.accesses[i].sources[j], page)
+			if err != nil {
+				return access{}, err
+			}
+			cost += c
+		}
+		if i == 0 || cost < bestCost {
+			best, bestCost = i, cost
+		}
+	}
+	return p.accesses[best], nil
+}
+
+// cost rises with the number of a source's entries. A source that has more of
+// them than were looked at costs more than any that has not.
+func (p *probe) cost(s *Store, src source, page engine.Page) (float64, error) {
+	kvs := page.KeyValues
+	if !page.More || len(kvs) < 2 {
+		return float64(len(kvs)), nil
+	}
+	first, _, err := src.pointer(&s.keys, kvs[0])
+	if err != nil {
+		return 0, err
+	}
+	last, _, err := src.pointer(&s.keys, kvs[len(kvs)-1])
+	if err != nil {
+		return 0, err
+	}
+	stretch := last.at.version() - first.at.version()
+	return 1e6 * (1 + probeKeys/(1+float64(max(stretch, -stretch)))), nil
+}
+
+// take reads the events that a page of the source leads to, and returns them and
+// the position up to which it did. only, when not negative, is the partition to
+// take events of. Where the records get large, it stops early: more is true when
+// there is more in the source.
+func (src source) take(s *Store, r engine.Reader, got engine.Page, only int, backward bool) (events []Event, through Position, more bool, err error) {
+	if src.tag == "" {
+		return src.takeSlots(s, r, got, backward)
+	}
+	return src.takePointers(s, r, got, only)
+}
+
+// takeSlots decodes the slots of a page of the log.
+func (src source) takeSlots(s *Store, r engine.Reader, got engine.Page, backward bool) (events []Event, through Position, more bool, err error) {
+	kvs := got.KeyValues
+	events = make([]Event, 0, len(kvs))
+	d := s.decoder()
+	defer s.release(d)
+	slot := s.keys.slotSize(src.partition)
+	for len(kvs) > 0 {
+		to, _, err := src.pointer(&s.keys, kvs[0])
+		if err != nil {
+			return nil, through, false, err
+		}
+		n := 1
+		for n < len(kvs) && bytes.Equal(kvs[n].Key[:slot], kvs[0].Key[:slot]) {
+			n++
+		}
+		chunks := kvs[:n]
+		kvs, through = kvs[n:], to.at
+		if backward {
+			slices.Reverse(chunks)
+		}
+		events = append(events, Event{})
+		ev := &events[len(events)-1]
+		var ok bool
+		if got.More && len(kvs) == 0 && (len(chunks[0].Key) > slot || d.isChunked(chunks[0].Value)) {
+			// The page may have been cut within the record.
+			ok, err = s.awaitRecord(d, r, to, s.getRecord(r, to), ev)
+		} else {
+			ok, err = d.event(to.at, chunks, ev)
+		}
+		if err != nil {
+			return nil, through, false, err
+		}
+		if !ok {
+			events = events[:len(events)-1]
+		}
+	}
+	return events, through, got.More, nil
+}
+
+// recordsAtOnce is how many records are fetched side by side.
+const recordsAtOnce = 64
+
+// takePointers fetches the records that index entries point to.
+func (src source) takePointers(s *Store, r engine.Reader, got engine.Page, only int) (events []Event, through Position, more bool, err error) {
+	events = make([]Event, 0, len(got.KeyValues))
+	d := s.decoder()
+	defer s.release(d)
+	pointers := make([]pointer, 0, recordsAtOnce)
+	records := make([]engine.Future[[]byte], 0, recordsAtOnce)
+	size := 0
+	for i, kv := range got.KeyValues {
+		to, _, err := src.pointer(&s.keys, kv)
+		if err != nil {
+			return nil, through, false, err
+		}
+		through = to.at
+		if only < 0 || only == to.partition {
+			pointers, records = append(pointers, to), append(records, s.getRecord(r, to))
+		}
+		last := i == len(got.KeyValues)-1
+		if len(records) < recordsAtOnce && !last {
+			continue
+		}
+		for j, to := range pointers {
+			events = append(events, Event{})
+			ev := &events[len(events)-1]
+			ok, err := s.awaitRecord(d, r, to, records[j], ev)
+			if err != nil {
+				return nil, through, false, fmt.Errorf("%s: %w", src, err)
+			}
+			if !ok {
+				events = events[:len(events)-1]
+			}
+			size += len(ev.Data) + len(ev.Metadata)
+		}
+		if size > pageBytes && !last {
+			return events, through, true, nil
+		}
+		pointers, records = pointers[:0], records[:0]
+	}
+	return events, through, got.More, nil
+}
