@@ -102,6 +102,23 @@ func TestUsageErrors(t *testing.T) {
 		{"append a --content-type x", "--content-type is for one event and goes with --data; of JSON lines, each has its own"},
 		{"append a --batch 0", "--batch 0: want 1 to 4096"},
 		{"append a --batch 4097", "--batch 4097: want 1 to 4096"},
+		{"append a --type T --data 1 --after start", "--after goes with --unless-query"},
+		{"append a --type T --data 1 --unless-query x", `--unless-query: query "x": 1:1: unexpected token "x"; want for example: type=A,B tag=X or tag="Y Z"`},
+		{"append a --type T --data 1 --unless-query all --after 7", `--after "7": want start, end or a position, 24 hex digits as read prints them`},
+		{"append a --type T --data 1 --unless-query all --after end",
+			"--after end: no event can come after the end, so that nothing would be ruled out; give the position of the last event that was seen"},
+		{"append a --unless-query all --batch 3", "--unless-query appends all of the input as one, in order; --batch and --in-order do not go with it"},
+		{"read --all --query type=A --tag x", "--query says all; give it, or --type and --tag"},
+		{"read --all --query=", `--query: query "": is empty; want for example: type=A,B tag=X or tag="Y Z"`},
+		{"delete", "delete takes one STREAM, got []"},
+		{"delete a --expected x", `--expected: expected revision "x": want any, none, exists or a revision (0, 1, 2, …)`},
+		{"truncate a", "truncate needs --before"},
+		{"truncate a --before x", `--before "x": want start, end or a revision (0, 1, 2, …)`},
+		{"retain", "retain takes one STREAM, got []"},
+		{"retain a --max-age x", `invalid value "x" for flag -max-age: parse error`},
+		{"scavenge x", `scavenge takes no arguments, got ["x"]`},
+		{"erase", "erase takes one EVENT-ID, got []"},
+		{"erase x", `id "x": want a UUID: invalid UUID length: 1`},
 	} {
 		t.Run(tt.args, func(t *testing.T) {
 			t.Chdir(t.TempDir())

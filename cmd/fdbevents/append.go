@@ -32,7 +32,11 @@ input. Many are under way at once, so that events of different streams can come
 into the log in another order; with --in-order, each waits for the one before.
 
 With --expected they wait as well: the expectation holds for the first append to
-each stream, and what follows continues from there.`
+each stream, and what follows continues from there.
+
+With --unless-query, all events of the input are one append, which happens only if
+no event that QUERY selects exists after the position of --after: the last one that
+the decision to append was made from.`
 
 func (p *program) appendCommand() *cli.Command {
 	return &cli.Command{
@@ -42,6 +46,8 @@ func (p *program) appendCommand() *cli.Command {
 		Description: appendDescription,
 		Flags: []cli.Flag{
 			&cli.StringFlag{Name: "expected", Value: "any", Usage: "`REVISION` that the stream must have: any, none (no events), exists, or the last revision"},
+			&cli.StringFlag{Name: "unless-query", Usage: "append nothing if an event that `QUERY` selects exists, for example: type=A,B tag=X or tag=Y"},
+			&cli.StringFlag{Name: "after", Value: "start", Usage: "with --unless-query: only events after this `POSITION` count"},
 			&cli.StringFlag{Name: "type", Usage: "event `TYPE`; for JSON lines, of those that have none"},
 			&cli.StringFlag{Name: "data", Usage: "the event's data: `JSON`, @FILE, or - for the standard input"},
 			&cli.StringFlag{Name: "metadata", Usage: "with --data: the event's metadata, as `JSON` or @FILE"},
@@ -60,16 +66,20 @@ func (p *program) appendCommand() *cli.Command {
 			if err != nil {
 				return usagef(c, "--expected: %v", err)
 			}
-			if c.IsSet("data") {
-				return p.appendOne(c, expected)
+			condition, err := parseCondition(c)
+			if err != nil {
+				return err
 			}
-			return p.appendLines(c, expected)
+			if c.IsSet("data") {
+				return p.appendOne(c, expected, condition)
+			}
+			return p.appendLines(c, expected, condition)
 		},
 	}
 }
 
 // appendOne appends the event that the flags describe.
-func (p *program) appendOne(c *cli.Context, expected fdblayer.ExpectedRevision) error {
+func (p *program) appendOne(c *cli.Context, expected fdblayer.ExpectedRevision, condition *fdblayer.Condition) error {
 	stream := c.Args().First()
 	switch {
 	case stream == "":
@@ -101,13 +111,15 @@ func (p *program) appendOne(c *cli.Context, expected fdblayer.ExpectedRevision) 
 		ev.ContentType = jsonContentType
 	}
 	return p.withStore(c, mayCreate, func(store *fdblayer.Store) error {
-		result, err := store.Append(c.Context, stream, expected, ev)
+		one := fdblayer.StreamAppend{Stream: stream, Expected: expected, Events: []fdblayer.NewEvent{ev}}
+		results, err := appendMaybeIf(c.Context, store, condition, one)
 		if err != nil {
 			if errors.Is(err, fdblayer.ErrOutcomeUnknown) && ev.ID == uuid.Nil {
 				err = fmt.Errorf("%w; this one had none: look into the stream before trying again", err)
 			}
 			return err
 		}
+		result := results[0]
 		if _, err := p.stdout.Write(appendResultJSON(nil, result)); err != nil {
 			return fmt.Errorf("the event is stored at revision %d, but printing the result failed: %w", result.LastRevision, err)
 		}
@@ -134,11 +146,14 @@ func (p *program) payloadFlag(c *cli.Context, name string) (payload []byte, err 
 }
 
 // appendLines appends the events of the input.
-func (p *program) appendLines(c *cli.Context, expected fdblayer.ExpectedRevision) error {
+func (p *program) appendLines(c *cli.Context, expected fdblayer.ExpectedRevision, condition *fdblayer.Condition) error {
 	for _, flag := range []string{"metadata", "content-type", "tag", "id"} {
 		if c.IsSet(flag) {
 			return usagef(c, "--%s is for one event and goes with --data; of JSON lines, each has its own", flag)
 		}
+	}
+	if condition != nil && (c.IsSet("batch") || c.IsSet("in-order")) {
+		return usagef(c, "--unless-query appends all of the input as one, in order; --batch and --in-order do not go with it")
 	}
 	batch := c.Int("batch")
 	if batch < 1 || batch > fdblayer.MaxAppendEvents {
@@ -154,6 +169,24 @@ func (p *program) appendLines(c *cli.Context, expected fdblayer.ExpectedRevision
 		input = f
 	} else if isTerminal(input) {
 		fmt.Fprintln(p.stderr, "Reading events from the terminal, one JSON object a line; end with Ctrl-D.")
+	}
+	if condition != nil {
+		appends, err := readAppends(input, expected, entryDefaults{stream: c.Args().First(), eventType: c.String("type")})
+		if err != nil {
+			return err
+		}
+		return p.withStore(c, mayCreate, func(store *fdblayer.Store) error {
+			results, err := store.AppendIf(c.Context, *condition, appends...)
+			if err != nil {
+				return err
+			}
+			for _, result := range results {
+				if _, err := p.stdout.Write(appendResultJSON(nil, result)); err != nil {
+					return fmt.Errorf("the events are stored, but printing the results failed: %w", err)
+				}
+			}
+			return nil
+		})
 	}
 	return p.withStore(c, mayCreate, func(store *fdblayer.Store) error {
 		im := &importer{

@@ -44,6 +44,8 @@ type jsonEntry struct {
 	DataBase64     []byte          `json:"dataBase64"`
 	Metadata       json.RawMessage `json:"metadata"`
 	MetadataBase64 []byte          `json:"metadataBase64"`
+	// Erased is for events that have no data any more; they are as good as any.
+	Erased bool `json:"erased"`
 }
 
 const (

@@ -41,6 +41,9 @@ func appendEventJSON(dst []byte, ev *fdblayer.Event) []byte {
 	dst = append(dst, '"')
 	dst = appendPayloadJSON(dst, "data", ev.Data)
 	dst = appendPayloadJSON(dst, "metadata", ev.Metadata)
+	if ev.Erased {
+		dst = append(dst, `,"erased":true`...)
+	}
 	return append(dst, '}', '\n')
 }
 

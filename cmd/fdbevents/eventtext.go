@@ -45,6 +45,9 @@ func appendEventText(dst []byte, ev *fdblayer.Event) []byte {
 		dst = append(dst, " metadata="...)
 		dst = appendPayloadText(dst, ev.Metadata)
 	}
+	if ev.Erased {
+		dst = append(dst, " (erased)"...)
+	}
 	return append(dst, '\n')
 }
 

@@ -214,7 +214,7 @@ func TestCompletionInBash(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, tt := range []struct{ words, want string }{
-		{`fdbevents ""`, "append read tail streams stat check completion help"},
+		{`fdbevents ""`, "append read tail streams delete truncate retain scavenge erase stat check completion help"},
 		{`fdbevents st`, "streams stat"},
 		{`fdbevents read --t`, "--type --tag"},
 		{`fdbevents read --all --b`, "--backward"},

@@ -31,6 +31,7 @@ func selectionFlags() []cli.Flag {
 		&cli.StringFlag{Name: "stream-prefix", Usage: "with --all: only streams whose name begins with `PREFIX`"},
 		&cli.StringSliceFlag{Name: "type", KeepSpace: true, Usage: "only events of `TYPE`; repeated, of any of them"},
 		&cli.StringSliceFlag{Name: "tag", KeepSpace: true, Usage: "only events with `TAG`; repeated, with all of them"},
+		&cli.StringFlag{Name: "query", Usage: "only what `QUERY` selects, for example: type=A,B tag=X or tag=Y"},
 		outputFlag(),
 	}
 }
@@ -66,8 +67,8 @@ func parseSelection(c *cli.Context, from string, first int64) (s selection, err 
 		return s, usagef(c, "--stream-prefix goes with --all")
 	}
 	s.prefix = c.String("stream-prefix")
-	if item := (fdblayer.QueryItem{Types: c.StringSlice("type"), Tags: c.StringSlice("tag")}); len(item.Types)+len(item.Tags) > 0 {
-		s.query.Items = []fdblayer.QueryItem{item}
+	if s.query, err = parseQueryFlags(c); err != nil {
+		return s, err
 	}
 	asJSON, err := wantsJSON(c)
 	if err != nil {
@@ -89,6 +90,22 @@ func parseSelection(c *cli.Context, from string, first int64) (s selection, err 
 		return s, usagef(c, "--from %v", err)
 	}
 	return s, nil
+}
+
+// parseQueryFlags reads --query, or --type and --tag.
+func parseQueryFlags(c *cli.Context) (q fdblayer.Query, err error) {
+	if item := (fdblayer.QueryItem{Types: c.StringSlice("type"), Tags: c.StringSlice("tag")}); len(item.Types)+len(item.Tags) > 0 {
+		q.Items = []fdblayer.QueryItem{item}
+	}
+	if c.IsSet("query") {
+		if len(q.Items) > 0 {
+			return q, usagef(c, "--query says all; give it, or --type and --tag")
+		}
+		if q, err = fdblayer.ParseQuery(c.String("query")); err != nil {
+			return q, usagef(c, "--query: %v", err)
+		}
+	}
+	return q, nil
 }
 
 func parsePosition(text string) (fdblayer.Position, error) {

@@ -60,6 +60,12 @@ func streamText(s fdblayer.StreamInfo) string {
 	case s.Tombstoned:
 		text += " (deleted permanently)"
 	}
+	if s.Retention.MaxCount > 0 {
+		text += fmt.Sprintf(" (newest %d)", s.Retention.MaxCount)
+	}
+	if s.Retention.MaxAge > 0 {
+		text += fmt.Sprintf(" (newer than %s)", s.Retention.MaxAge)
+	}
 	return text
 }
 

@@ -1,0 +1,77 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+
+	"github.com/fdbevents/fdbevents/fdblayer"
+	"github.com/urfave/cli/v2"
+)
+
+// parseCondition reads --unless-query and --after; nil is no condition.
+func parseCondition(c *cli.Context) (*fdblayer.Condition, error) {
+	if !c.IsSet("unless-query") {
+		if c.IsSet("after") {
+			return nil, usagef(c, "--after goes with --unless-query")
+		}
+		return nil, nil
+	}
+	q, err := fdblayer.ParseQuery(c.String("unless-query"))
+	if err != nil {
+		return nil, usagef(c, "--unless-query: %v", err)
+	}
+	after, err := parsePosition(c.String("after"))
+	if err != nil {
+		return nil, usagef(c, "--after %v", err)
+	}
+	if after == fdblayer.End {
+		return nil, usagef(c, "--after end: no event can come after the end, so that nothing would be ruled out; give the position of the last event that was seen")
+	}
+	return &fdblayer.Condition{Query: q, After: after}, nil
+}
+
+// appendMaybeIf appends, on a condition if there is one.
+func appendMaybeIf(ctx context.Context, store *fdblayer.Store, condition *fdblayer.Condition, appends ...fdblayer.StreamAppend) ([]fdblayer.AppendResult, error) {
+	if condition == nil {
+		return store.AppendMany(ctx, appends...)
+	}
+	return store.AppendIf(ctx, *condition, appends...)
+}
+
+// readAppends reads an input that is to be one append: a run of lines for the same
+// stream is one of its parts. The expectation holds for the first part of each
+// stream.
+func readAppends(input io.Reader, expected fdblayer.ExpectedRevision, defaults entryDefaults) (appends []fdblayer.StreamAppend, err error) {
+	reader := newLineReader(input)
+	seen := make(map[string]bool)
+	n := 0
+	for {
+		line, err := reader.next()
+		if errors.Is(err, io.EOF) {
+			return appends, nil
+		}
+		if err != nil {
+			return nil, err
+		}
+		e, err := parseEntry(line, defaults)
+		if err != nil {
+			return nil, &lineError{reader.number, reader.number, fmt.Errorf("%w; nothing was appended", err)}
+		}
+		if n++; n > fdblayer.MaxAppendEvents {
+			return nil, fmt.Errorf("the input has more than %d events, and with --unless-query they are one append; nothing was appended", fdblayer.MaxAppendEvents)
+		}
+		last := len(appends) - 1
+		if last < 0 || appends[last].Stream != e.stream {
+			expectation := expected
+			if seen[e.stream] {
+				expectation = fdblayer.Any
+			}
+			seen[e.stream] = true
+			appends = append(appends, fdblayer.StreamAppend{Stream: e.stream, Expected: expectation})
+			last++
+		}
+		appends[last].Events = append(appends[last].Events, e.event)
+	}
+}

@@ -1,0 +1,55 @@
+package main
+
+import (
+	"fmt"
+
+	"github.com/fdbevents/fdbevents/fdblayer"
+	"github.com/urfave/cli/v2"
+)
+
+func (p *program) deleteCommand() *cli.Command {
+	return &cli.Command{
+		Name:      "delete",
+		Usage:     "delete a stream",
+		UsageText: "fdbevents delete STREAM [options]",
+		Description: "The stream does not exist then, until an append creates it again; its revisions go\n" +
+			"on where they were. With --permanently it never takes events again. Readers of all\n" +
+			"streams see its events until \"scavenge\" removes them.",
+		Flags: []cli.Flag{
+			&cli.StringFlag{Name: "expected", Value: "any", Usage: "`REVISION` that the stream must have: any, exists, or the last revision"},
+			&cli.BoolFlag{Name: "permanently", DisableDefaultText: true, Usage: "for ever"},
+		},
+		Action: func(c *cli.Context) error {
+			stream, err := oneStream(c)
+			if err != nil {
+				return err
+			}
+			expected, err := fdblayer.ParseExpectedRevision(c.String("expected"))
+			if err != nil {
+				return usagef(c, "--expected: %v", err)
+			}
+			return p.withStore(c, mustExist, func(store *fdblayer.Store) error {
+				if c.Bool("permanently") {
+					if err := store.Tombstone(c.Context, stream, expected); err != nil {
+						return err
+					}
+					_, err := fmt.Fprintf(p.stdout, "deleted permanently: %s\n", stream)
+					return err
+				}
+				if err := store.Delete(c.Context, stream, expected); err != nil {
+					return err
+				}
+				_, err := fmt.Fprintf(p.stdout, "deleted: %s\n", stream)
+				return err
+			})
+		},
+	}
+}
+
+// oneStream is the STREAM of a command that takes just that.
+func oneStream(c *cli.Context) (string, error) {
+	if c.NArg() != 1 {
+		return "", usagef(c, "%s takes one STREAM, got %q", c.Command.Name, c.Args().Slice())
+	}
+	return c.Args().First(), nil
+}

@@ -1,0 +1,34 @@
+package main
+
+import (
+	"fmt"
+
+	"github.com/fdbevents/fdbevents/fdblayer"
+	"github.com/urfave/cli/v2"
+)
+
+func (p *program) scavengeCommand() *cli.Command {
+	return &cli.Command{
+		Name:      "scavenge",
+		Usage:     "free the space of events that are hidden from all readers of their streams",
+		UsageText: "fdbevents scavenge",
+		Description: "Removes what was truncated, deleted, or exceeds the bounds of \"retain\". Others may\n" +
+			"use the store meanwhile. It can be interrupted, and goes on when it is run again.",
+		Action: func(c *cli.Context) error {
+			if c.Args().Present() {
+				return usagef(c, "scavenge takes no arguments, got %q", c.Args().Slice())
+			}
+			return p.withStore(c, mustExist, func(store *fdblayer.Store) error {
+				bar := newProgress(p.stderr, isTerminal(p.stderr), "scavenging", -1)
+				report, err := store.Scavenge(c.Context, fdblayer.ScavengeOptions{Progress: bar.set})
+				bar.finish()
+				counts := fmt.Sprintf("%s removed, %s looked at", numberOf(report.Events, "event"), numberOf(report.Streams, "stream"))
+				if err != nil {
+					return fmt.Errorf("%w; %s", stopped(c.Context, err), counts)
+				}
+				_, err = fmt.Fprintln(p.stdout, counts)
+				return err
+			})
+		},
+	}
+}

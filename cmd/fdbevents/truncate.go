@@ -1,0 +1,49 @@
+package main
+
+import (
+	"fmt"
+
+	"github.com/fdbevents/fdbevents/fdblayer"
+	"github.com/urfave/cli/v2"
+)
+
+func (p *program) truncateCommand() *cli.Command {
+	return &cli.Command{
+		Name:      "truncate",
+		Usage:     "hide the beginning of a stream",
+		UsageText: "fdbevents truncate STREAM --before REVISION",
+		Description: "Readers of the stream see its events from REVISION on. Readers of all streams see\n" +
+			"the others until \"scavenge\" removes them.",
+		Flags: []cli.Flag{
+			&cli.StringFlag{Name: "before", Usage: "`REVISION` of the first event to keep, or end to keep none"},
+		},
+		Action: func(c *cli.Context) error {
+			stream, err := oneStream(c)
+			if err != nil {
+				return err
+			}
+			if !c.IsSet("before") {
+				return usagef(c, "truncate needs --before")
+			}
+			before, err := parseRevision(c.String("before"), fdblayer.StreamStart)
+			if err != nil {
+				return usagef(c, "--before %v", err)
+			}
+			return p.withStore(c, mustExist, func(store *fdblayer.Store) error {
+				if err := store.Truncate(c.Context, stream, before); err != nil {
+					return err
+				}
+				return p.printStream(c, store, stream)
+			})
+		},
+	}
+}
+
+// printStream prints the line that "streams" has of a stream.
+func (p *program) printStream(c *cli.Context, store *fdblayer.Store, stream string) error {
+	info, err := store.Stream(c.Context, stream)
+	if err == nil {
+		_, err = fmt.Fprintln(p.stdout, streamText(info))
+	}
+	return err
+}
