@@ -22,6 +22,7 @@ var arrows = map[string][]string{
 	"tuple":                             {},
 	"fdblayer/engine":                   {},
 	"fdblayer/engine/enginetest":        {"fdblayer/engine"},
+	"fdblayer/engine/faultengine":       {"fdblayer/engine"},
 	"fdblayer/engine/pebbleengine":      {"fdblayer/engine"},
 	"fdblayer/engine/fdbengine":         {"fdblayer/engine"},
 	"fdblayer/engine/fdbengine/fdbtest": {"fdblayer/engine", "fdblayer/engine/fdbengine"},

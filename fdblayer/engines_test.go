@@ -2,19 +2,37 @@ package fdblayer_test
 
 import (
 	"context"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"strconv"
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/fdbevents/fdbevents/fdblayer"
 	"github.com/fdbevents/fdbevents/fdblayer/engine"
+	"github.com/fdbevents/fdbevents/fdblayer/engine/faultengine"
 	"github.com/fdbevents/fdbevents/fdblayer/engine/pebbleengine"
 	"github.com/google/uuid"
 )
 
 type engineT = engine.Engine
 
-// eachEngine runs a test on every engine of this build, each with an empty store.
+// eachEngine runs a test on every engine of this build, each with an empty store,
+// and on one that fails now and then.
 func eachEngine(t *testing.T, test func(t *testing.T, e engine.Engine)) {
+	eachHealthyEngine(t, test)
+	for _, seed := range faultSeeds(t) {
+		t.Run(fmt.Sprint("faults/seed=", seed), func(t *testing.T) {
+			t.Parallel()
+			test(t, faultengine.New(openMemory(t), faultengine.Options{Seed: seed, Rate: faultengine.Hidden()}))
+		})
+	}
+}
+
+// eachHealthyEngine is eachEngine for tests that bring their own faults, or count.
+func eachHealthyEngine(t *testing.T, test func(t *testing.T, e engine.Engine)) {
 	t.Run("mem", func(t *testing.T) {
 		t.Parallel()
 		test(t, openMemory(t))
@@ -23,6 +41,23 @@ func eachEngine(t *testing.T, test func(t *testing.T, e engine.Engine)) {
 		t.Parallel()
 		test(t, openFDB(t))
 	})
+}
+
+// faultSeeds are those of the engines that fail: given in the environment, as
+// "1,2,3", to repeat what failed, and otherwise one at random.
+func faultSeeds(t testing.TB) (seeds []uint64) {
+	given := os.Getenv("FDBEVENTS_FAULT_SEEDS")
+	if given == "" {
+		return []uint64{rand.Uint64N(1e6)}
+	}
+	for _, text := range strings.Split(given, ",") {
+		seed, err := strconv.ParseUint(text, 10, 64)
+		if err != nil {
+			t.Fatalf("FDBEVENTS_FAULT_SEEDS: %v", err)
+		}
+		seeds = append(seeds, seed)
+	}
+	return seeds
 }
 
 func openMemory(t testing.TB) engine.Engine {

@@ -131,7 +131,7 @@ func (c *countingEngine) add(n int) {
 // what it selects: for each event its index entry and its record, and not more
 // when another of its tags is common.
 func TestTagQueryReadsLittle(t *testing.T) {
-	eachEngine(t, func(t *testing.T, inner engineT) {
+	eachHealthyEngine(t, func(t *testing.T, inner engineT) {
 		e := &countingEngine{Engine: inner}
 		s := openStore(t, e, fdblayer.Options{})
 		const events, each = 20_000, 1000

@@ -155,8 +155,9 @@ func (sc *scavenger) stream(ctx context.Context, stream string) error {
 	for more := true; more; {
 		var h head
 		var bound int64
+		var found int
 		err := engine.Run(ctx, sc.store.engine, func(tr engine.Transaction, _ error) (err error) {
-			h, bound, more, err = sc.look(tr.Snapshot(), stream)
+			h, bound, found, more, err = sc.look(tr.Snapshot(), stream)
 			return err
 		})
 		if err == nil && bound > h.truncateBefore {
@@ -168,16 +169,18 @@ func (sc *scavenger) stream(ctx context.Context, stream string) error {
 		if err != nil {
 			return err
 		}
+		// Not what remove counts: when its outcome was unknown, it looks again.
+		sc.report.Events += int64(found)
 	}
 	return nil
 }
 
-// look finds the revision before which the next few events can go; more is true
-// when there may be others after them. 0 is none.
-func (sc *scavenger) look(r engine.Reader, stream string) (h head, bound int64, more bool, err error) {
+// look finds the revision before which the next few events can go, and how many
+// these are; more is true when there may be others after them. 0 is none.
+func (sc *scavenger) look(r engine.Reader, stream string) (h head, bound int64, found int, more bool, err error) {
 	s := sc.store
 	if h, err = s.readHead(r, stream); err != nil {
-		return h, 0, false, err
+		return h, 0, 0, false, err
 	}
 	first, last := h.first(), h.first()-1
 	if h.maxAge > 0 {
@@ -185,7 +188,7 @@ func (sc *scavenger) look(r engine.Reader, stream string) (h head, bound int64, 
 	}
 	page, err := r.GetRange(s.keys.entries(stream, 0, last), engine.RangeOptions{Limit: scavengeEvents, Bytes: scavengeBytes}).Get()
 	if err != nil {
-		return h, 0, false, err
+		return h, 0, 0, false, err
 	}
 	oldest := time.Now().Add(-h.maxAge)
 	d := s.decoder()
@@ -193,21 +196,21 @@ func (sc *scavenger) look(r engine.Reader, stream string) (h head, bound int64, 
 	for _, kv := range page.KeyValues {
 		_, revision, err := s.keys.parseEntry(kv.Key)
 		if err != nil {
-			return h, 0, false, err
+			return h, 0, 0, false, err
 		}
 		if revision >= first {
 			// Revisions stay dense: nothing behind an event that stays goes.
 			ev, ok, err := s.readEntry(d, r, kv)
 			if err != nil {
-				return h, 0, false, err
+				return h, 0, 0, false, err
 			}
 			if ok && !ev.Created.Before(oldest) {
-				return h, bound, false, nil
+				return h, bound, found, false, nil
 			}
 		}
-		bound = revision + 1
+		bound, found = revision+1, found+1
 	}
-	return h, bound, page.More, nil
+	return h, bound, found, page.More, nil
 }
 
 // raise makes readers see that the events before bound are gone, before they are.
@@ -231,9 +234,7 @@ func (sc *scavenger) raise(ctx context.Context, stream string, bound int64) erro
 // back.
 func (sc *scavenger) remove(ctx context.Context, stream string, bound int64, ids bool) error {
 	s := sc.store
-	removed := 0
-	err := engine.Run(ctx, s.engine, func(tr engine.Transaction, _ error) error {
-		removed = 0
+	return engine.Run(ctx, s.engine, func(tr engine.Transaction, _ error) error {
 		indexes, err := s.readIndexes(tr)
 		if err != nil {
 			return err
@@ -263,12 +264,9 @@ func (sc *scavenger) remove(ctx context.Context, stream string, bound int64, ids
 				tr.Clear(s.keys.id(nil, ev.ID, stream))
 			}
 			tr.Clear(kv.Key)
-			removed++
 		}
 		return nil
 	})
-	sc.report.Events += int64(removed)
-	return err
 }
 
 // scavenge empties an event's slot and removes its tags.

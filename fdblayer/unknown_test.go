@@ -108,7 +108,7 @@ func (t *flakyTransaction) OnError(err error) error {
 // TestExactlyOnceUnderUnknownCommits runs every kind of append while two of five
 // commits fail, and counts afterwards.
 func TestExactlyOnceUnderUnknownCommits(t *testing.T) {
-	eachEngine(t, func(t *testing.T, e engineT) {
+	eachHealthyEngine(t, func(t *testing.T, e engineT) {
 		for seed := range uint64(3) {
 			testExactlyOnce(t, e, seed)
 		}
@@ -207,7 +207,7 @@ func testExactlyOnce(t *testing.T, inner engine.Engine, seed uint64) {
 
 // TestOutcomeUnknown is what a caller sees when the store cannot find out.
 func TestOutcomeUnknown(t *testing.T) {
-	eachEngine(t, func(t *testing.T, inner engineT) {
+	eachHealthyEngine(t, func(t *testing.T, inner engineT) {
 		e := newFlakyEngine(inner, 0, 0)
 		s := openStore(t, e, fdblayer.Options{})
 		ev := eventWithID("e", "1")
@@ -238,7 +238,7 @@ func TestOutcomeUnknown(t *testing.T) {
 // TestLateCommitIsRefused lets an attempt that was given up land after the next
 // batch of its marker: the mark must keep it out.
 func TestLateCommitIsRefused(t *testing.T) {
-	eachEngine(t, func(t *testing.T, inner engineT) {
+	eachHealthyEngine(t, func(t *testing.T, inner engineT) {
 		e := newFlakyEngine(inner, 0, 0)
 		s := openStore(t, e, fdblayer.Options{Partitions: 1})
 		var late engine.Transaction
