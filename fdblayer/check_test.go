@@ -2,6 +2,8 @@ package fdblayer
 
 import (
 	"bytes"
+	"encoding/binary"
+	"errors"
 	"strings"
 	"testing"
 
@@ -150,4 +152,28 @@ func TestCorruptRecordIsAnErrorToReaders(t *testing.T) {
 			t.Errorf("%s: %d results, want one error", name, n)
 		}
 	}
+}
+
+func TestStoreAheadOfTheDatabase(t *testing.T) {
+	e := openMemory(t)
+	s := openStore(t, e, Options{Partitions: 2})
+	ring := func(version uint64) {
+		var at Position
+		binary.BigEndian.PutUint64(at.stamp[:], version)
+		if err := engine.Run(t.Context(), e, func(tr engine.Transaction, _ error) error {
+			tr.Set(s.keys.doorbell(nil, 1), at.stamp[:])
+			return nil
+		}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	ring(1 << 60)
+	_, err := Open(t.Context(), e, Options{})
+	var ahead *AheadError
+	if !errors.As(err, &ahead) || ahead.Last.version() != 1<<60 ||
+		!strings.HasSuffix(err.Error(), `its keys were copied from another database. On FoundationDB, run: fdbcli --exec "advanceversion 1152921504606846977"`) {
+		t.Errorf("got %v", err)
+	}
+	ring(1)
+	openStore(t, e, Options{})
 }

@@ -85,6 +85,20 @@ func (e *IDConflictError) Error() string {
 	return fmt.Sprintf("event id %s is already in stream %q at revision %d, %s; give new events new ids", e.ID, e.Stream, e.Revision, e.Reason)
 }
 
+// AheadError refuses to open a store whose newest event lies ahead of the
+// database's version: its keys were copied from a database that is further on.
+type AheadError struct {
+	// Last is the position of the newest event of some partition.
+	Last Position
+	// Version is the database's.
+	Version int64
+}
+
+func (e *AheadError) Error() string {
+	return fmt.Sprintf("the store has an event of version %d, but the database is at %d: its keys were copied from another database. "+
+		"On FoundationDB, run: fdbcli --exec \"advanceversion %d\"", e.Last.version(), e.Version, e.Last.version()+1)
+}
+
 // LimitError refuses what is larger than the store allows.
 type LimitError struct {
 	// What is over the limit, for example "stream name".

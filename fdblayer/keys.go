@@ -229,6 +229,9 @@ func (k keys) parseTag(key []byte) (tag string, at Position, err error) {
 
 func (k keys) doorbell(dst []byte, p int) []byte { return k.partition(dst, spaceDoorbell, p) }
 
+// doorbells is the range of the doorbells of all partitions.
+func (k keys) doorbells() engine.Range { return prefixRange(k.subspace(nil, spaceDoorbell)) }
+
 func (k keys) marker(process uuid.UUID, n int) []byte {
 	return tuple.AppendInt(tuple.AppendUUID(k.subspace(nil, spaceMark), process), int64(n))
 }

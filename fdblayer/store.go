@@ -74,7 +74,7 @@ const (
 // own e: close the Store first, then e.
 //
 // Errors: ErrFormat when a newer version made the store, *InvalidError when o
-// contradicts it.
+// contradicts it, *AheadError when its events lie in the database's future.
 func Open(ctx context.Context, e engine.Engine, o Options) (*Store, error) {
 	if o.Partitions < 0 || o.Partitions > MaxPartitions {
 		return nil, &LimitError{What: "partitions", Got: int64(o.Partitions), Limit: MaxPartitions, Unit: "partitions"}
@@ -91,6 +91,9 @@ func Open(ctx context.Context, e engine.Engine, o Options) (*Store, error) {
 		decoders: sync.Pool{New: func() any { return newDecoder() }},
 	}
 	if err := s.loadHeader(ctx, o); err != nil {
+		return nil, fmt.Errorf("opening store in %s: %w", e, err)
+	}
+	if err := s.refuseFuture(ctx); err != nil {
 		return nil, fmt.Errorf("opening store in %s: %w", e, err)
 	}
 	if err := s.sweepMarks(ctx); err != nil {
@@ -126,6 +129,32 @@ func (s *Store) loadHeader(ctx context.Context, o Options) error {
 		}
 		if want := newHeader(id, o).inlineLimit; o.InlineLimit != 0 && want != s.header.inlineLimit {
 			return &InvalidError{What: "inline limit", Value: fmt.Sprint(o.InlineLimit), Reason: fmt.Sprintf("this store was created with %d, which cannot change", s.header.inlineLimit)}
+		}
+		return nil
+	})
+}
+
+// refuseFuture fails when an event's position is ahead of the database's version.
+// It would be invisible to readers that go by versions, and what is appended would
+// come before it.
+func (s *Store) refuseFuture(ctx context.Context) error {
+	return engine.Run(ctx, s.engine, func(tr engine.Transaction, _ error) error {
+		version, err := tr.ReadVersion().Get()
+		if err != nil {
+			return err
+		}
+		page, err := tr.Snapshot().GetRange(s.keys.doorbells(), engine.RangeOptions{}).Get()
+		if err != nil {
+			return err
+		}
+		for _, kv := range page.KeyValues {
+			last, _, err := splitStamped(kv.Value)
+			if err != nil {
+				return fmt.Errorf("doorbell %x: %w", kv.Key, err)
+			}
+			if last.version() > version {
+				return &AheadError{Last: last, Version: version}
+			}
 		}
 		return nil
 	})
