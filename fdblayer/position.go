@@ -2,6 +2,7 @@ package fdblayer
 
 import (
 	"bytes"
+	"context"
 	"encoding/binary"
 	"encoding/hex"
 	"fmt"
@@ -78,6 +79,25 @@ func lastOfVersion(version int64) Position {
 
 // version is the commit version in the stamp.
 func (p Position) version() int64 { return int64(binary.BigEndian.Uint64(p.stamp[:8])) }
+
+// check refuses a position that a store at this version cannot have given out.
+func (p Position) check(version int64) error {
+	if p != End && p.version() > version {
+		return &InvalidError{What: "position", Value: p.String(), Reason: "lies after everything in this store, so it is another store's; begin at Start, or with a position of this store"}
+	}
+	return nil
+}
+
+// checkPosition refuses a position of another store, as far as that can be told.
+func (s *Store) checkPosition(ctx context.Context, at Position) error {
+	return engine.Run(ctx, s.engine, func(tr engine.Transaction, _ error) error {
+		version, err := tr.ReadVersion().Get()
+		if err != nil {
+			return err
+		}
+		return at.check(version)
+	})
+}
 
 // next is the smallest position after p. End has none and returns itself.
 func (p Position) next() Position {
