@@ -114,52 +114,59 @@ type replay struct {
 
 // BenchmarkReplayMemory prints the most resident memory of a process that does
 // nothing but open a store and follow logs of different lengths from their
-// start: it must not grow with the log.
+// start: it must not grow with the log. "attached" is a process that reads
+// through the one that holds the directory, and so the memory of a subscriber
+// alone; a "holder" has the embedded engine's caches besides, which have their own
+// bound.
 func BenchmarkReplayMemory(b *testing.B) {
 	if dir := os.Getenv(replayed); dir != "" {
 		replayDirectory(b, dir)
 		return
 	}
 	dir := b.TempDir()
-	fill := func(n int) {
-		e, err := pebbleengine.Open(b.Context(), dir, pebbleengine.Options{})
-		if err != nil {
-			b.Fatal(err)
-		}
-		s, err := fdblayer.Open(b.Context(), e, fdblayer.Options{})
-		if err != nil {
-			b.Fatal(err)
-		}
-		fillStore(b, s, n, 1000)
-		if err := s.Close(); err != nil {
-			b.Fatal(err)
-		}
-		if err := e.Close(); err != nil {
-			b.Fatal(err)
-		}
-	}
 	for range b.N {
 		filled := 0
 		for _, n := range []int{100_000, 400_000} {
-			fill(n - filled)
-			filled = n
-			cmd := exec.CommandContext(b.Context(), os.Args[0], "-test.run", "^$", "-test.bench", "^BenchmarkReplayMemory$", "-test.benchtime", "1x")
-			cmd.Env = append(os.Environ(), replayed+"="+dir)
-			cmd.Stderr = os.Stderr
-			out, err := cmd.Output()
+			e, err := pebbleengine.Open(b.Context(), dir, pebbleengine.Options{})
 			if err != nil {
-				b.Fatalf("%v\n%s", err, out)
+				b.Fatal(err)
 			}
-			var r replay
-			_, line, _ := bytes.Cut(out, []byte(replayed))
-			if err := json.NewDecoder(bytes.NewReader(line)).Decode(&r); err != nil || r.Events != filled {
-				b.Fatalf("replayed %d events of %d: %v\n%s", r.Events, filled, err, out)
+			s, err := fdblayer.Open(b.Context(), e, fdblayer.Options{})
+			if err != nil {
+				b.Fatal(err)
 			}
-			b.ReportMetric(float64(r.Resident)/(1<<20), fmt.Sprintf("MiB-at-%d-events", n))
-			b.ReportMetric(float64(r.Events)/r.Seconds, fmt.Sprintf("events/s-at-%d-events", n))
+			fillStore(b, s, n-filled, 1000)
+			filled = n
+			runReplay(b, dir, "attached", n)
+			if err := s.Close(); err != nil {
+				b.Fatal(err)
+			}
+			if err := e.Close(); err != nil {
+				b.Fatal(err)
+			}
+			runReplay(b, dir, "holder", n)
 		}
 		b.ReportMetric(0, "ns/op")
 	}
+}
+
+// runReplay replays the directory, of n events, in a process of its own.
+func runReplay(b *testing.B, dir, as string, n int) {
+	b.Helper()
+	cmd := exec.CommandContext(b.Context(), os.Args[0], "-test.run", "^$", "-test.bench", "^BenchmarkReplayMemory$", "-test.benchtime", "1x")
+	cmd.Env = append(os.Environ(), replayed+"="+dir)
+	cmd.Stderr = os.Stderr
+	out, err := cmd.Output()
+	if err != nil {
+		b.Fatalf("%v\n%s", err, out)
+	}
+	var r replay
+	_, line, _ := bytes.Cut(out, []byte(replayed))
+	if err := json.NewDecoder(bytes.NewReader(line)).Decode(&r); err != nil || r.Events != n {
+		b.Fatalf("replayed %d events of %d: %v\n%s", r.Events, n, err, out)
+	}
+	b.ReportMetric(float64(r.Resident)/(1<<20), fmt.Sprintf("MiB-%s-%d", as, n))
+	b.Logf("%s, %d events: %.1f MiB resident at most, %.0f events/s", as, n, float64(r.Resident)/(1<<20), float64(n)/r.Seconds)
 }
 
 func replayDirectory(b *testing.B, dir string) {
