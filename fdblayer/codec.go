@@ -435,10 +435,10 @@ func (d *decoder) place(src []byte) (at Position, err error) {
 	return at, nil
 }
 
-// projection says which versions of a projection there are.
+// projection says which generations of a projection there are.
 type projection struct {
-	// current is the version that readers see, building the one that is to replace
-	// it, or none.
+	// current is the one that readers see, building the one that is to replace it,
+	// or none.
 	current, building int64
 }
 
@@ -469,7 +469,7 @@ func (d *decoder) projection(src []byte) (p projection, err error) {
 		}
 	}
 	if p.current < 0 || p.building < none || p.building != none && p.building <= p.current || d.r.Len() > 0 {
-		return p, corrupt(fmt.Errorf("projection at version %d with version %d being built", p.current, p.building))
+		return p, corrupt(fmt.Errorf("projection at generation %d, with %d being built", p.current, p.building))
 	}
 	return p, nil
 }

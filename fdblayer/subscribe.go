@@ -89,6 +89,9 @@ type consumer struct {
 	// position at, selected or not, has been delivered, and whether more is there
 	// already.
 	through func(at Position, more bool) bool
+	// caughtUp, when not nil, is called when the subscription turns live, having
+	// delivered all up to position at.
+	caughtUp func(at Position) bool
 	// alarmed, when not nil, is called while the subscription waits and alarm
 	// fires.
 	alarm   <-chan time.Time
@@ -156,6 +159,10 @@ func (sub *subscription) serve(ctx context.Context) (err error) {
 			continue // the feed has moved on meanwhile
 		}
 		sub.live.turn(true, sub.at)
+		if sub.consumer.caughtUp != nil && !sub.consumer.caughtUp(sub.at) {
+			sub.stopped = true
+			return nil
+		}
 		if sub.options.CaughtUp != nil {
 			sub.options.CaughtUp()
 		}
