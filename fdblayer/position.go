@@ -82,7 +82,7 @@ func (p Position) version() int64 { return int64(binary.BigEndian.Uint64(p.stamp
 
 // check refuses a position that a store at this version cannot have given out.
 func (p Position) check(version int64) error {
-	if p != End && p.version() > version {
+	if p != End && lastOfVersion(version).Before(p) {
 		return &InvalidError{What: "position", Value: p.String(), Reason: "lies after everything in this store, so it is another store's; begin at Start, or with a position of this store"}
 	}
 	return nil
