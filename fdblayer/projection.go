@@ -116,16 +116,16 @@ func (r *projector) check() error {
 // run alternates between making progress and standing by.
 func (r *projector) run(ctx context.Context) error {
 	for {
-		if err := r.begin(ctx); err != nil {
-			return err
+		err := r.begin(ctx)
+		if err == nil {
+			err = r.follow(ctx)
 		}
-		err := r.follow(ctx)
+		if errors.Is(err, errMoved) {
+			err = r.standBy(ctx)
+		}
 		failed := (*handlerError)(nil)
 		switch {
-		case errors.Is(err, errMoved):
-			if err := r.standBy(ctx); err != nil {
-				return err
-			}
+		case err == nil:
 		case errors.Is(err, ErrOutcomeUnknown) && !errors.As(err, &failed) && ctx.Err() == nil:
 			// The store knows whether the batch is in.
 		default:

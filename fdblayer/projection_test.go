@@ -11,7 +11,9 @@ import (
 	"math/rand/v2"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/fdbevents/fdbevents/fdblayer"
 	"github.com/fdbevents/fdbevents/fdblayer/engine"
@@ -443,6 +445,70 @@ func TestProjectionSplitsBatches(t *testing.T) {
 			t.Errorf("got %v, want %s", err, want)
 		}
 	})
+}
+
+// TestProjectionOutcomeUnknown: the runner cannot find out what became of a batch,
+// so it looks where the projection has come to.
+func TestProjectionOutcomeUnknown(t *testing.T) {
+	eachEngine(t, func(t *testing.T, inner engineT) {
+		plain := openStore(t, inner, fdblayer.Options{})
+		e := newFlakyEngine(inner, 0, 0)
+		var batches, armed, failed atomic.Int64
+		e.failNext = func(t *flakyTransaction) error {
+			// Pages are read meanwhile; they have no size.
+			if t.Size() < 100 || !armed.CompareAndSwap(1, 0) {
+				return t.Transaction.Commit()
+			}
+			if failed.Add(1)%2 == 0 {
+				if err := t.Transaction.Commit(); err != nil {
+					return err
+				}
+			}
+			return engine.ErrTimedOut
+		}
+		s := openStore(t, e, fdblayer.Options{})
+		o := fdblayer.ProjectOptions{}
+		r := project(t, s, "sums", o, func(ctx context.Context, tx *fdblayer.Tx, events []fdblayer.Event) error {
+			if batches.Add(1)%3 == 0 {
+				armed.Store(1)
+			}
+			return sums{}.project(ctx, tx, events)
+		})
+		for range 30 {
+			awaitProjection(t, plain, "sums", mustAppend(t, plain, "s", fdblayer.Any, event("x")).Position)
+		}
+		r.end(t)
+		armed.Store(0)
+		if failed.Load() < 5 {
+			t.Errorf("only %d commits failed", failed.Load())
+		}
+		sameView(t, "in the end", readView(t, plain, "sums"), computed(t, plain, o))
+	})
+}
+
+// TestProjectionSplitsSlowBatches that fail after half the time of a transaction.
+// It takes as long as such a batch.
+func TestProjectionSplitsSlowBatches(t *testing.T) {
+	t.Parallel()
+	e := newFlakyEngine(openMemory(t), 0, 0)
+	var slow atomic.Bool
+	e.failNext = func(t *flakyTransaction) error {
+		if t.Size() >= 100 && slow.Swap(false) {
+			return engine.ErrTooOld
+		}
+		return t.Transaction.Commit()
+	}
+	s := openStore(t, e, fdblayer.Options{})
+	mustAppend(t, s, "s", fdblayer.Any, event("x"), event("y"))
+	o := fdblayer.ProjectOptions{}
+	projectUntilCaughtUp(t, s, "sums", o, func(ctx context.Context, tx *fdblayer.Tx, events []fdblayer.Event) error {
+		if len(events) > 1 {
+			<-time.After(engine.MaxTransactionAge * 6 / 10)
+			slow.Store(true)
+		}
+		return sums{}.project(ctx, tx, events)
+	})
+	sameView(t, "in the end", readView(t, s, "sums"), computed(t, s, o))
 }
 
 // TestProjectionAppends: a handler's appends and data are part of its batch.
