@@ -355,6 +355,49 @@ func TestProjectionRebuilds(t *testing.T) {
 	})
 }
 
+// TestProjectionRebuildsUnderLoad: writers do not keep the new generation from
+// catching up with the old one, and a reader never sees the view step back.
+func TestProjectionRebuildsUnderLoad(t *testing.T) {
+	eachEngine2(t, func(t *testing.T, a, b *fdblayer.Store) {
+		writing, stop := context.WithCancel(t.Context())
+		var writers sync.WaitGroup
+		for w := range 3 {
+			writers.Go(func() {
+				for writing.Err() == nil {
+					if _, err := a.Append(writing, fmt.Sprint("s", w), fdblayer.Any, event("x")); err != nil && writing.Err() == nil {
+						t.Error(err)
+						return
+					}
+				}
+			})
+		}
+		old := project(t, a, "sums", fdblayer.ProjectOptions{}, sums{}.project)
+		awaitProjection(t, a, "sums", mustAppend(t, a, "s", fdblayer.Any, event("x")).Position)
+		o := fdblayer.ProjectOptions{Generation: 1}
+		rebuilt := project(t, b, "sums", o, sums{}.project)
+		var before fdblayer.Position
+		more := 0
+		await(t, func() bool {
+			info, err := a.Projection(t.Context(), "sums")
+			if err != nil || info.Position.Before(before) {
+				t.Errorf("generation %d is at %s, the view was at %s before: %v", info.Generation, info.Position, before, err)
+			}
+			if before = info.Position; info.Generation == 1 {
+				more++
+			}
+			return more == 10
+		})
+		if err := <-old.ended; !errors.Is(err, fdblayer.ErrProjectionRebuilt) {
+			t.Errorf("the old generation ended: %v", err)
+		}
+		stop()
+		writers.Wait()
+		awaitProjection(t, a, "sums", mustAppend(t, a, "s", fdblayer.Any, event("x")).Position)
+		rebuilt.end(t)
+		sameView(t, "in the end", readView(t, a, "sums"), computed(t, a, o))
+	})
+}
+
 func TestProjectionErrors(t *testing.T) {
 	eachStore(t, fdblayer.Options{}, func(t *testing.T, s *fdblayer.Store) {
 		ctx := t.Context()
