@@ -197,6 +197,39 @@ func TestCorruptRecordIsAnErrorToReaders(t *testing.T) {
 	}
 }
 
+// TestCorruptRecordEndsLiveSubscriptions: a subscription that waits does not wait
+// for ever behind a record that nobody can read.
+func TestCorruptRecordEndsLiveSubscriptions(t *testing.T) {
+	ctx := t.Context()
+	e := openMemory(t)
+	s := openStore(t, e, Options{Partitions: 1})
+	live := make(chan struct{})
+	ended := make(chan error, 1)
+	fellBehind := 0
+	go func() {
+		o := SubscribeOptions{CaughtUp: func() { close(live) }, FellBehind: func() { fellBehind++ }}
+		for _, err := range s.Subscribe(ctx, Start, o) {
+			ended <- err
+		}
+	}()
+	<-live
+	if err := engine.Run(ctx, e, func(tr engine.Transaction, _ error) error {
+		version, err := tr.ReadVersion().Get()
+		if err != nil {
+			return err
+		}
+		at := lastOfVersion(version).next()
+		tr.Set(s.keys.slot(nil, 0, at), []byte("not a record"))
+		tr.Set(s.keys.doorbell(nil, 0), at.stamp[:])
+		return nil
+	}); err != nil {
+		t.Fatal(err)
+	}
+	if err := <-ended; !errors.Is(err, ErrCorrupt) || fellBehind != 1 {
+		t.Errorf("got %v, fell behind %d times", err, fellBehind)
+	}
+}
+
 func TestTombstonedStreamTakesNoEvents(t *testing.T) {
 	ctx := t.Context()
 	e := openMemory(t)

@@ -13,7 +13,8 @@ type feed struct{ window atomic.Pointer[window] }
 
 // window is what a feed holds at a moment. It does not change.
 type window struct {
-	// ready is false until the watcher knows from where on it publishes.
+	// ready is false until the watcher knows from where on it publishes, and after
+	// it could not read on.
 	ready bool
 	// from is the position after which batches tell everything up to through.
 	from, through Position
@@ -54,6 +55,9 @@ func (f *feed) begin(at Position) {
 	f.replace(&window{ready: true, from: at, through: at})
 }
 
+// lose says that the watcher could not read on, and begins anew.
+func (f *feed) lose() { f.replace(new(window)) }
+
 // publish adds the events that follow those published before.
 func (f *feed) publish(events []*Event) {
 	old := f.now()
@@ -79,9 +83,9 @@ func (f *feed) replace(next *window) {
 }
 
 // next returns the batch that goes on after position at, nil when there is none
-// yet. ok is false when events after at are not in the window any more.
+// yet. ok is false when events after at may be missing from the window.
 func (w *window) next(at Position) (b *batch, ok bool) {
-	if at.Before(w.from) {
+	if !w.ready || at.Before(w.from) {
 		return nil, false
 	}
 	if !at.Before(w.through) {

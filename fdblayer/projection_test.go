@@ -432,6 +432,24 @@ func TestProjectionErrors(t *testing.T) {
 	})
 }
 
+func TestProjectionEndsWithItsStore(t *testing.T) {
+	eachEngine(t, func(t *testing.T, e engineT) {
+		s, err := fdblayer.Open(t.Context(), e, fdblayer.Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		live := make(chan struct{})
+		r := project(t, s, "sums", fdblayer.ProjectOptions{CaughtUp: func() { close(live) }}, sums{}.project)
+		<-live
+		if err := s.Close(); err != nil {
+			t.Error(err)
+		}
+		if err := <-r.ended; !errors.Is(err, fdblayer.ErrClosed) || err.Error() != `projection "sums": store is closed` {
+			t.Errorf("got %v", err)
+		}
+	})
+}
+
 // TestProjectionSplitsBatches that are too large for a transaction, and names the
 // event that is too large alone.
 func TestProjectionSplitsBatches(t *testing.T) {

@@ -136,12 +136,8 @@ func (sub *subscription) serve(ctx context.Context) (err error) {
 		return err
 	}
 	defer s.watcher.unsubscribe(sub.live)
-	for w := sub.live.feed.now(); !w.ready; w = sub.live.feed.now() {
-		select {
-		case <-w.replaced:
-		case <-ctx.Done():
-			return ctx.Err()
-		}
+	if err := sub.awaitFeed(ctx); err != nil {
+		return err
 	}
 	if sub.fromNow {
 		err = sub.skipToNow(ctx)
@@ -156,7 +152,11 @@ func (sub *subscription) serve(ctx context.Context) (err error) {
 			return err
 		}
 		if _, ok := sub.live.feed.now().next(sub.at); !ok {
-			continue // the feed has moved on meanwhile
+			// The feed has moved on meanwhile, or been lost.
+			if err := sub.awaitFeed(ctx); err != nil {
+				return err
+			}
+			continue
 		}
 		sub.live.turn(true, sub.at)
 		if sub.consumer.caughtUp != nil && !sub.consumer.caughtUp(sub.at) {
@@ -172,6 +172,21 @@ func (sub *subscription) serve(ctx context.Context) (err error) {
 		sub.live.turn(false, sub.at)
 		if sub.options.FellBehind != nil {
 			sub.options.FellBehind()
+		}
+	}
+}
+
+// awaitFeed returns when the feed can be used.
+func (sub *subscription) awaitFeed(ctx context.Context) error {
+	for {
+		w := sub.live.feed.now()
+		if w.ready {
+			return nil
+		}
+		select {
+		case <-w.replaced:
+		case <-ctx.Done():
+			return ctx.Err()
 		}
 	}
 }

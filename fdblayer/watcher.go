@@ -96,9 +96,8 @@ func (w *watcher) run(ctx context.Context, to *feed) {
 			}
 		}
 		if c != nil {
-			// On an error the next look, at the latest in a second, reads from the
-			// same place; subscribers only see the delay.
-			if f := s.fetch(ctx, c, bells.arm); f.err == nil {
+			f := s.fetch(ctx, c, bells.arm)
+			if f.err == nil {
 				bells.listen(ctx)
 				c = f.next
 				if len(f.events) > 0 {
@@ -107,6 +106,10 @@ func (w *watcher) run(ctx context.Context, to *feed) {
 				if !f.tail {
 					continue
 				}
+			} else if ctx.Err() == nil {
+				// Subscribers now read the log themselves, and see what is wrong.
+				to.lose()
+				c = nil
 			}
 		}
 		pause.Reset(lookAgain)
