@@ -102,4 +102,3 @@ func BenchmarkTagQuery(b *testing.B) {
 		b.ReportMetric(float64(counting.keys.Load())/(n/each), "keys/event")
 	}
 }
-

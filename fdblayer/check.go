@@ -36,8 +36,9 @@ const maxProblems = 100
 // Check reads the whole store and verifies every index against the log: each
 // record's checksum and partition, its place in its stream, its event id and its
 // tags, and the other way round that each of these leads to the record; that
-// revisions have no gaps and rise with positions; and that heads and doorbells
-// are right. Others may go on writing meanwhile.
+// revisions have no gaps and rise with positions; that heads and doorbells are
+// right; and that the places of readers and projections are places in this log.
+// Others may go on writing meanwhile.
 //
 // The error is non-nil when the store could not be read; what is wrong with what
 // was read is in the report.
@@ -53,6 +54,8 @@ func (s *Store) Check(ctx context.Context, o CheckOptions) (CheckReport, error) 
 		{"event ids", c.ids},
 		{"tags", c.tags},
 		{"doorbells", c.doorbells},
+		{"checkpoints", c.checkpoints},
+		{"projections", c.projections},
 	}
 	for _, step := range steps {
 		if err := step.run(ctx); err != nil {
@@ -110,14 +113,7 @@ func (c *checker) scan(ctx context.Context, r engine.Range, look func(r engine.R
 			return err
 		}
 		c.entry = f.entry
-		c.report.Events += f.events
-		c.report.Streams += f.streams
-		c.report.IDs += f.ids
-		c.report.Tags += f.tags
-		c.total += f.expected
-		room := min(maxProblems-len(c.report.Problems), len(f.problems))
-		c.report.Problems = append(c.report.Problems, f.problems[:room]...)
-		c.report.More = c.report.More || room < len(f.problems)
+		c.add(f)
 		c.done += int64(len(p.KeyValues))
 		if c.progress != nil {
 			c.progress(c.done, max(c.total, c.done))
@@ -127,6 +123,18 @@ func (c *checker) scan(ctx context.Context, r engine.Range, look func(r engine.R
 		}
 		r.Begin = after(p.KeyValues[len(p.KeyValues)-1].Key)
 	}
+}
+
+// add counts findings in.
+func (c *checker) add(f findings) {
+	c.report.Events += f.events
+	c.report.Streams += f.streams
+	c.report.IDs += f.ids
+	c.report.Tags += f.tags
+	c.total += f.expected
+	room := min(maxProblems-len(c.report.Problems), len(f.problems))
+	c.report.Problems = append(c.report.Problems, f.problems[:room]...)
+	c.report.More = c.report.More || room < len(f.problems)
 }
 
 // heads verifies that each head tells the end of its stream.
@@ -505,7 +513,7 @@ func (c *checker) doorbells(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		c.report.Problems = append(c.report.Problems, f.problems...)
+		c.add(f)
 	}
 	return nil
 }

@@ -2,6 +2,7 @@ package fdblayer
 
 import (
 	"bytes"
+	"context"
 	"encoding/binary"
 	"errors"
 	"strings"
@@ -87,6 +88,36 @@ func TestCheckFindsDamage(t *testing.T) {
 		"doorbell": {func(s *Store, at Position, tr engine.Transaction) {
 			tr.Clear(s.keys.doorbell(nil, s.partitionOf("a")))
 		}, "doorbell of partition"},
+		"checkpoint": {func(s *Store, at Position, tr engine.Transaction) {
+			tr.Set(s.keys.checkpoint("reader"), []byte{0x92, 1, 0xc4, 3, 1, 2, 3})
+		}, `checkpoint "reader": stored record is corrupt: position of 3 bytes`},
+		"checkpoint elsewhere": {func(s *Store, at Position, tr engine.Transaction) {
+			tr.Set(s.keys.checkpoint("reader"), newEncoder().place(End.prev()))
+		}, `checkpoint "reader": position "fffffffffffffffffffffffe": is ahead of this store`},
+		"newer checkpoint": {func(s *Store, at Position, tr engine.Transaction) {
+			tr.Set(s.keys.checkpoint("reader"), []byte{0x92, 2, 0})
+		}, `checkpoint "reader": unknown store format: position format 2 with 2 fields`},
+		"projection": {func(s *Store, at Position, tr engine.Transaction) {
+			tr.Set(s.keys.projection("p"), newEncoder().projection(projection{current: 3, building: 2}))
+		}, `projection "p": stored record is corrupt: projection at generation 3, with 2 being built`},
+		"newer projection": {func(s *Store, at Position, tr engine.Transaction) {
+			tr.Set(s.keys.projection("p"), []byte{0x93, 2, 3, 0xff})
+		}, `projection "p": unknown store format: projection format 2 with 3 fields`},
+		"no projection": {func(s *Store, at Position, tr engine.Transaction) {
+			tr.Clear(s.keys.projection("p"))
+		}, `projection "p": there are keys of it, but not its own`},
+		"projection's place": {func(s *Store, at Position, tr engine.Transaction) {
+			tr.Set(s.keys.generation("p", 3), []byte("garbage"))
+		}, `projection "p": generation 3: stored record is corrupt: `},
+		"no place": {func(s *Store, at Position, tr engine.Transaction) {
+			tr.Clear(s.keys.generation("p", 3))
+		}, `projection "p": generation 3 has a view, but no position`},
+		"stray generation": {func(s *Store, at Position, tr engine.Transaction) {
+			tr.Set(append(s.keys.view("p", 2).Begin, 'x'), nil)
+		}, `projection "p": there are keys of generation 2, which it does not have`},
+		"foreign projection key": {func(s *Store, at Position, tr engine.Transaction) {
+			tr.Set(append(s.keys.projection("p"), 0xfe), nil)
+		}, `projection "p": key 150b027000fe: `},
 		"foreign key": {func(s *Store, at Position, tr engine.Transaction) {
 			tr.Set(append(s.keys.subspace(nil, spaceEntry), 0xfe), nil)
 		}, "stream entry 1502fe: key 1502fe: "},
@@ -100,6 +131,19 @@ func TestCheckFindsDamage(t *testing.T) {
 				t.Fatal(err)
 			}
 			if _, err := s.Append(ctx, "a", Any, NewEvent{Type: "z", Data: make([]byte, 200_000), Tags: []string{"large"}}); err != nil {
+				t.Fatal(err)
+			}
+			if err := s.SetCheckpoint(ctx, "reader", r.Position); err != nil {
+				t.Fatal(err)
+			}
+			projecting, stop := context.WithCancel(ctx)
+			if err := s.Project(projecting, "p", ProjectOptions{Generation: 3, CaughtUp: stop}, func(_ context.Context, tx *Tx, events []Event) error {
+				view, err := tx.View("p")
+				if err == nil {
+					view.Set([]byte("k"), []byte("v"))
+				}
+				return err
+			}); !errors.Is(err, context.Canceled) {
 				t.Fatal(err)
 			}
 			report, err := s.Check(ctx, CheckOptions{})
@@ -151,6 +195,39 @@ func TestCorruptRecordIsAnErrorToReaders(t *testing.T) {
 		if n != 1 {
 			t.Errorf("%s: %d results, want one error", name, n)
 		}
+	}
+}
+
+// TestCorruptRecordEndsLiveSubscriptions: a subscription that waits does not wait
+// for ever behind a record that nobody can read.
+func TestCorruptRecordEndsLiveSubscriptions(t *testing.T) {
+	ctx := t.Context()
+	e := openMemory(t)
+	s := openStore(t, e, Options{Partitions: 1})
+	live := make(chan struct{})
+	ended := make(chan error, 1)
+	fellBehind := 0
+	go func() {
+		o := SubscribeOptions{CaughtUp: func() { close(live) }, FellBehind: func() { fellBehind++ }}
+		for _, err := range s.Subscribe(ctx, Start, o) {
+			ended <- err
+		}
+	}()
+	<-live
+	if err := engine.Run(ctx, e, func(tr engine.Transaction, _ error) error {
+		version, err := tr.ReadVersion().Get()
+		if err != nil {
+			return err
+		}
+		at := lastOfVersion(version).next()
+		tr.Set(s.keys.slot(nil, 0, at), []byte("not a record"))
+		tr.Set(s.keys.doorbell(nil, 0), at.stamp[:])
+		return nil
+	}); err != nil {
+		t.Fatal(err)
+	}
+	if err := <-ended; !errors.Is(err, ErrCorrupt) || fellBehind != 1 {
+		t.Errorf("got %v, fell behind %d times", err, fellBehind)
 	}
 }
 

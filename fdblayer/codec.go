@@ -29,6 +29,9 @@ const (
 	formatErased   = 3
 	formatHead     = 1
 	formatProgress = 1
+	// formatPlace is a position that a reader keeps.
+	formatPlace      = 1
+	formatProjection = 1
 
 	// chunkSize is the most bytes of a record in one value. An engine's limit is
 	// 100,000, and FoundationDB is happiest below it.
@@ -464,6 +467,82 @@ func (d *decoder) progress(src []byte) (at []byte, err error) {
 		return nil, corrupt(err)
 	}
 	return at, nil
+}
+
+// place encodes a position that a reader keeps: [1, position].
+func (e *encoder) place(at Position) []byte {
+	e.buf.Reset()
+	_ = e.enc.EncodeArrayLen(2)
+	_ = e.enc.EncodeInt(formatPlace)
+	_ = e.enc.EncodeBytes(at.stamp[:])
+	return bytes.Clone(e.buf.Bytes())
+}
+
+// place decodes a position that a reader keeps; an absent one (nil) is Start.
+func (d *decoder) place(src []byte) (at Position, err error) {
+	if src == nil {
+		return Start, nil
+	}
+	d.reset(src)
+	n, err := d.dec.DecodeArrayLen()
+	if err != nil {
+		return at, corrupt(err)
+	}
+	format, err := d.dec.DecodeInt64()
+	if err != nil {
+		return at, corrupt(err)
+	}
+	if format != formatPlace || n != 2 {
+		return at, fmt.Errorf("%w: position format %d with %d fields; a newer version wrote it", ErrFormat, format, n)
+	}
+	stamp, err := d.bytes()
+	if err == nil && (len(stamp) != positionSize || d.r.Len() > 0) {
+		err = fmt.Errorf("position of %d bytes, and %d more", len(stamp), d.r.Len())
+	}
+	if err != nil {
+		return at, corrupt(err)
+	}
+	copy(at.stamp[:], stamp)
+	return at, nil
+}
+
+// projection says which generations of a projection there are.
+type projection struct {
+	// current is the one that readers see, building the one that is to replace it,
+	// or none.
+	current, building int64
+}
+
+const none = -1
+
+func (e *encoder) projection(p projection) []byte {
+	e.buf.Reset()
+	_ = e.enc.EncodeArrayLen(3)
+	_ = e.enc.EncodeInt(formatProjection)
+	_ = e.enc.EncodeInt(p.current)
+	_ = e.enc.EncodeInt(p.building)
+	return bytes.Clone(e.buf.Bytes())
+}
+
+func (d *decoder) projection(src []byte) (p projection, err error) {
+	d.reset(src)
+	n, err := d.dec.DecodeArrayLen()
+	if err != nil {
+		return p, corrupt(err)
+	}
+	var format int64
+	for _, field := range []*int64{&format, &p.current, &p.building} {
+		if *field, err = d.dec.DecodeInt64(); err != nil {
+			return p, corrupt(err)
+		}
+		if format != formatProjection || n != 3 {
+			return p, fmt.Errorf("%w: projection format %d with %d fields; a newer version wrote it", ErrFormat, format, n)
+		}
+	}
+	if p.current < 0 || p.building < none || p.building != none && p.building <= p.current || d.r.Len() > 0 {
+		return p, corrupt(fmt.Errorf("projection at generation %d, with %d being built", p.current, p.building))
+	}
+	return p, nil
 }
 
 // The values below are operands of versionstamped values: 12 bytes of position,

@@ -3,6 +3,7 @@ package fdblayer
 import (
 	"bytes"
 	"errors"
+	"math"
 	"reflect"
 	"strings"
 	"testing"
@@ -78,6 +79,19 @@ func TestHeadAndHeaderRoundTrip(t *testing.T) {
 	}
 }
 
+func TestPlaceAndProjectionRoundTrip(t *testing.T) {
+	for _, at := range []Position{Start, End, lastOfVersion(1 << 50)} {
+		if got, err := newDecoder().place(newEncoder().place(at)); err != nil || got != at {
+			t.Errorf("got %s, %v, want %s", got, err, at)
+		}
+	}
+	for _, p := range []projection{{0, none}, {3, 1 << 40}} {
+		if got, err := newDecoder().projection(newEncoder().projection(p)); err != nil || got != p {
+			t.Errorf("got %+v, %v, want %+v", got, err, p)
+		}
+	}
+}
+
 func TestNewerFormatsAreRefused(t *testing.T) {
 	_, err := newDecoder().header([]byte{0x95, 3, 0xc4, 0, 1, 1, 0x90})
 	if !errors.Is(err, ErrFormat) || err.Error() != "unknown store format 3: this build knows format 2; use a newer fdbevents" {
@@ -115,6 +129,8 @@ func FuzzRecord(f *testing.F) {
 		_, _, _ = d.chunked(src)
 		_, _ = d.head(src)
 		_, _ = d.header(src)
+		_, _ = d.place(src)
+		_, _ = d.projection(src)
 		_, _ = decodeEntry(src)
 		_, _ = decodeIDEntry(src)
 		_, _ = decodeMark(src)
@@ -125,7 +141,7 @@ func TestKeysRoundTripAndSort(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		k := keys{prefix: rapid.SliceOfN(rapid.Byte(), 0, 4).Draw(t, "prefix")}
 		stream := rapid.String().Draw(t, "stream")
-		revision := rapid.Int64Min(0).Draw(t, "revision")
+		revision := rapid.Int64Range(0, math.MaxInt64-1).Draw(t, "revision")
 		p := rapid.IntRange(0, MaxPartitions-1).Draw(t, "partition")
 		var at Position
 		copy(at.stamp[:], rapid.SliceOfN(rapid.Byte(), 12, 12).Draw(t, "position"))
@@ -147,6 +163,22 @@ func TestKeysRoundTripAndSort(t *testing.T) {
 		id := uuid.UUID(rapid.SliceOfN(rapid.Byte(), 16, 16).Draw(t, "id"))
 		if got, s, err := k.parseID(k.id(nil, id, stream)); err != nil || got != id || s != stream {
 			t.Fatalf("id: %s %q, %v", got, s, err)
+		}
+		if name, err := k.parseCheckpoint(k.checkpoint(stream)); err != nil || name != stream {
+			t.Fatalf("checkpoint: %q, %v", name, err)
+		}
+		if name, g, view, err := k.parseProjection(k.projection(stream)); err != nil || name != stream || g != none || view {
+			t.Fatalf("projection: %q %d %v, %v", name, g, view, err)
+		}
+		if name, g, view, err := k.parseProjection(k.generation(stream, revision)); err != nil || name != stream || g != revision || view {
+			t.Fatalf("generation: %q %d %v, %v", name, g, view, err)
+		}
+		key := append(k.view(stream, revision).Begin, at.stamp[:]...)
+		if name, g, view, err := k.parseProjection(key); err != nil || name != stream || g != revision || !view {
+			t.Fatalf("view: %q %d %v, %v", name, g, view, err)
+		}
+		if !k.wholeGeneration(stream, revision).Contains(key) || !k.wholeProjection(stream).Contains(key) || k.wholeGeneration(stream, revision+1).Contains(key) {
+			t.Fatalf("view key %x is not where it belongs", key)
 		}
 	})
 }

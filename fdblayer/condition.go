@@ -74,10 +74,8 @@ func (p *plan) evaluateStored(c *Condition, scans []*conditionScan) error {
 	if err := p.confirm(); err != nil {
 		return err
 	}
-	if version, err := p.tr.ReadVersion().Get(); err != nil {
+	if err := checkPosition(p.tr, c.After); err != nil {
 		return err
-	} else if c.After.version() > version && c.After != End {
-		return errForeignPosition(c.After, version)
 	}
 	offending := End
 	for _, scan := range scans {

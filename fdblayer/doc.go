@@ -16,6 +16,10 @@
 //     is its place in its stream.
 //   - [Tx] puts appends and the application's own keys into one transaction.
 //
+// Reads end, see [Store.ReadAll]; subscriptions do not, see [Store.Subscribe];
+// [Store.SubscribeFrom] also keeps its place, and [Store.Project] keeps it together
+// with what is made of the events.
+//
 // # What is promised
 //
 // An acknowledged event is durable, is never lost, appears once, and in one

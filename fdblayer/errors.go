@@ -24,6 +24,11 @@ var (
 	// whether the append happened. Repeating it with the same event IDs is safe:
 	// it returns the first result or stores the events now.
 	ErrOutcomeUnknown = errors.New("append may or may not have happened; repeat it with the same event ids")
+	// ErrProjectionNotFound: there is no projection of that name.
+	ErrProjectionNotFound = errors.New("projection not found")
+	// ErrProjectionRebuilt: the projection's view has been built anew, in a later
+	// generation, or was deleted. Whoever still runs the old one has ended.
+	ErrProjectionRebuilt = errors.New("projection was rebuilt or deleted by another process; start it again, with the handler and generation of today")
 	// ErrCorrupt: stored bytes are not what was written.
 	ErrCorrupt = errors.New("stored record is corrupt")
 	// ErrFormat: the store was written by another, newer version.

@@ -280,12 +280,10 @@ func (b *indexBuilder) step(tr engine.Transaction, p int) (through Position, don
 	if err != nil {
 		return through, false, err
 	}
-	at, err := newDecoder().progress(value)
+	from, err := newDecoder().place(value)
 	if err != nil {
 		return through, false, err
 	}
-	from := Start
-	copy(from.stamp[:], at)
 	src := source{partition: p}
 	got, err := tr.Snapshot().GetRange(src.keys(&s.keys, from.next(), End), engine.RangeOptions{Limit: 1000, Bytes: pageBytes / 2}).Get()
 	if err != nil {
@@ -303,7 +301,7 @@ func (b *indexBuilder) step(tr engine.Transaction, p int) (through Position, don
 			return through, false, err
 		}
 		tr.AddReadConflict(src.keys(&s.keys, first.at, through))
-		tr.Set(progress, newEncoder().progress(through.stamp[:]))
+		tr.Set(progress, newEncoder().place(through))
 	}
 	for i := range events {
 		ev := &events[i]

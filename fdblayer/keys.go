@@ -24,6 +24,7 @@ const (
 	spaceCheckpoint = 8  // (8, name)                    → position
 	spaceGroup      = 9  // (9, group, …)                → consumer groups
 	spaceData       = 10 // (10, name, …)                → the application's own keys
+	spaceProjection = 11 // (11, name[, generation[, …]]) → projection, position, view
 )
 
 // keys builds and parses every key of a store. Nothing else does.
@@ -254,6 +255,65 @@ func (k keys) data(name string) engine.Range {
 	end := bytes.Clone(begin)
 	end[len(end)-1] = 2
 	return engine.Range{Begin: begin, End: end}
+}
+
+func (k keys) checkpoint(name string) []byte {
+	return tuple.AppendString(k.subspace(nil, spaceCheckpoint), name)
+}
+
+// checkpoints is the range of all checkpoints.
+func (k keys) checkpoints() engine.Range { return prefixRange(k.subspace(nil, spaceCheckpoint)) }
+
+func (k keys) parseCheckpoint(key []byte) (name string, err error) {
+	name, rest, err := tuple.ReadString(key[len(k.prefix)+subspaceSize:])
+	if err == nil && len(rest) > 0 {
+		err = errTrailing
+	}
+	return name, wrapKey(key, err)
+}
+
+func (k keys) projection(name string) []byte {
+	return tuple.AppendString(k.subspace(nil, spaceProjection), name)
+}
+
+// projections is the range of all projections, with their generations and views.
+func (k keys) projections() engine.Range { return prefixRange(k.subspace(nil, spaceProjection)) }
+
+// wholeProjection is the range of everything of one projection.
+func (k keys) wholeProjection(name string) engine.Range { return prefixRange(k.projection(name)) }
+
+// generation is where a generation of a projection has come to.
+func (k keys) generation(name string, g int64) []byte {
+	return tuple.AppendInt(k.projection(name), g)
+}
+
+// wholeGeneration is the range of a generation's position and view.
+func (k keys) wholeGeneration(name string, g int64) engine.Range {
+	return prefixRange(k.generation(name, g))
+}
+
+// view is the range of the keys that a generation of a projection has written, see
+// data.
+func (k keys) view(name string, g int64) engine.Range {
+	begin := append(k.generation(name, g), 1)
+	end := bytes.Clone(begin)
+	end[len(end)-1] = 2
+	return engine.Range{Begin: begin, End: end}
+}
+
+// parseProjection reads a key of the projections. g is none in the key of the
+// projection itself; view is true for a key of the generation's view.
+func (k keys) parseProjection(key []byte) (name string, g int64, view bool, err error) {
+	g = none
+	name, rest, err := tuple.ReadString(key[len(k.prefix)+subspaceSize:])
+	if err == nil && len(rest) > 0 {
+		g, rest, err = tuple.ReadInt(rest)
+	}
+	view = len(rest) > 0
+	if err == nil && view && rest[0] != 1 {
+		err = errTrailing
+	}
+	return name, g, view, wrapKey(key, err)
 }
 
 // subspaceSize is the encoded size of a subspace number above 0.

@@ -23,6 +23,8 @@ const (
 	MaxTagSize = 256
 	// MaxTypeSize bounds the UTF-8 form of an event type or content type.
 	MaxTypeSize = 1024
+	// MaxName bounds the UTF-8 form of the name of a checkpoint or projection.
+	MaxName = 256
 	// MaxStreamMetadata bounds the user metadata of a stream.
 	MaxStreamMetadata = 64 << 10
 )

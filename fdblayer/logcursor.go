@@ -115,8 +115,10 @@ func (c *logCursor) choose(r engine.Reader, version int64) error {
 	if c.lanes != nil && !c.system {
 		return nil
 	}
-	if c.lanes == nil && c.at != End && c.at.version() > version {
-		return errForeignPosition(c.at, version)
+	if c.lanes == nil {
+		if err := c.at.check(version); err != nil {
+			return err
+		}
 	}
 	indexes := c.store.indexes.Load()
 	if c.system || c.mayUseSystemIndexes() {

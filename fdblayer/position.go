@@ -76,15 +76,26 @@ func lastOfVersion(version int64) Position {
 	return p
 }
 
-// errForeignPosition refuses a position beyond all that is in the store, to which
-// readers would wait for ever. version is the present one.
-func errForeignPosition(p Position, version int64) error {
-	return &InvalidError{What: "position", Value: p.String(), Reason: fmt.Sprintf(
-		"lies ahead of this store, which is at %s: it is another store's, or this one was copied from an older state; begin at a position of this store", lastOfVersion(version))}
-}
-
 // version is the commit version in the stamp.
 func (p Position) version() int64 { return int64(binary.BigEndian.Uint64(p.stamp[:8])) }
+
+// check refuses a position that a store at this version cannot have given out.
+// End passes.
+func (p Position) check(version int64) error {
+	if p != End && lastOfVersion(version).Before(p) {
+		return &InvalidError{What: "position", Value: p.String(), Reason: "is ahead of this store, so it must come from another one; use a position of this store, or start or end"}
+	}
+	return nil
+}
+
+// checkPosition refuses a position of another store, as far as that can be told.
+func checkPosition(tr engine.Transaction, p Position) error {
+	version, err := tr.ReadVersion().Get()
+	if err != nil {
+		return err
+	}
+	return p.check(version)
+}
 
 // next is the smallest position after p. End has none and returns itself.
 func (p Position) next() Position {

@@ -1,7 +1,11 @@
 package fdblayer
 
 import (
+	"cmp"
+	"maps"
+	"slices"
 	"sync/atomic"
+	"time"
 
 	"github.com/google/uuid"
 )
@@ -33,13 +37,33 @@ type Stats struct {
 	Pages int64
 	// Subscribers is the subscriptions under way.
 	Subscribers int
+	// Subscriptions tells about each of them, in the order in which they began.
+	Subscriptions []SubscriptionStats
+	// Tail is the position up to which the log has been read for live
+	// subscriptions; Start when there are none.
+	Tail Position
+}
+
+// SubscriptionStats tells about a subscription under way.
+type SubscriptionStats struct {
+	// Stream is that of SubscribeStream, else empty.
+	Stream string
+	// Position is the place that its consumer has come to: the event that it is
+	// busy with, or the end of what was there.
+	Position Position
+	// Live is true when it is served as events come, false while it reads the log.
+	Live bool
+	// Waiting is the events in memory that wait for it, before its filter. While it
+	// reads the log that is the rest of the page.
+	Waiting int
+	// Lag is about how long before Tail the Position was written, by the version
+	// clock of the engine: an estimate, 0 when there is nothing to deliver.
+	Lag time.Duration
 }
 
 // Stats returns the present figures. It reads nothing from the engine.
 func (s *Store) Stats() Stats {
-	s.watcher.mu.Lock()
-	subscribers := len(s.watcher.subs)
-	s.watcher.mu.Unlock()
+	subscriptions, tail := s.watcher.stats()
 	return Stats{
 		StoreID:         s.header.id,
 		Partitions:      s.header.partitions,
@@ -52,6 +76,38 @@ func (s *Store) Stats() Stats {
 		Retries:         s.stats.retries.Load(),
 		UnknownResolved: s.stats.unknownResolved.Load(),
 		Pages:           s.stats.pages.Load(),
-		Subscribers:     subscribers,
+		Subscribers:     len(subscriptions),
+		Subscriptions:   subscriptions,
+		Tail:            tail,
 	}
+}
+
+func (w *watcher) stats() (all []SubscriptionStats, tail Position) {
+	w.mu.Lock()
+	if w.feed == nil {
+		w.mu.Unlock()
+		return nil, Start
+	}
+	now := w.feed.now()
+	subs := slices.Collect(maps.Keys(w.subs))
+	w.mu.Unlock()
+	slices.SortFunc(subs, func(a, b *subscriber) int { return cmp.Compare(a.number, b.number) })
+	for _, sub := range subs {
+		all = append(all, sub.stats(now))
+	}
+	return all, now.through
+}
+
+func (sub *subscriber) stats(now *window) SubscriptionStats {
+	sub.mu.Lock()
+	st := SubscriptionStats{Stream: sub.stream, Position: sub.at, Live: sub.live, Waiting: sub.waiting}
+	sub.mu.Unlock()
+	if st.Live {
+		st.Waiting = now.waiting(st.Position)
+	}
+	if st.Position.Before(now.through) {
+		// Versions rise by about a million a second.
+		st.Lag = time.Duration(now.through.version()-st.Position.version()) * time.Microsecond
+	}
+	return st
 }

@@ -3,21 +3,31 @@ package fdblayer
 import (
 	"context"
 	"iter"
+	"time"
 
 	"github.com/fdbevents/fdbevents/fdblayer/engine"
 )
 
 // SubscribeOptions select what a subscription delivers. The zero value delivers
-// everything.
+// everything. Its functions run on the goroutine that consumes the subscription.
 type SubscribeOptions struct {
 	// StreamPrefix selects the streams whose name begins with it.
 	StreamPrefix string
 	// Query selects events by type and tags.
 	Query Query
 	// CaughtUp, when not nil, is called each time the subscription has delivered
-	// everything that was there and begins to wait for more. It runs on the
-	// goroutine that consumes the subscription.
+	// everything that was there and turns live.
 	CaughtUp func()
+	// FellBehind, when not nil, is called each time a live subscription has to go
+	// back to reading the log, because its consumer is slower than the writers.
+	FellBehind func()
+	// Idle, when not nil, is called each time a live subscription has nothing to
+	// deliver for the moment: when it turns live, and after each run of events. It
+	// is when to flush what was gathered.
+	Idle func()
+	// CheckpointInterval is how often SubscribeFrom stores its place while it
+	// moves, 1 s when zero. Other subscriptions do not use it.
+	CheckpointInterval time.Duration
 }
 
 // Subscribe reads the log of all streams after a position, that one not
@@ -26,12 +36,13 @@ type SubscribeOptions struct {
 // completeness are those of ReadAll, over the seam between old and new as well.
 //
 // The subscription ends when the consumer stops, or with one error: ctx's,
-// ErrClosed, or that of a read that failed. A consumer that is slower than the
-// writers is served from the log in pages; memory stays bounded.
+// ErrClosed, *InvalidError for a position that this store has not come to, or
+// that of a read that failed. A consumer that is slower than the writers is
+// served from the log in pages; memory stays bounded.
 func (s *Store) Subscribe(ctx context.Context, after Position, o SubscribeOptions) iter.Seq2[Event, error] {
 	return func(yield func(Event, error) bool) {
-		sub := subscription{store: s, options: o, at: after, fromNow: after == End, yield: yield}
-		sub.run(ctx)
+		sub := subscription{store: s, options: o, at: after, fromNow: after == End}
+		sub.yieldTo(ctx, yield)
 	}
 }
 
@@ -44,16 +55,16 @@ func (s *Store) SubscribeStream(ctx context.Context, stream string, after int64,
 			yield(Event{}, err)
 			return
 		}
-		sub := subscription{store: s, options: o, stream: stream, revision: after, fromNow: after == StreamEnd, yield: yield}
-		sub.run(ctx)
+		sub := subscription{store: s, options: o, stream: stream, revision: after, fromNow: after == StreamEnd}
+		sub.yieldTo(ctx, yield)
 	}
 }
 
-// subscription is the state of one Subscribe or SubscribeStream under way.
+// subscription is the state of one subscription under way.
 type subscription struct {
-	store   *Store
-	options SubscribeOptions
-	yield   func(Event, error) bool
+	store    *Store
+	options  SubscribeOptions
+	consumer consumer
 	// stream is empty for all streams.
 	stream string
 	// fromNow skips what is there when the subscription begins.
@@ -67,12 +78,39 @@ type subscription struct {
 	// begun is true once the stream has been looked at: what is truncated from
 	// then on is missed.
 	begun bool
+	live  *subscriber
 	// stopped is true when the consumer wants no more.
 	stopped bool
 }
 
-// run delivers until the consumer stops or an error ends it, which it delivers.
-func (sub *subscription) run(ctx context.Context) {
+// consumer is what a subscription delivers to, on one goroutine. Its functions
+// return false when they want no more.
+type consumer struct {
+	// event gets the selected events, which it may keep.
+	event func(ev *Event) bool
+	// through, when not nil, learns after each page and batch that all up to
+	// position at, selected or not, has been delivered, and whether more is there
+	// already.
+	through func(at Position, more bool) bool
+	// caughtUp, when not nil, is called when the subscription turns live, having
+	// delivered all up to position at.
+	caughtUp func(at Position) bool
+	// alarmed, when not nil, is called while the subscription waits and alarm
+	// fires.
+	alarm   <-chan time.Time
+	alarmed func() bool
+}
+
+// yieldTo delivers to an iterator's consumer, and the error that ends it.
+func (sub *subscription) yieldTo(ctx context.Context, yield func(Event, error) bool) {
+	sub.consumer.event = func(ev *Event) bool { return yield(*ev, nil) }
+	if err := sub.run(ctx); err != nil {
+		yield(Event{}, err)
+	}
+}
+
+// run delivers until the consumer stops, or returns the error that ends it.
+func (sub *subscription) run(ctx context.Context) error {
 	s := sub.store
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
@@ -82,38 +120,76 @@ func (sub *subscription) run(ctx context.Context) {
 	if err == nil {
 		err = sub.serve(ctx)
 	}
+	if sub.stopped {
+		return nil
+	}
 	if cause := context.Cause(ctx); err != nil && cause != nil {
 		err = cause
 	}
-	if err != nil && !sub.stopped {
-		sub.yield(Event{}, err)
-	}
+	return err
 }
 
 // serve alternates between catching up from the log and live delivery. It
 // returns nil when the consumer stopped.
-func (sub *subscription) serve(ctx context.Context) error {
-	// Registering comes first: what the log does not show yet is then sure to be
-	// delivered live.
-	live, err := sub.store.watcher.subscribe()
-	if err != nil {
+func (sub *subscription) serve(ctx context.Context) (err error) {
+	s := sub.store
+	// The feed comes first: what the log does not show yet is then sure to be in
+	// it.
+	if sub.live, err = s.watcher.subscribe(sub.stream); err != nil {
 		return err
 	}
-	defer sub.store.watcher.unsubscribe(live)
+	defer s.watcher.unsubscribe(sub.live)
+	if err := sub.awaitFeed(ctx); err != nil {
+		return err
+	}
 	if sub.fromNow {
-		if err := sub.skipToNow(ctx); err != nil {
-			return err
-		}
+		err = sub.skipToNow(ctx)
+	} else if sub.at != Start {
+		err = engine.Run(ctx, s.engine, func(tr engine.Transaction, _ error) error { return checkPosition(tr, sub.at) })
+	}
+	if err != nil {
+		return err
 	}
 	for {
 		if err := sub.catchUp(ctx); err != nil || sub.stopped {
 			return err
 		}
+		if _, ok := sub.live.feed.now().next(sub.at); !ok {
+			// The feed has moved on meanwhile, or been lost.
+			if err := sub.awaitFeed(ctx); err != nil {
+				return err
+			}
+			continue
+		}
+		sub.live.turn(true, sub.at)
+		if sub.consumer.caughtUp != nil && !sub.consumer.caughtUp(sub.at) {
+			sub.stopped = true
+			return nil
+		}
 		if sub.options.CaughtUp != nil {
 			sub.options.CaughtUp()
 		}
-		if err := sub.follow(ctx, live); err != nil || sub.stopped {
+		if err := sub.follow(ctx); err != nil || sub.stopped {
 			return err
+		}
+		sub.live.turn(false, sub.at)
+		if sub.options.FellBehind != nil {
+			sub.options.FellBehind()
+		}
+	}
+}
+
+// awaitFeed returns when the feed can be used.
+func (sub *subscription) awaitFeed(ctx context.Context) error {
+	for {
+		w := sub.live.feed.now()
+		if w.ready {
+			return nil
+		}
+		select {
+		case <-w.replaced:
+		case <-ctx.Done():
+			return ctx.Err()
 		}
 	}
 }
@@ -152,13 +228,17 @@ func (sub *subscription) catchUp(ctx context.Context) error {
 		if f.err != nil {
 			return f.err
 		}
-		for _, ev := range f.events {
+		for i, ev := range f.events {
+			if ctx.Err() != nil {
+				return ctx.Err() // a consumer may take long over a page
+			}
+			sub.live.served(ev.Position, len(f.events)-i-1)
 			if sub.deliver(ev); sub.stopped {
 				return nil
 			}
 		}
-		if ctx.Err() != nil {
-			return ctx.Err()
+		if n := len(f.events); n > 0 && !sub.passed(f.events[n-1].Position, !f.tail) {
+			return nil
 		}
 		if f.tail {
 			sub.at = f.through
@@ -168,36 +248,67 @@ func (sub *subscription) catchUp(ctx context.Context) error {
 }
 
 // follow delivers live batches, until one is missing.
-func (sub *subscription) follow(ctx context.Context, live *subscriber) error {
+func (sub *subscription) follow(ctx context.Context) error {
+	// idle is true when the consumer knows that there is nothing for the moment.
+	idle := false
 	for {
-		select {
-		case b := <-live.batches:
-			if sub.at.Before(b.after) {
-				return nil
+		w := sub.live.feed.now()
+		b, ok := w.next(sub.at)
+		if !ok {
+			return nil
+		}
+		if b == nil {
+			if !idle && sub.options.Idle != nil {
+				sub.options.Idle()
 			}
-			for _, ev := range b.events {
-				if sub.passes(ev) {
-					continue
-				}
-				if sub.deliver(ev); sub.stopped {
+			idle = true
+			select {
+			case <-w.replaced:
+			case <-sub.consumer.alarm:
+				if sub.stopped = !sub.consumer.alarmed(); sub.stopped {
 					return nil
 				}
+			case <-ctx.Done():
+				return ctx.Err()
 			}
-			if sub.at.Before(b.through) {
-				sub.at = b.through
+			continue
+		}
+		for _, ev := range b.events {
+			if sub.skips(ev) {
+				continue
 			}
-		case <-live.lagged:
-			return nil
-		case <-ctx.Done():
-			return ctx.Err()
+			if ctx.Err() != nil {
+				return ctx.Err()
+			}
+			sub.live.served(ev.Position, 0)
+			if sub.deliver(ev); sub.stopped {
+				return nil
+			}
+		}
+		idle = false
+		sub.at = b.through
+		sub.live.served(b.through, 0)
+		if sub.consumer.through != nil {
+			more, _ := sub.live.feed.now().next(sub.at)
+			if !sub.passed(b.through, more != nil) {
+				return nil
+			}
 		}
 	}
 }
 
-// passes reports whether to pass over a live event: it is none of this
+// passed tells the consumer how far it has been served, and whether it goes on.
+func (sub *subscription) passed(at Position, more bool) bool {
+	if sub.consumer.through != nil && !sub.consumer.through(at, more) {
+		sub.stopped = true
+	}
+	return !sub.stopped
+}
+
+// skips reports whether to pass over a live event: it is none of this
 // subscription's, or was delivered, or comes before where it is to begin. A stream
 // can be shorter than the revision that the caller named.
-func (sub *subscription) passes(ev *Event) bool {
+func (sub *subscription) skips(ev *Event) bool {
 	if sub.stream != "" && (ev.Stream != sub.stream || ev.Revision <= sub.revision) {
 		return true
 	}
@@ -212,6 +323,21 @@ func (sub *subscription) deliver(ev *Event) {
 		sub.revision = ev.Revision
 	}
 	if selects(sub.options.StreamPrefix, &sub.options.Query, ev) {
-		sub.stopped = !sub.yield(*ev, nil)
+		sub.stopped = !sub.consumer.event(ev)
 	}
+}
+
+// served notes for Stats that the consumer has come to an event, and that many
+// more wait in its page.
+func (sub *subscriber) served(at Position, waiting int) {
+	sub.mu.Lock()
+	defer sub.mu.Unlock()
+	sub.at, sub.waiting = at, waiting
+}
+
+// turn notes a change between reading the log and being live.
+func (sub *subscriber) turn(live bool, at Position) {
+	sub.mu.Lock()
+	defer sub.mu.Unlock()
+	sub.live, sub.at, sub.waiting = live, at, 0
 }

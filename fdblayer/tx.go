@@ -16,6 +16,8 @@ type Tx struct {
 	tr       engine.Transaction
 	plan     *plan
 	outcomes []outcome
+	// projector is what the transaction is a batch of, or nil.
+	projector *projector
 }
 
 // Transact runs fn and commits what it appended and wrote as one transaction, or

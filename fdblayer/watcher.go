@@ -15,30 +15,29 @@ type watcher struct {
 
 	mu   sync.Mutex
 	subs map[*subscriber]struct{}
-	// running is true while the goroutine lives that reads and publishes; stop
-	// ends it.
-	running bool
-	stop    context.CancelFunc
+	// begun counts the subscribers so far.
+	begun int64
+	// feed is what the present subscribers are served from, nil when there are
+	// none; stop ends the goroutine that publishes to it.
+	feed *feed
+	stop context.CancelFunc
 }
 
-// batch is what the watcher read in one transaction.
-type batch struct {
-	// events are those after position after and up to position through.
-	after, through Position
-	events         []*Event
-}
-
-// subscriber receives batches, or the signal that one is missing.
+// subscriber is a subscription as the watcher knows it, with what Stats tells.
 type subscriber struct {
-	batches chan batch
-	// lagged has room for one signal: a batch did not fit into the buffer.
-	lagged chan struct{}
+	feed   *feed
+	number int64
+	stream string
+
+	mu sync.Mutex
+	// at is the position up to which the consumer has been served, live whether
+	// that is from the feed, and waiting the rest of the page otherwise.
+	at      Position
+	live    bool
+	waiting int
 }
 
 const (
-	// subscriberBuffer is how many batches wait for a subscriber before it falls
-	// back to reading pages. Batches are shared among subscribers.
-	subscriberBuffer = 16
 	// lookAgain is how long the watcher trusts a silent watch.
 	lookAgain = time.Second
 	// afterFailure is how long it waits after a watch that failed.
@@ -49,23 +48,25 @@ func newWatcher(s *Store) *watcher {
 	return &watcher{store: s, subs: make(map[*subscriber]struct{})}
 }
 
-// subscribe registers a subscriber. Every event committed after the call reaches
-// it, or its lagged signal does, or a batch that begins after a gap.
-func (w *watcher) subscribe() (*subscriber, error) {
+// subscribe registers a subscriber of all streams, or of one. Its feed has every
+// event after the position that it is ready from.
+func (w *watcher) subscribe(stream string) (*subscriber, error) {
 	s := w.store
 	if err := s.enter(&s.workers); err != nil {
 		return nil, err
 	}
 	defer s.workers.Done()
-	sub := &subscriber{batches: make(chan batch, subscriberBuffer), lagged: make(chan struct{}, 1)}
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.subs[sub] = struct{}{}
-	if !w.running {
+	if w.feed == nil {
 		ctx, cancel := context.WithCancel(s.ctx)
-		w.running, w.stop = true, cancel
-		s.workers.Go(func() { w.run(ctx) })
+		f := newFeed()
+		w.feed, w.stop = f, cancel
+		s.workers.Go(func() { w.run(ctx, f) })
 	}
+	w.begun++
+	sub := &subscriber{feed: w.feed, number: w.begun, stream: stream}
+	w.subs[sub] = struct{}{}
 	return sub, nil
 }
 
@@ -73,58 +74,42 @@ func (w *watcher) unsubscribe(sub *subscriber) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	delete(w.subs, sub)
-	if len(w.subs) == 0 && w.running {
+	if len(w.subs) == 0 && w.feed != nil {
 		w.stop()
-		w.running = false
+		w.feed = nil
 	}
 }
 
-func (w *watcher) publish(b batch) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	for sub := range w.subs {
-		select {
-		case sub.batches <- b:
-		default:
-			select {
-			case sub.lagged <- struct{}{}:
-			default:
-			}
-		}
-	}
-}
-
-// run publishes what is appended until ctx ends. The first batch is empty: it
-// tells those who subscribed before from where on they are served.
-func (w *watcher) run(ctx context.Context) {
+// run publishes what is appended until ctx ends.
+func (w *watcher) run(ctx context.Context, to *feed) {
 	s := w.store
 	bells := newBells(s)
 	defer bells.close()
-	var published Position
 	var c cursor
 	pause := time.NewTimer(lookAgain)
 	defer pause.Stop()
 	for ctx.Err() == nil {
 		if c == nil {
 			if at, err := s.tail(ctx); err == nil {
-				published, c = at, s.newLogCursorAfter(at, ReadOptions{})
-				w.publish(batch{after: at, through: at})
+				c = s.newLogCursorAfter(at, ReadOptions{})
+				to.begin(at)
 			}
 		}
 		if c != nil {
-			// On an error the next look, at the latest in a second, reads from the
-			// same place; subscribers only see the delay.
-			if f := s.fetch(ctx, c, bells.arm); f.err == nil {
+			f := s.fetch(ctx, c, bells.arm)
+			if f.err == nil {
 				bells.listen(ctx)
 				c = f.next
-				if n := len(f.events); n > 0 {
-					through := f.events[n-1].Position
-					w.publish(batch{after: published, through: through, events: f.events})
-					published = through
+				if len(f.events) > 0 {
+					to.publish(f.events)
 				}
 				if !f.tail {
 					continue
 				}
+			} else if ctx.Err() == nil {
+				// Subscribers now read the log themselves, and see what is wrong.
+				to.lose()
+				c = nil
 			}
 		}
 		pause.Reset(lookAgain)

@@ -36,7 +36,7 @@ func TestAppendUnlessQuery(t *testing.T) {
 		t.Errorf("got %+v", r)
 	}
 	r = claim("all", "7f0000000000000000000000", `{"stream":"a","type":"b"}`)
-	if r.code != exitUsage || !strings.Contains(r.errors, "lies ahead of this store") {
+	if r.code != exitUsage || !strings.Contains(r.errors, "is ahead of this store") {
 		t.Errorf("got %+v", r)
 	}
 	equal(t, "read --query", must(t, "", "read", db, "--all", "--query", "tag=customer:9 or tag=vip type=Returned"),

@@ -39,9 +39,8 @@ func (p *program) tail(ctx context.Context, store *fdblayer.Store, s selection) 
 	out := bufio.NewWriterSize(p.stdout, 64<<10)
 	following, stop := context.WithCancelCause(ctx)
 	defer stop(nil)
-	live := false
-	o := fdblayer.SubscribeOptions{StreamPrefix: s.prefix, Query: s.query, CaughtUp: func() {
-		live = true
+	// What is old comes in bulk; what is new shall be seen at once.
+	o := fdblayer.SubscribeOptions{StreamPrefix: s.prefix, Query: s.query, Idle: func() {
 		if err := out.Flush(); err != nil {
 			stop(err)
 		}
@@ -59,12 +58,6 @@ func (p *program) tail(ctx context.Context, store *fdblayer.Store, s selection) 
 			line = s.format(line[:0], &ev)
 			if _, err := out.Write(line); err != nil {
 				return err
-			}
-			// What is old comes in bulk; what is new shall be seen at once.
-			if live {
-				if err := out.Flush(); err != nil {
-					return err
-				}
 			}
 		}
 		return nil

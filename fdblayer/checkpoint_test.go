@@ -1,0 +1,179 @@
+package fdblayer_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/fdbevents/fdbevents/fdblayer"
+)
+
+func TestCheckpoints(t *testing.T) {
+	eachStore(t, fdblayer.Options{}, func(t *testing.T, s *fdblayer.Store) {
+		ctx := t.Context()
+		if at, err := s.Checkpoint(ctx, "a"); err != nil || at != fdblayer.Start {
+			t.Errorf("absent: %s, %v", at, err)
+		}
+		first, second := mustAppend(t, s, "s", fdblayer.Any, event("x")), mustAppend(t, s, "s", fdblayer.Any, event("y"))
+		for name, at := range map[string]fdblayer.Position{"b": first.Position, "a": second.Position, "größe": first.Position, "gone": first.Position} {
+			if err := s.SetCheckpoint(ctx, name, at); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := s.SetCheckpoint(ctx, "b", second.Position); err != nil {
+			t.Fatal(err)
+		}
+		if err := s.DeleteCheckpoint(ctx, "gone"); err != nil {
+			t.Fatal(err)
+		}
+		if at, err := s.Checkpoint(ctx, "b"); err != nil || at != second.Position {
+			t.Errorf("b: %s, %v, want %s", at, err, second.Position)
+		}
+		var got []string
+		for info, err := range s.Checkpoints(ctx) {
+			if err != nil {
+				t.Fatal(err)
+			}
+			got = append(got, fmt.Sprintf("%s=%v", info.Name, info.Position == second.Position))
+		}
+		if want := []string{"a=true", "b=true", "größe=false"}; !slices.Equal(got, want) {
+			t.Errorf("got %v, want %v", got, want)
+		}
+
+		foreign := fdblayer.Position{}
+		if err := foreign.UnmarshalText([]byte("7fffffffffffff0000000000")); err != nil {
+			t.Fatal(err)
+		}
+		var invalid *fdblayer.InvalidError
+		for what, err := range map[string]error{
+			"foreign position": s.SetCheckpoint(ctx, "a", foreign),
+			"End":              s.SetCheckpoint(ctx, "a", fdblayer.End),
+			"no name":          s.SetCheckpoint(ctx, "", first.Position),
+			"control":          s.DeleteCheckpoint(ctx, "a\n"),
+		} {
+			if !errors.As(err, &invalid) {
+				t.Errorf("%s: got %v, want an InvalidError", what, err)
+			}
+		}
+		var limit *fdblayer.LimitError
+		if _, err := s.Checkpoint(ctx, strings.Repeat("n", fdblayer.MaxName+1)); !errors.As(err, &limit) {
+			t.Errorf("got %v, want a LimitError", err)
+		}
+		for _, err := range s.Subscribe(ctx, foreign, fdblayer.SubscribeOptions{}) {
+			want := `position "7fffffffffffff0000000000": is ahead of this store, so it must come from another one; use a position of this store, or start or end`
+			if !errors.As(err, &invalid) || err.Error() != want {
+				t.Errorf("got %v, want %q", err, want)
+			}
+		}
+	})
+}
+
+// TestSubscribeFromKeepsItsPlace over breaks, ended contexts and filters.
+func TestSubscribeFromKeepsItsPlace(t *testing.T) {
+	eachStore(t, fdblayer.Options{}, func(t *testing.T, s *fdblayer.Store) {
+		o := fdblayer.SubscribeOptions{StreamPrefix: "a", CheckpointInterval: time.Hour}
+		for i := range 5 {
+			mustAppend(t, s, "a", fdblayer.Any, event(fmt.Sprint(i)))
+			mustAppend(t, s, "b", fdblayer.Any, event("other"))
+		}
+		place := func() fdblayer.Position {
+			t.Helper()
+			at, err := s.Checkpoint(t.Context(), "reader")
+			if err != nil {
+				t.Fatal(err)
+			}
+			return at
+		}
+		// take consumes events until last, at which it breaks or lets the context
+		// end when nothing more is there.
+		take := func(last string, broken bool) (got []string) {
+			t.Helper()
+			ctx, cancel := context.WithCancel(t.Context())
+			defer cancel()
+			o := o
+			o.Idle = cancel
+			if broken {
+				o.Idle = nil
+			}
+			for ev, err := range s.SubscribeFrom(ctx, "reader", o) {
+				if err != nil {
+					if !errors.Is(err, context.Canceled) {
+						t.Error(err)
+					}
+					break
+				}
+				if got = append(got, ev.Type); broken && ev.Type == last {
+					break
+				}
+			}
+			return got
+		}
+		all := collect(t, s.ReadAll(t.Context(), fdblayer.Start, fdblayer.ReadOptions{}))
+		if got := take("2", true); !slices.Equal(got, []string{"0", "1", "2"}) {
+			t.Errorf("got %v", got)
+		}
+		if got, want := place(), all[2].Position; got != want {
+			t.Errorf("after a break in the third event: %s, want the second one's, %s", got, want)
+		}
+		if got := take("", false); !slices.Equal(got, []string{"2", "3", "4"}) {
+			t.Errorf("after the break: %v", got)
+		}
+		if got, want := place(), all[9].Position; got != want {
+			t.Errorf("after the end: %s, want that of the last event, although it was not selected, %s", got, want)
+		}
+		if got := take("", false); len(got) != 0 {
+			t.Errorf("with nothing new: %v", got)
+		}
+	})
+}
+
+// TestSubscribeFromStoresInTime stores its place although no further event comes,
+// and none that it selects.
+func TestSubscribeFromStoresInTime(t *testing.T) {
+	eachStore(t, fdblayer.Options{}, func(t *testing.T, s *fdblayer.Store) {
+		live := make(chan struct{})
+		ctx, cancel := context.WithCancel(t.Context())
+		ended := make(chan error, 1)
+		go func() {
+			o := fdblayer.SubscribeOptions{StreamPrefix: "a", CheckpointInterval: time.Millisecond, CaughtUp: func() { close(live) }}
+			for _, err := range s.SubscribeFrom(ctx, "reader", o) {
+				if err != nil {
+					ended <- err
+				}
+			}
+		}()
+		<-live
+		for _, stream := range []string{"a", "b"} {
+			want := mustAppend(t, s, stream, fdblayer.Any, event("x")).Position
+			await(t, func() bool {
+				at, err := s.Checkpoint(t.Context(), "reader")
+				if err != nil {
+					t.Error(err)
+				}
+				return at == want
+			})
+		}
+		cancel()
+		if err := <-ended; !errors.Is(err, context.Canceled) {
+			t.Errorf("got %v", err)
+		}
+	})
+}
+
+// await looks until a condition holds, which no signal tells of.
+func await(t testing.TB, condition func() bool) {
+	t.Helper()
+	look := time.NewTicker(2 * time.Millisecond)
+	defer look.Stop()
+	for deadline := time.After(30 * time.Second); !condition() && !t.Failed(); {
+		select {
+		case <-look.C:
+		case <-deadline:
+			t.Fatal("waited for 30 s in vain")
+		}
+	}
+}

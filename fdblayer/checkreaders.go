@@ -1,0 +1,122 @@
+package fdblayer
+
+import (
+	"context"
+
+	"github.com/fdbevents/fdbevents/fdblayer/engine"
+)
+
+// checkpoints verifies that each holds a position that this log has come to.
+func (c *checker) checkpoints(ctx context.Context) error {
+	s := c.store
+	d := newDecoder()
+	return c.scan(ctx, s.keys.checkpoints(), func(_ engine.Reader, kvs []engine.KeyValue, f *findings) error {
+		tail, err := s.tail(ctx)
+		if err != nil {
+			return err
+		}
+		for _, kv := range kvs {
+			name, err := s.keys.parseCheckpoint(kv.Key)
+			if err != nil {
+				f.problem("checkpoint %x: %v", kv.Key, err)
+				continue
+			}
+			at, err := d.place(kv.Value)
+			if err == nil {
+				err = at.check(tail.version())
+			}
+			if err != nil {
+				f.problem("checkpoint %q: %v", name, err)
+			}
+		}
+		return nil
+	})
+}
+
+// projections verifies what the store says of each projection's generations, and
+// that there are keys of these only.
+func (c *checker) projections(ctx context.Context) error {
+	s := c.store
+	r := s.keys.projections()
+	for {
+		var f findings
+		more := false
+		next := r
+		err := engine.Run(ctx, s.engine, func(tr engine.Transaction, _ error) error {
+			f = findings{}
+			p, err := tr.Snapshot().GetRange(r, engine.RangeOptions{Limit: 1}).Get()
+			if more = len(p.KeyValues) > 0; err != nil || !more {
+				return err
+			}
+			key := p.KeyValues[0].Key
+			name, _, _, err := s.keys.parseProjection(key)
+			if err != nil {
+				f.problem("projection %x: %v", key, err)
+				next.Begin = after(key)
+				return nil
+			}
+			next.Begin = s.keys.wholeProjection(name).End
+			return c.projection(tr, name, &f)
+		})
+		if err != nil {
+			return err
+		}
+		c.add(f)
+		if !more {
+			return nil
+		}
+		r = next
+	}
+}
+
+func (c *checker) projection(tr engine.Transaction, name string, f *findings) error {
+	s := c.store
+	version, err := tr.ReadVersion().Get()
+	if err != nil {
+		return err
+	}
+	key := s.keys.projection(name)
+	value, err := tr.Snapshot().Get(key).Get()
+	if err != nil {
+		return err
+	}
+	if value == nil {
+		f.problem("projection %q: there are keys of it, but not its own", name)
+		return nil
+	}
+	known, err := newDecoder().projection(value)
+	if err != nil {
+		f.problem("projection %q: %v", name, err)
+		return nil
+	}
+	// Views are left out: one step a generation.
+	rest := engine.Range{Begin: after(key), End: s.keys.wholeProjection(name).End}
+	for {
+		p, err := tr.Snapshot().GetRange(rest, engine.RangeOptions{Limit: 1}).Get()
+		if err != nil || len(p.KeyValues) == 0 {
+			return err
+		}
+		kv := p.KeyValues[0]
+		_, g, view, err := s.keys.parseProjection(kv.Key)
+		if err != nil {
+			f.problem("projection %q: %v", name, err)
+			rest.Begin = after(kv.Key)
+			continue
+		}
+		rest.Begin = s.keys.wholeGeneration(name, g).End
+		switch {
+		case g != known.current && g != known.building:
+			f.problem("projection %q: there are keys of generation %d, which it does not have", name, g)
+		case view:
+			f.problem("projection %q: generation %d has a view, but no position", name, g)
+		default:
+			at, err := newDecoder().place(kv.Value)
+			if err == nil {
+				err = at.check(version)
+			}
+			if err != nil {
+				f.problem("projection %q: generation %d: %v", name, g, err)
+			}
+		}
+	}
+}

@@ -1,0 +1,605 @@
+package fdblayer_test
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"maps"
+	"math/rand/v2"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/fdbevents/fdbevents/fdblayer"
+	"github.com/fdbevents/fdbevents/fdblayer/engine"
+)
+
+// sums is a view of the test's own making: how many events there are of each
+// type, and a digest that tells every event and their order.
+type sums map[string]string
+
+func (v sums) add(ev *fdblayer.Event) {
+	n := make([]byte, 8)
+	copy(n, v["type "+ev.Type])
+	v["type "+ev.Type] = string(binary.LittleEndian.AppendUint64(nil, binary.LittleEndian.Uint64(n)+1))
+	v["digest"] = digest(v["digest"], ev)
+}
+
+func digest(before string, ev *fdblayer.Event) string {
+	sum := sha256.Sum256(fmt.Appendf(nil, "%s %s %s %d %x", before, ev.ID, ev.Position, ev.Revision, ev.Data))
+	return string(sum[:])
+}
+
+// project is the handler of that view.
+func (sums) project(_ context.Context, tx *fdblayer.Tx, events []fdblayer.Event) error {
+	view, err := tx.View("sums")
+	if err != nil {
+		return err
+	}
+	before, err := view.Get([]byte("digest"))
+	if err != nil {
+		return err
+	}
+	d := string(before)
+	for i := range events {
+		view.Add([]byte("type "+events[i].Type), 1)
+		d = digest(d, &events[i])
+	}
+	view.Set([]byte("digest"), []byte(d))
+	return nil
+}
+
+// readView reads a projection's view.
+func readView(t testing.TB, s *fdblayer.Store, name string) sums {
+	t.Helper()
+	var got sums
+	_, err := s.Transact(t.Context(), func(tx *fdblayer.Tx) error {
+		got = sums{}
+		view, err := tx.View(name)
+		if err != nil {
+			return err
+		}
+		p, err := view.GetRange(engine.Range{}, engine.RangeOptions{})
+		for _, kv := range p.KeyValues {
+			got[string(kv.Key)] = string(kv.Value)
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return got
+}
+
+// computed is the view computed from the log.
+func computed(t testing.TB, s *fdblayer.Store, o fdblayer.ProjectOptions) sums {
+	t.Helper()
+	v := sums{}
+	for _, ev := range collect(t, s.ReadAll(t.Context(), fdblayer.Start, fdblayer.ReadOptions{StreamPrefix: o.StreamPrefix, Query: o.Query})) {
+		v.add(&ev)
+	}
+	return v
+}
+
+func sameView(t testing.TB, what string, got, want sums) {
+	t.Helper()
+	if !maps.Equal(got, want) {
+		t.Errorf("%s: the view is %x, the log says %x", what, got, want)
+	}
+}
+
+type handler = func(context.Context, *fdblayer.Tx, []fdblayer.Event) error
+
+// running is a Project in the background.
+type running struct {
+	stop  context.CancelFunc
+	ended chan error
+}
+
+func project(t testing.TB, s *fdblayer.Store, name string, o fdblayer.ProjectOptions, h handler) running {
+	ctx, cancel := context.WithCancel(t.Context())
+	r := running{cancel, make(chan error, 1)}
+	go func() { r.ended <- s.Project(ctx, name, o, h) }()
+	return r
+}
+
+// end stops the projection, which has had no error until then.
+func (r running) end(t testing.TB) {
+	t.Helper()
+	r.stop()
+	if err := <-r.ended; !errors.Is(err, context.Canceled) {
+		t.Errorf("projection ended: %v", err)
+	}
+}
+
+// projectUntilCaughtUp runs a projection until it has all that is there.
+func projectUntilCaughtUp(t testing.TB, s *fdblayer.Store, name string, o fdblayer.ProjectOptions, h handler) {
+	t.Helper()
+	live := make(chan struct{})
+	o.CaughtUp = sync.OnceFunc(func() { close(live) })
+	r := project(t, s, name, o, h)
+	select {
+	case <-live:
+		r.end(t)
+	case err := <-r.ended:
+		t.Fatal(err)
+	}
+}
+
+func TestProject(t *testing.T) {
+	eachStore(t, fdblayer.Options{}, func(t *testing.T, s *fdblayer.Store) {
+		if _, err := s.Projection(t.Context(), "sums"); !errors.Is(err, fdblayer.ErrProjectionNotFound) {
+			t.Errorf("got %v", err)
+		}
+		_, err := s.Transact(t.Context(), func(tx *fdblayer.Tx) error { _, err := tx.View("sums"); return err })
+		if !errors.Is(err, fdblayer.ErrProjectionNotFound) {
+			t.Errorf("got %v", err)
+		}
+		o := fdblayer.ProjectOptions{StreamPrefix: "s", Query: query(fdblayer.QueryItem{Types: []string{"type0", "type1"}})}
+		var v sums
+		projectUntilCaughtUp(t, s, "sums", o, v.project) // of an empty log
+		for _, n := range []int{700, 50} {
+			fill(t, s, n)
+			projectUntilCaughtUp(t, s, "sums", o, v.project)
+			sameView(t, "caught up", readView(t, s, "sums"), computed(t, s, o))
+		}
+		r := project(t, s, "sums", o, v.project)
+		fill(t, s, 60)
+		last := mustAppend(t, s, "s1", fdblayer.Any, event("type1")).Position
+		awaitProjection(t, s, "sums", last)
+		r.end(t)
+		sameView(t, "live", readView(t, s, "sums"), computed(t, s, o))
+
+		// Another one beside it, and its end.
+		projectUntilCaughtUp(t, s, "Other", fdblayer.ProjectOptions{Generation: 7}, func(context.Context, *fdblayer.Tx, []fdblayer.Event) error { return nil })
+		var all []string
+		for info, err := range s.Projections(t.Context()) {
+			if err != nil {
+				t.Fatal(err)
+			}
+			all = append(all, fmt.Sprintf("%s@%d %v %v", info.Name, info.Generation, info.Rebuilding, !info.Position.Before(last)))
+		}
+		if got := strings.Join(all, " "); got != "Other@7 false true sums@0 false true" {
+			t.Errorf("got %s", got)
+		}
+		if err := s.DeleteProjection(t.Context(), "sums"); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := s.Projection(t.Context(), "sums"); !errors.Is(err, fdblayer.ErrProjectionNotFound) {
+			t.Errorf("got %v", err)
+		}
+		projectUntilCaughtUp(t, s, "sums", o, v.project)
+		sameView(t, "after its deletion", readView(t, s, "sums"), computed(t, s, o))
+	})
+}
+
+// awaitProjection waits until a projection's view has come to a position.
+func awaitProjection(t testing.TB, s *fdblayer.Store, name string, at fdblayer.Position) {
+	t.Helper()
+	await(t, func() bool {
+		info, err := s.Projection(t.Context(), name)
+		if err != nil && !errors.Is(err, fdblayer.ErrProjectionNotFound) {
+			t.Error(err)
+		}
+		return err == nil && !info.Position.Before(at)
+	})
+}
+
+// TestProjectionEqualsTheLog runs a projection in two processes' stores while
+// writers append, two of five commits fail, runners are stopped and started again,
+// and the view is built anew in between. In the end it is what the log says.
+func TestProjectionEqualsTheLog(t *testing.T) {
+	eachEngine(t, func(t *testing.T, inner engineT) {
+		plain := openStore(t, inner, fdblayer.Options{})
+		var engines []*flakyEngine
+		var stores []*fdblayer.Store
+		for i := range uint64(2) {
+			engines = append(engines, newFlakyEngine(inner, i, 40))
+			stores = append(stores, openStore(t, engines[i], fdblayer.Options{}))
+		}
+		// place is how far the newest generation has come.
+		place := func() string {
+			info, err := plain.Projection(t.Context(), "sums")
+			if err != nil && !errors.Is(err, fdblayer.ErrProjectionNotFound) {
+				t.Error(err)
+			}
+			if info.Rebuilding {
+				info.Position = info.NextPosition
+			}
+			return fmt.Sprint(max(info.Generation, info.NextGeneration), info.Position)
+		}
+		const writers, each, rounds = 4, 120, 6
+		written := make(chan struct{}, writers*each)
+		var wg sync.WaitGroup
+		for w := range writers {
+			wg.Go(func() {
+				rng := rand.New(rand.NewPCG(uint64(w), 1))
+				for i := range each {
+					var events []fdblayer.NewEvent
+					for range 1 + rng.IntN(5) {
+						events = append(events, event(fmt.Sprint("type", rng.IntN(4))))
+					}
+					mustAppend(t, plain, fmt.Sprint("s", w, i%3), fdblayer.Any, events...)
+					written <- struct{}{}
+				}
+			})
+		}
+		o := fdblayer.ProjectOptions{Query: query(fdblayer.QueryItem{Types: []string{"type0", "type1", "type2"}})}
+		var v sums
+		for round := range rounds {
+			before := place()
+			if round == 3 {
+				o.Generation = 1
+			}
+			var runners []running
+			for _, s := range stores {
+				runners = append(runners, project(t, s, "sums", o, v.project))
+			}
+			for range writers * each / rounds {
+				<-written
+			}
+			for range 2 {
+				mustAppend(t, plain, "more", fdblayer.Any, event("type0"))
+				await(t, func() bool { return place() != before })
+				before = place()
+			}
+			// The order is random: now one goes first, now the other.
+			for _, i := range rand.Perm(2) {
+				runners[i].end(t)
+			}
+		}
+		wg.Wait()
+		last := mustAppend(t, plain, "more", fdblayer.Any, event("type0")).Position
+		r := project(t, stores[0], "sums", o, v.project)
+		await(t, func() bool {
+			info, err := plain.Projection(t.Context(), "sums")
+			return err == nil && info.Generation == 1 && !info.Rebuilding && !info.Position.Before(last)
+		})
+		r.end(t)
+		for _, e := range engines {
+			if e.unknownIn.Load() == 0 || e.unknowns.Load() == 0 {
+				t.Errorf("%d and %d commits were unknown", e.unknownIn.Load(), e.unknowns.Load())
+			}
+		}
+		sameView(t, "in the end", readView(t, plain, "sums"), computed(t, plain, o))
+	})
+}
+
+// TestProjectionTakesOver ends the runner that makes progress: the one that stood
+// by goes on.
+func TestProjectionTakesOver(t *testing.T) {
+	eachEngine2(t, func(t *testing.T, a, b *fdblayer.Store) {
+		o := fdblayer.ProjectOptions{}
+		runners := make(map[string]running)
+		for name, s := range map[string]*fdblayer.Store{"a": a, "b": b} {
+			runners[name] = project(t, s, "sums", o, func(ctx context.Context, tx *fdblayer.Tx, events []fdblayer.Event) error {
+				tx.Data("runner").Set([]byte("name"), []byte(name))
+				return sums{}.project(ctx, tx, events)
+			})
+		}
+		for len(runners) > 0 {
+			for range 20 {
+				awaitProjection(t, a, "sums", mustAppend(t, a, "s", fdblayer.Any, event("x")).Position)
+			}
+			active := string(dataGet(t, a, "runner", "name"))
+			r, ok := runners[active]
+			if !ok {
+				t.Fatalf("%q made progress after its end", active)
+			}
+			r.end(t)
+			delete(runners, active)
+		}
+		sameView(t, "after both", readView(t, a, "sums"), computed(t, a, o))
+	})
+}
+
+// TestProjectionRebuilds a view while its old generation goes on, is read, and is
+// replaced at last; a rebuild that is given up goes on where it was.
+func TestProjectionRebuilds(t *testing.T) {
+	eachStore(t, fdblayer.Options{}, func(t *testing.T, s *fdblayer.Store) {
+		const n = 1200
+		for range n / 100 {
+			var events []fdblayer.NewEvent
+			for range 100 {
+				events = append(events, event("x"))
+			}
+			mustAppend(t, s, "s", fdblayer.Any, events...)
+		}
+		var v sums
+		live := make(chan struct{}, 10)
+		old := project(t, s, "sums", fdblayer.ProjectOptions{CaughtUp: func() { live <- struct{}{} }}, v.project)
+		<-live
+
+		seen := 0
+		building := fdblayer.ProjectOptions{Generation: 2}
+		gaveUp := errors.New("crash")
+		halfWay := func(ctx context.Context, tx *fdblayer.Tx, events []fdblayer.Event) error {
+			if seen += len(events); seen > n/2 {
+				return gaveUp
+			}
+			return v.project(ctx, tx, events)
+		}
+		if err := s.Project(t.Context(), "sums", building, halfWay); !errors.Is(err, gaveUp) {
+			t.Fatal(err)
+		}
+		info, err := s.Projection(t.Context(), "sums")
+		if err != nil || info.Generation != 0 || !info.Rebuilding || info.NextGeneration != 2 || info.NextPosition == fdblayer.Start || !info.NextPosition.Before(info.Position) {
+			t.Errorf("while it is rebuilt: %+v, %v", info, err)
+		}
+		awaitProjection(t, s, "sums", mustAppend(t, s, "s", fdblayer.Any, event("y")).Position)
+		sameView(t, "the old one", readView(t, s, "sums"), computed(t, s, building))
+
+		again := 0
+		projectUntilCaughtUp(t, s, "sums", building, func(ctx context.Context, tx *fdblayer.Tx, events []fdblayer.Event) error {
+			again += len(events)
+			return v.project(ctx, tx, events)
+		})
+		sameView(t, "the new one", readView(t, s, "sums"), computed(t, s, building))
+		mustAppend(t, s, "s", fdblayer.Any, event("z")) // the old one notices with its next batch
+		if err := <-old.ended; !errors.Is(err, fdblayer.ErrProjectionRebuilt) {
+			t.Errorf("the old generation ended: %v", err)
+		}
+		if again > n/2+500+1 {
+			t.Errorf("projected %d events again: it did not go on where it was", again)
+		}
+		for g, want := range map[int64]error{0: fdblayer.ErrProjectionRebuilt, 1: fdblayer.ErrProjectionRebuilt} {
+			if err := s.Project(t.Context(), "sums", fdblayer.ProjectOptions{Generation: g}, v.project); !errors.Is(err, want) {
+				t.Errorf("generation %d: %v", g, err)
+			}
+		}
+	})
+}
+
+// TestProjectionRebuildsUnderLoad: writers do not keep the new generation from
+// catching up with the old one, and a reader never sees the view step back.
+func TestProjectionRebuildsUnderLoad(t *testing.T) {
+	eachEngine2(t, func(t *testing.T, a, b *fdblayer.Store) {
+		writing, stop := context.WithCancel(t.Context())
+		var writers sync.WaitGroup
+		for w := range 3 {
+			writers.Go(func() {
+				for writing.Err() == nil {
+					if _, err := a.Append(writing, fmt.Sprint("s", w), fdblayer.Any, event("x")); err != nil && writing.Err() == nil {
+						t.Error(err)
+						return
+					}
+				}
+			})
+		}
+		old := project(t, a, "sums", fdblayer.ProjectOptions{}, sums{}.project)
+		awaitProjection(t, a, "sums", mustAppend(t, a, "s", fdblayer.Any, event("x")).Position)
+		o := fdblayer.ProjectOptions{Generation: 1}
+		rebuilt := project(t, b, "sums", o, sums{}.project)
+		var before fdblayer.Position
+		more := 0
+		await(t, func() bool {
+			info, err := a.Projection(t.Context(), "sums")
+			if err != nil || info.Position.Before(before) {
+				t.Errorf("generation %d is at %s, the view was at %s before: %v", info.Generation, info.Position, before, err)
+			}
+			if before = info.Position; info.Generation == 1 {
+				more++
+			}
+			return more == 10
+		})
+		if err := <-old.ended; !errors.Is(err, fdblayer.ErrProjectionRebuilt) {
+			t.Errorf("the old generation ended: %v", err)
+		}
+		stop()
+		writers.Wait()
+		awaitProjection(t, a, "sums", mustAppend(t, a, "s", fdblayer.Any, event("x")).Position)
+		rebuilt.end(t)
+		sameView(t, "in the end", readView(t, a, "sums"), computed(t, a, o))
+	})
+}
+
+func TestProjectionErrors(t *testing.T) {
+	eachStore(t, fdblayer.Options{}, func(t *testing.T, s *fdblayer.Store) {
+		ctx := t.Context()
+		at := mustAppend(t, s, "s", fdblayer.Any, event("x")).Position
+		own := errors.New("cannot read it")
+		err := s.Project(ctx, "sums", fdblayer.ProjectOptions{}, func(_ context.Context, tx *fdblayer.Tx, events []fdblayer.Event) error {
+			view, err := tx.View("sums")
+			if err != nil {
+				return err
+			}
+			view.Set([]byte("k"), []byte("v"))
+			return own
+		})
+		if want := fmt.Sprintf(`projection "sums": events at %s to %s: cannot read it`, at, at); !errors.Is(err, own) || err.Error() != want {
+			t.Errorf("got %v, want %s", err, want)
+		}
+		if v := readView(t, s, "sums"); len(v) != 0 {
+			t.Errorf("something is left of the batch: %v", v)
+		}
+		nothing := func(context.Context, *fdblayer.Tx, []fdblayer.Event) error { return nil }
+		var invalid *fdblayer.InvalidError
+		var limit *fdblayer.LimitError
+		if err := s.Project(ctx, "a\n", fdblayer.ProjectOptions{}, nothing); !errors.As(err, &invalid) {
+			t.Errorf("got %v", err)
+		}
+		if err := s.Project(ctx, "a", fdblayer.ProjectOptions{Generation: -1}, nothing); !errors.As(err, &invalid) {
+			t.Errorf("got %v", err)
+		}
+		if err := s.Project(ctx, strings.Repeat("a", 257), fdblayer.ProjectOptions{}, nothing); !errors.As(err, &limit) {
+			t.Errorf("got %v", err)
+		}
+	})
+}
+
+func TestProjectionEndsWithItsStore(t *testing.T) {
+	eachEngine(t, func(t *testing.T, e engineT) {
+		s, err := fdblayer.Open(t.Context(), e, fdblayer.Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		live := make(chan struct{})
+		r := project(t, s, "sums", fdblayer.ProjectOptions{CaughtUp: func() { close(live) }}, sums{}.project)
+		<-live
+		if err := s.Close(); err != nil {
+			t.Error(err)
+		}
+		if err := <-r.ended; !errors.Is(err, fdblayer.ErrClosed) || err.Error() != `projection "sums": store is closed` {
+			t.Errorf("got %v", err)
+		}
+	})
+}
+
+// TestProjectionSplitsBatches that are too large for a transaction, and names the
+// event that is too large alone.
+func TestProjectionSplitsBatches(t *testing.T) {
+	eachStore(t, fdblayer.Options{}, func(t *testing.T, s *fdblayer.Store) {
+		const n = 300
+		for i := range n {
+			mustAppend(t, s, "s", fdblayer.Any, event(fmt.Sprint(i)))
+		}
+		value := bytes.Repeat([]byte("v"), 90_000)
+		calls := 0
+		write := func(each int) handler {
+			return func(_ context.Context, tx *fdblayer.Tx, events []fdblayer.Event) error {
+				calls++
+				view, err := tx.View("large")
+				if err != nil {
+					return err
+				}
+				for _, ev := range events {
+					for i := range each {
+						view.Set(fmt.Appendf(nil, "%s %d", ev.Type, i%10), value)
+					}
+				}
+				view.Add([]byte("n"), int64(len(events)))
+				return nil
+			}
+		}
+		projectUntilCaughtUp(t, s, "large", fdblayer.ProjectOptions{}, write(1))
+		_, err := s.Transact(t.Context(), func(tx *fdblayer.Tx) error {
+			view, err := tx.View("large")
+			if err != nil {
+				return err
+			}
+			got, err := view.Get([]byte("n"))
+			if err == nil && binary.LittleEndian.Uint64(got) != n {
+				t.Errorf("counted %x events", got)
+			}
+			return err
+		})
+		if err != nil {
+			t.Error(err)
+		}
+		if calls < 3 || calls > 30 {
+			t.Errorf("the handler was called %d times", calls)
+		}
+		first := collect(t, s.ReadAll(t.Context(), fdblayer.Start, fdblayer.ReadOptions{Limit: 1}))[0].Position
+		err = s.Project(t.Context(), "larger", fdblayer.ProjectOptions{}, func(ctx context.Context, tx *fdblayer.Tx, events []fdblayer.Event) error {
+			d := tx.Data("larger")
+			for i := range 120 {
+				d.Set(fmt.Append(nil, i), value)
+			}
+			return nil
+		})
+		if want := fmt.Sprintf("events at %s to %s: ", first, first); !errors.Is(err, engine.ErrTransactionTooLarge) || !strings.Contains(err.Error(), want) {
+			t.Errorf("got %v, want %s", err, want)
+		}
+	})
+}
+
+// TestProjectionOutcomeUnknown: the runner cannot find out what became of a batch,
+// so it looks where the projection has come to.
+func TestProjectionOutcomeUnknown(t *testing.T) {
+	eachEngine(t, func(t *testing.T, inner engineT) {
+		plain := openStore(t, inner, fdblayer.Options{})
+		e := newFlakyEngine(inner, 0, 0)
+		var batches, armed, failed atomic.Int64
+		e.failNext = func(t *flakyTransaction) error {
+			// Pages are read meanwhile; they have no size.
+			if t.Size() < 100 || !armed.CompareAndSwap(1, 0) {
+				return t.Transaction.Commit()
+			}
+			if failed.Add(1)%2 == 0 {
+				if err := t.Transaction.Commit(); err != nil {
+					return err
+				}
+			}
+			return engine.ErrTimedOut
+		}
+		s := openStore(t, e, fdblayer.Options{})
+		o := fdblayer.ProjectOptions{}
+		r := project(t, s, "sums", o, func(ctx context.Context, tx *fdblayer.Tx, events []fdblayer.Event) error {
+			if batches.Add(1)%3 == 0 {
+				armed.Store(1)
+			}
+			return sums{}.project(ctx, tx, events)
+		})
+		for range 30 {
+			awaitProjection(t, plain, "sums", mustAppend(t, plain, "s", fdblayer.Any, event("x")).Position)
+		}
+		r.end(t)
+		armed.Store(0)
+		if failed.Load() < 5 {
+			t.Errorf("only %d commits failed", failed.Load())
+		}
+		sameView(t, "in the end", readView(t, plain, "sums"), computed(t, plain, o))
+	})
+}
+
+// TestProjectionSplitsSlowBatches that fail after half the time of a transaction.
+// It takes as long as such a batch.
+func TestProjectionSplitsSlowBatches(t *testing.T) {
+	t.Parallel()
+	e := newFlakyEngine(openMemory(t), 0, 0)
+	var slow atomic.Bool
+	e.failNext = func(t *flakyTransaction) error {
+		if t.Size() >= 100 && slow.Swap(false) {
+			return engine.ErrTooOld
+		}
+		return t.Transaction.Commit()
+	}
+	s := openStore(t, e, fdblayer.Options{})
+	mustAppend(t, s, "s", fdblayer.Any, event("x"), event("y"))
+	o := fdblayer.ProjectOptions{}
+	projectUntilCaughtUp(t, s, "sums", o, func(ctx context.Context, tx *fdblayer.Tx, events []fdblayer.Event) error {
+		if len(events) > 1 {
+			<-time.After(engine.MaxTransactionAge * 6 / 10)
+			slow.Store(true)
+		}
+		return sums{}.project(ctx, tx, events)
+	})
+	sameView(t, "in the end", readView(t, s, "sums"), computed(t, s, o))
+}
+
+// TestProjectionAppends: a handler's appends and data are part of its batch.
+func TestProjectionAppends(t *testing.T) {
+	eachEngine(t, func(t *testing.T, inner engineT) {
+		s := openStore(t, newFlakyEngine(inner, 3, 40), fdblayer.Options{})
+		const n = 40
+		for i := range n {
+			mustAppend(t, s, "in", fdblayer.Any, event(fmt.Sprint(i)))
+		}
+		r := project(t, s, "copy", fdblayer.ProjectOptions{StreamPrefix: "in"}, func(_ context.Context, tx *fdblayer.Tx, events []fdblayer.Event) error {
+			for _, ev := range events {
+				tx.Data("copied").Add([]byte("n"), 1)
+				if _, err := tx.Append("out", fdblayer.Any, fdblayer.NewEvent{Type: ev.Type}); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+		for i := range n {
+			awaitProjection(t, s, "copy", mustAppend(t, s, "in", fdblayer.Any, event(fmt.Sprint(n+i))).Position)
+		}
+		r.end(t)
+		for i, ev := range collect(t, s.ReadStream(t.Context(), "out", 0, fdblayer.ReadOptions{})) {
+			if ev.Type != fmt.Sprint(i) {
+				t.Fatalf("event %d is %s", i, ev.Type)
+			}
+		}
+		if got := binary.LittleEndian.Uint64(dataGet(t, s, "copied", "n")); got != 2*n {
+			t.Errorf("copied %d events, want %d", got, 2*n)
+		}
+	})
+}

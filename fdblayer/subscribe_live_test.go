@@ -1,0 +1,223 @@
+package fdblayer_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/fdbevents/fdbevents/fdblayer"
+)
+
+// TestSubscribersShareOneWatcher: the log is read once for all of them.
+func TestSubscribersShareOneWatcher(t *testing.T) {
+	eachStore(t, fdblayer.Options{}, func(t *testing.T, s *fdblayer.Store) {
+		const subscribers, n = 200, 50
+		var live, done sync.WaitGroup
+		for range subscribers {
+			live.Add(1)
+			o := fdblayer.SubscribeOptions{CaughtUp: sync.OnceFunc(live.Done)}
+			done.Go(func() {
+				next := int64(0)
+				for ev, err := range s.Subscribe(t.Context(), fdblayer.End, o) {
+					if err != nil || ev.Revision != next {
+						t.Errorf("got revision %d, want %d: %v", ev.Revision, next, err)
+						return
+					}
+					if next++; next == n {
+						return
+					}
+				}
+			})
+		}
+		live.Wait()
+		if got := len(s.Stats().Subscriptions); got != subscribers {
+			t.Errorf("%d subscriptions in the figures, want %d", got, subscribers)
+		}
+		before := s.Stats().Pages
+		for range n {
+			mustAppend(t, s, "s", fdblayer.Any, event("x"))
+		}
+		done.Wait()
+		if pages := s.Stats().Pages - before; pages >= subscribers {
+			t.Errorf("%d pages were read for %d events", pages, n)
+		}
+	})
+}
+
+// TestSlowSubscriberFallsBehind holds a live subscription up while more is
+// appended than is kept for it: it is told, reads the log, and turns live again.
+func TestSlowSubscriberFallsBehind(t *testing.T) {
+	eachStore(t, fdblayer.Options{}, func(t *testing.T, s *fdblayer.Store) {
+		const n = 10
+		type signal struct {
+			what   string
+			events int
+		}
+		signals := make(chan signal, 100)
+		events := 0
+		tell := func(what string) func() { return func() { signals <- signal{what, events} } }
+		held, resume := make(chan struct{}), make(chan struct{})
+		ctx, cancel := context.WithCancel(t.Context())
+		ended := make(chan error, 1)
+		go func() {
+			o := fdblayer.SubscribeOptions{CaughtUp: tell("caught up"), FellBehind: tell("fell behind"), Idle: tell("idle")}
+			for ev, err := range s.Subscribe(ctx, fdblayer.Start, o) {
+				if err != nil {
+					ended <- err
+					return
+				}
+				if ev.Revision != int64(events) {
+					t.Errorf("event %d has revision %d", events, ev.Revision)
+				}
+				if events++; events == 1 {
+					close(held)
+					<-resume
+				}
+			}
+		}()
+		expect := func(want ...signal) {
+			t.Helper()
+			for _, w := range want {
+				if got := <-signals; got != w {
+					t.Errorf("got %v, want %v", got, w)
+				}
+			}
+		}
+		expect(signal{"caught up", 0}, signal{"idle", 0})
+		first := mustAppend(t, s, "s", fdblayer.Any, event("first"))
+		<-held
+		var last fdblayer.AppendResult
+		for range n - 1 {
+			last = mustAppend(t, s, "s", fdblayer.Any, fdblayer.NewEvent{Type: "large", Data: make([]byte, 1<<20)})
+		}
+		await(t, func() bool { return s.Stats().Tail == last.Position })
+		st := s.Stats().Subscriptions[0]
+		if !st.Live || st.Position != first.Position || st.Waiting < 1 || st.Waiting > 5 || st.Lag <= 0 {
+			t.Errorf("while it is held up: %+v", st)
+		}
+		close(resume)
+		expect(signal{"fell behind", 1}, signal{"caught up", n}, signal{"idle", n})
+		await(t, func() bool {
+			st = s.Stats().Subscriptions[0]
+			return st.Live && st.Waiting == 0 && st.Lag == 0 && !st.Position.Before(last.Position)
+		})
+		mustAppend(t, s, "s", fdblayer.Any, event("next"))
+		expect(signal{"idle", n + 1})
+		cancel()
+		if err := <-ended; !errors.Is(err, context.Canceled) {
+			t.Errorf("got %v", err)
+		}
+		if st := s.Stats(); len(st.Subscriptions) != 0 || st.Subscribers != 0 || st.Tail != fdblayer.Start {
+			t.Errorf("after its end: %+v", st)
+		}
+	})
+}
+
+// TestCancelEndsSubscriptionsSoon in every phase: within 100 ms. The machine may
+// be slow, too, so the best of a few attempts counts.
+func TestCancelEndsSubscriptionsSoon(t *testing.T) {
+	const soon, attempts = 100 * time.Millisecond, 10
+	eachStore(t, fdblayer.Options{}, func(t *testing.T, s *fdblayer.Store) {
+		var pending []*fdblayer.PendingAppend
+		for i := range 100 {
+			var events []fdblayer.NewEvent
+			for range 100 {
+				events = append(events, fdblayer.NewEvent{Type: "old", Data: make([]byte, 200)})
+			}
+			p, err := s.AppendAsync(t.Context(), fmt.Sprint("s", i%10), fdblayer.Any, events...)
+			if err != nil {
+				t.Fatal(err)
+			}
+			pending = append(pending, p)
+		}
+		for _, p := range pending {
+			if _, err := p.Wait(); err != nil {
+				t.Fatal(err)
+			}
+		}
+		writing, stopWriting := context.WithCancel(t.Context())
+		var load atomic.Bool
+		var writer sync.WaitGroup
+		writer.Go(func() {
+			more := time.NewTicker(time.Millisecond)
+			defer more.Stop()
+			for writing.Err() == nil {
+				<-more.C
+				if load.Load() {
+					if _, err := s.Append(writing, "load", fdblayer.Any, event("new")); err != nil && writing.Err() == nil {
+						t.Error(err)
+					}
+				}
+			}
+		})
+		defer writer.Wait()
+		defer stopWriting()
+		for _, phase := range []struct {
+			name  string
+			after fdblayer.Position
+			load  bool
+			// when tells, after an event or when idle, that it is time to cancel.
+			when func(events int, idle bool) bool
+			// slow is a consumer that takes this long for an event.
+			slow time.Duration
+		}{
+			{"catching up", fdblayer.Start, false, func(events int, _ bool) bool { return events == 1500 }, 0},
+			{"catching up, slow consumer", fdblayer.Start, false, func(events int, _ bool) bool { return events == 2 }, 2 * time.Millisecond},
+			{"live and idle", fdblayer.End, false, func(_ int, idle bool) bool { return idle }, 0},
+			{"live under load", fdblayer.End, true, func(events int, _ bool) bool { return events == 20 }, 0},
+		} {
+			best := time.Hour
+			for i := 0; i < attempts && best > soon; i++ {
+				load.Store(phase.load)
+				best = min(best, timeToEnd(t, s, phase.after, phase.when, phase.slow))
+			}
+			if best > soon {
+				t.Errorf("%s: took %s to end", phase.name, best)
+			}
+		}
+	})
+}
+
+// timeToEnd cancels a subscription when it is time to, from another goroutine, and
+// returns how long it took to end.
+func timeToEnd(t *testing.T, s *fdblayer.Store, after fdblayer.Position, when func(events int, idle bool) bool, slow time.Duration) time.Duration {
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	now := make(chan struct{})
+	ripe := sync.OnceFunc(func() { close(now) })
+	var cancelled time.Time
+	var canceller sync.WaitGroup
+	canceller.Go(func() {
+		<-now
+		cancelled = time.Now()
+		cancel()
+	})
+	events := 0
+	o := fdblayer.SubscribeOptions{Idle: func() {
+		if when(events, true) {
+			ripe()
+		}
+	}}
+	for _, err := range s.Subscribe(ctx, after, o) {
+		if err != nil {
+			if !errors.Is(err, context.Canceled) {
+				t.Error(err)
+			}
+			break
+		}
+		if events++; when(events, false) {
+			ripe()
+		}
+		if slow > 0 {
+			<-time.After(slow) // the consumer's work
+		}
+	}
+	ended := time.Now()
+	ripe()
+	canceller.Wait()
+	return ended.Sub(cancelled)
+}

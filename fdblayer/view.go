@@ -1,0 +1,140 @@
+package fdblayer
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"iter"
+
+	"github.com/fdbevents/fdbevents/fdblayer/engine"
+)
+
+// View is the view of a projection: the keys that its handler has written. In
+// that handler it is the view to write to; anywhere else it is the one that is
+// complete up to the position of ProjectionInfo, also while another is being
+// built, and is to be read only. It returns ErrProjectionNotFound when the
+// projection has never been run.
+func (tx *Tx) View(name string) (*Data, error) {
+	if r := tx.projector; r != nil && r.name == name {
+		return &Data{tx: tx, all: tx.store.keys.view(name, r.options.Generation)}, nil
+	}
+	p, err := tx.projection(name)
+	if err != nil {
+		return nil, fmt.Errorf("view of projection %q: %w", name, err)
+	}
+	return &Data{tx: tx, all: tx.store.keys.view(name, p.current)}, nil
+}
+
+// projection reads which generations a projection has. The transaction is run
+// again if that changes meanwhile.
+func (tx *Tx) projection(name string) (projection, error) {
+	if err := checkText("projection name", name, MaxName); err != nil {
+		return projection{}, err
+	}
+	value, err := tx.tr.Get(tx.store.keys.projection(name)).Get()
+	if err != nil {
+		return projection{}, err
+	}
+	if value == nil {
+		return projection{}, ErrProjectionNotFound
+	}
+	return newDecoder().projection(value)
+}
+
+// decodePlace awaits a position; an absent one is Start.
+func decodePlace(value engine.Future[[]byte]) (Position, error) {
+	b, err := value.Get()
+	if err != nil {
+		return Start, err
+	}
+	return newDecoder().place(b)
+}
+
+// ProjectionInfo tells about a projection.
+type ProjectionInfo struct {
+	Name string
+	// Generation is that of the view that readers see, and Position how far in the
+	// log it has come.
+	Generation int64
+	Position   Position
+	// Rebuilding is true while the view is built anew, in generation
+	// NextGeneration, which has come to NextPosition.
+	Rebuilding     bool
+	NextGeneration int64
+	NextPosition   Position
+}
+
+// Projection tells about one projection. It returns ErrProjectionNotFound when
+// there is none of that name.
+func (s *Store) Projection(ctx context.Context, name string) (info ProjectionInfo, err error) {
+	_, err = s.Transact(ctx, func(tx *Tx) error {
+		p, err := tx.projection(name)
+		if err != nil {
+			return err
+		}
+		info = ProjectionInfo{Name: name, Generation: p.current}
+		current := tx.tr.Get(s.keys.generation(name, p.current))
+		if p.building != none {
+			info.Rebuilding, info.NextGeneration = true, p.building
+			if info.NextPosition, err = decodePlace(tx.tr.Get(s.keys.generation(name, p.building))); err != nil {
+				return err
+			}
+		}
+		info.Position, err = decodePlace(current)
+		return err
+	})
+	if err != nil {
+		return info, fmt.Errorf("projection %q: %w", name, err)
+	}
+	return info, nil
+}
+
+// Projections yields all projections in the order of their names.
+func (s *Store) Projections(ctx context.Context) iter.Seq2[ProjectionInfo, error] {
+	return func(yield func(ProjectionInfo, error) bool) {
+		r := s.keys.projections()
+		for {
+			var name string
+			more := false
+			err := engine.Run(ctx, s.engine, func(tr engine.Transaction, _ error) error {
+				p, err := tr.Snapshot().GetRange(r, engine.RangeOptions{Limit: 1}).Get()
+				if more = len(p.KeyValues) > 0; more && err == nil {
+					name, _, _, err = s.keys.parseProjection(p.KeyValues[0].Key)
+				}
+				return err
+			})
+			if err != nil {
+				yield(ProjectionInfo{}, fmt.Errorf("listing projections: %w", err))
+				return
+			}
+			if !more {
+				return
+			}
+			r.Begin = s.keys.wholeProjection(name).End
+			info, err := s.Projection(ctx, name)
+			if errors.Is(err, ErrProjectionNotFound) {
+				continue // deleted in this moment
+			}
+			if !yield(info, err) || err != nil {
+				return
+			}
+		}
+	}
+}
+
+// DeleteProjection removes a projection with its view, if present. Whoever runs
+// it ends with ErrProjectionRebuilt; run again, it begins at the start of the log.
+func (s *Store) DeleteProjection(ctx context.Context, name string) error {
+	if err := checkText("projection name", name, MaxName); err != nil {
+		return err
+	}
+	_, err := s.Transact(ctx, func(tx *Tx) error {
+		tx.plan.dirty = true
+		tx.tr.ClearRange(s.keys.wholeProjection(name))
+		return nil
+	})
+	if err != nil {
+		return fmt.Errorf("deleting projection %q: %w", name, err)
+	}
+	return nil
+}
