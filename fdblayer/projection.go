@@ -65,8 +65,8 @@ const (
 	// standBy is how long another runner must have made no progress before this
 	// one tries.
 	standBy = time.Second
-	// slowAttempts is how often a single event may take too long.
-	slowAttempts = 3
+	// slowAttempts is how often the handler may take too long for a single event.
+	slowAttempts = 10
 )
 
 // projector is a Project under way.
@@ -288,24 +288,27 @@ func tooMuch(err error) bool {
 
 // commit carries out one batch in one transaction.
 func (r *projector) commit(ctx context.Context, events []Event, to Position) error {
-	var began time.Time
+	var took time.Duration // the handler, in the attempt before
 	slow := 0
 	_, err := r.store.Transact(ctx, func(tx *Tx) error {
-		// An attempt that failed late would do so again, for ever.
-		if !began.IsZero() && time.Since(began) > engine.MaxTransactionAge/2 {
+		// An attempt that failed for being slow would do so again, for ever. A single
+		// event gets more of them: the engine may be what is slow.
+		if took > engine.MaxTransactionAge/2 {
 			if slow++; len(events) > 1 {
 				return errSplit
 			} else if slow == slowAttempts {
-				return fmt.Errorf("the handler takes longer than the %s of a transaction", engine.MaxTransactionAge)
+				return fmt.Errorf("the handler took %s, %d times in a row, and a transaction has %s", took.Round(time.Millisecond), slow, engine.MaxTransactionAge)
 			}
 		}
-		began = time.Now()
+		took = 0
 		if err := r.compare(tx); err != nil {
 			return err
 		}
 		if len(events) > 0 {
 			tx.projector = r
-			if err := r.handler(ctx, tx, events); err != nil {
+			began := time.Now()
+			err := r.handler(ctx, tx, events)
+			if took = time.Since(began); err != nil {
 				return &handlerError{err}
 			}
 		}
