@@ -76,6 +76,19 @@ func lastOfVersion(version int64) Position {
 	return p
 }
 
+// checkPosition refuses a position that no event of the store can have, at the
+// transaction's read version; such a one comes from another store. End passes.
+func checkPosition(tr engine.Transaction, p Position) error {
+	version, err := tr.ReadVersion().Get()
+	if err != nil {
+		return err
+	}
+	if last := lastOfVersion(version); p != End && last.Before(p) {
+		return &InvalidError{What: "position", Value: p.String(), Reason: "is ahead of this store, so it must come from another one; use a position of this store, or start or end"}
+	}
+	return nil
+}
+
 // version is the commit version in the stamp.
 func (p Position) version() int64 { return int64(binary.BigEndian.Uint64(p.stamp[:8])) }
 
