@@ -36,6 +36,9 @@ var (
 	// ErrLeaseLost: the member does not hold the message's partition any more, so
 	// that its word does not count; whoever holds it now gets the message again.
 	ErrLeaseLost = errors.New("lease of the message's partition is lost; the message is delivered again")
+	// ErrSettleUnknown: the caller stopped waiting, or the engine cannot say
+	// whether the message is settled. If it is not, it is delivered again.
+	ErrSettleUnknown = errors.New("message may or may not be settled; if not, it is delivered again")
 	// ErrMessageTimeout: the message was not settled within the group's message
 	// time-out, and is delivered again or parked.
 	ErrMessageTimeout = errors.New("message timed out; it is delivered again, settle it sooner or raise the group's message time-out")

@@ -9,6 +9,14 @@ func (m *Member) Freeze() {
 	m.frozen = true
 }
 
+// Thaw ends Freeze.
+func (m *Member) Thaw() {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.frozen = false
+	signal(m.look)
+}
+
 // Crash ends the member without giving anything up.
 func (m *Member) Crash() {
 	m.Freeze()

@@ -36,6 +36,9 @@ type lease struct {
 	size   int
 	// replays are the parked events that are delivered again.
 	replays map[Position]*delivery
+	// replayed are those settled while the feed reads what is to be replayed, and
+	// may find them yet.
+	replayed map[Position]bool
 	// lines are the events of each stream that are not settled, in the order of
 	// delivery.
 	lines map[string][]*delivery
@@ -158,6 +161,7 @@ func (l *lease) work() (read, replay bool) {
 	defer l.member.mu.Unlock()
 	if l.replayDue {
 		l.replayDue = false
+		l.replayed = make(map[Position]bool)
 		return false, true
 	}
 	if l.news && len(l.window) < windowEvents && l.size < windowBytes && len(l.stored.settled) < windowSettled {
@@ -256,6 +260,10 @@ func (l *lease) readReplays(ctx context.Context) error {
 	l.replayMore = more
 	for i := range found {
 		x := &found[i]
+		if l.replayed[x.at] {
+			l.replayDue = true // or it was parked and replayed once more
+			continue
+		}
 		if l.replays[x.at] != nil {
 			continue
 		}
@@ -293,6 +301,7 @@ func (l *lease) makeReady(d *delivery) {
 func (l *lease) settled(d *delivery) {
 	if d.replayed {
 		delete(l.replays, d.event.Position)
+		l.replayed[d.event.Position] = true
 		l.replayDue = l.replayDue || l.replayMore && len(l.replays) < replayPage/2
 	} else if i, ok := slices.BinarySearchFunc(l.window, d.event.Position, func(d *delivery, at Position) int {
 		return d.event.Position.Compare(at)

@@ -54,10 +54,9 @@ const (
 // Ack says that the message was worked off. When it returns nil, that is
 // durable, and the message is not delivered again.
 //
-// Errors: ErrSettled the second time, ErrMessageTimeout, ErrLeaseLost,
-// ErrGroupDeleted. With ErrLeaseLost and ErrMessageTimeout the message is
-// delivered again. When ctx ends while Ack waits, the message may be settled or
-// not; if not, it is delivered again.
+// Errors: ErrSettled the second time; ErrLeaseLost and ErrMessageTimeout, after
+// which the message is delivered again; ErrSettleUnknown, after which it may be,
+// also when ctx ends while Ack waits; ErrGroupDeleted.
 func (msg *Message) Ack(ctx context.Context) error { return msg.settle(ctx, settleAck, "") }
 
 // Nack says that the message was not worked off, and what shall happen to it. The
@@ -129,6 +128,6 @@ func (m *Member) await(ctx context.Context, x *settlement) error {
 	case <-x.done: // it was done in the same moment
 		return x.err
 	default:
-		return fmt.Errorf("stopped waiting for the commit, it may be settled or not: %w", context.Cause(ctx))
+		return fmt.Errorf("%w: stopped waiting for the commit: %w", ErrSettleUnknown, context.Cause(ctx))
 	}
 }

@@ -203,7 +203,7 @@ func (m *Member) prepare(c *leaseChange, now time.Time) {
 // and clear.
 func (m *Member) write(ctx context.Context, changes []*leaseChange) error {
 	s, name := m.store, m.group.name
-	return engine.Run(ctx, s.engine, func(tr engine.Transaction, _ error) error {
+	return engine.Run(ctx, s.engine, func(tr engine.Transaction, prior error) error {
 		leases := make([]engine.Future[[]byte], len(changes))
 		for i, c := range changes {
 			leases[i] = tr.Get(s.keys.groupLease(name, c.lease.partition))
@@ -215,6 +215,10 @@ func (m *Member) write(ctx context.Context, changes []*leaseChange) error {
 				return err
 			}
 			if c.err = m.fence(c.lease, value); c.err != nil {
+				if engine.MaybeCommitted(prior) {
+					// The attempt before may be in, and the lease was lost since.
+					c.err = fmt.Errorf("%w: %w", ErrSettleUnknown, prior)
+				}
 				continue
 			}
 			key := s.keys.groupProgress(name, c.lease.partition)
@@ -261,7 +265,7 @@ func (m *Member) written(changes []*leaseChange, err error) {
 		l := c.lease
 		refused := c.err
 		if err != nil {
-			refused = fmt.Errorf("it may be settled or not: %w", err)
+			refused = fmt.Errorf("%w: %w", ErrSettleUnknown, err)
 		}
 		if refused == nil {
 			l.stored = c.next
