@@ -36,8 +36,9 @@ const maxProblems = 100
 // Check reads the whole store and verifies every index against the log: each
 // record's checksum and partition, its place in its stream, its event id and its
 // tags, and the other way round that each of these leads to the record; that
-// revisions have no gaps and rise with positions; and that heads and doorbells
-// are right. Others may go on writing meanwhile.
+// revisions have no gaps and rise with positions; that heads and doorbells are
+// right; and that what consumer groups keep can be read, and leads to events.
+// Others may go on writing meanwhile.
 //
 // The error is non-nil when the store could not be read; what is wrong with what
 // was read is in the report.
@@ -53,6 +54,7 @@ func (s *Store) Check(ctx context.Context, o CheckOptions) (CheckReport, error) 
 		{"event ids", c.ids},
 		{"tags", c.tags},
 		{"doorbells", c.doorbells},
+		{"consumer groups", c.groups},
 	}
 	for _, step := range steps {
 		if err := step.run(ctx); err != nil {

@@ -287,6 +287,11 @@ func (k keys) groupProgress(name string, p int) []byte {
 	return tuple.AppendInt(k.groupKind(name, groupProgressKind), int64(p))
 }
 
+// groupProgresses is the range of the progresses of all partitions.
+func (k keys) groupProgresses(name string) engine.Range {
+	return prefixRange(k.groupKind(name, groupProgressKind))
+}
+
 func (k keys) groupParked(name string, p int, at Position) []byte {
 	return appendPosition(tuple.AppendInt(k.groupKind(name, groupParkedKind), int64(p)), at)
 }
@@ -336,12 +341,12 @@ func (k keys) parseGroup(key []byte) (g groupKey, err error) {
 		raw, rest, err = tuple.ReadUUID(rest)
 		g.member = uuid.UUID(raw)
 	}
-	if err == nil && g.kind >= groupLeaseKind {
+	if err == nil && g.kind >= groupLeaseKind && g.kind <= groupReplayKind {
 		var p int64
 		p, rest, err = tuple.ReadInt(rest)
 		g.partition = int(p)
 	}
-	if err == nil && g.kind >= groupParkedKind {
+	if err == nil && (g.kind == groupParkedKind || g.kind == groupReplayKind) {
 		g.at, rest, err = readPosition(rest)
 	}
 	if err == nil && len(rest) > 0 {
