@@ -28,8 +28,10 @@ type Member struct {
 	// ctx ends when the member shall; its cause says why.
 	ctx  context.Context
 	stop context.CancelCauseFunc
-	// done is closed when everything that the member started has ended.
+	// done is closed when everything that the member started has ended; left is set
+	// before.
 	done chan struct{}
+	left error
 	// events wakes up at the end of the log.
 	events *subscriber
 	feeds  sync.WaitGroup
@@ -123,7 +125,7 @@ func (m *Member) run(bell engine.Watch) {
 	m.mu.Unlock()
 	signal(m.settle)
 	settling.Wait()
-	m.leave(work)
+	m.left = m.leave(work)
 }
 
 // ID is what GroupInfo calls the member. It changes when the member had to join
@@ -136,10 +138,14 @@ func (m *Member) ID() uuid.UUID {
 
 // Close ends the membership. Nothing more is delivered, settlements under way are
 // finished, and the leases are given up, so that others take over at once and
-// deliver what was not settled. A second Close waits for the first.
+// deliver what was not settled. It gives up after five seconds, with an error; the
+// others then wait for the group's LeaseTime. A second Close waits for the first.
 func (m *Member) Close() error {
 	m.stop(errMemberClosed)
 	<-m.done
+	if m.left != nil {
+		return fmt.Errorf("leaving consumer group %q: %w", m.group.name, m.left)
+	}
 	return nil
 }
 
@@ -229,27 +235,41 @@ func (m *Member) take() *Message {
 
 // listen wakes the feeds of partitions that get events.
 func (m *Member) listen() {
+	var through Position
 	for {
 		select {
 		case b := <-m.events.batches:
-			m.mu.Lock()
-			for _, ev := range b.events {
-				if l := m.leases[m.store.partitionOf(ev.Stream)]; l != nil {
-					l.news = true
-					signal(l.wake)
-				}
+			if b.after == through {
+				m.wake(b.events)
+			} else { // there is a gap: anything may be in it
+				m.wakeAll()
 			}
-			m.mu.Unlock()
+			through = b.through
 		case <-m.events.lagged:
-			m.mu.Lock()
-			for _, l := range m.leases {
-				l.news = true
-				signal(l.wake)
-			}
-			m.mu.Unlock()
+			m.wakeAll()
 		case <-m.ctx.Done():
 			return
 		}
+	}
+}
+
+func (m *Member) wake(events []*Event) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for _, ev := range events {
+		if l := m.leases[m.store.partitionOf(ev.Stream)]; l != nil {
+			l.news = true
+			signal(l.wake)
+		}
+	}
+}
+
+func (m *Member) wakeAll() {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for _, l := range m.leases {
+		l.news = true
+		signal(l.wake)
 	}
 }
 
@@ -328,16 +348,16 @@ func (m *Member) fatal(err error) bool {
 
 // leave removes the member's key. Its leases have been given up, or are free
 // because their owner is no member.
-func (m *Member) leave(ctx context.Context) {
+func (m *Member) leave(ctx context.Context) error {
 	m.mu.Lock()
 	frozen := m.frozen
 	m.mu.Unlock()
 	if frozen {
-		return
+		return nil
 	}
 	s, name := m.store, m.group.name
-	// An error leaves the key to those who find that it does not move.
-	_ = engine.Run(ctx, s.engine, func(tr engine.Transaction, _ error) error {
+	// After an error the key is left to those who find that it does not move.
+	err := engine.Run(ctx, s.engine, func(tr engine.Transaction, _ error) error {
 		// Of a deleted group, nothing may be left.
 		if _, err := m.group.config(tr); err != nil {
 			return err
@@ -346,6 +366,10 @@ func (m *Member) leave(ctx context.Context) {
 		s.ringGroup(tr, name)
 		return nil
 	})
+	if errors.Is(err, ErrGroupDeleted) {
+		err = nil
+	}
+	return err
 }
 
 // signal leaves a signal unless there is one.
