@@ -2,6 +2,7 @@ package fdblayer
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 )
@@ -106,12 +107,20 @@ func (m *Member) accept(x *settlement) error {
 	case msg.state == messageFailed:
 		return msg.err
 	case x.delivery.lease.lost:
-		return ErrLeaseLost
+		return m.lost()
 	}
 	msg.state = messageSettled
 	m.clearTimer(x.delivery)
 	m.submit(x)
 	return nil
+}
+
+// lost is what to say of a message whose lease is.
+func (m *Member) lost() error {
+	if errors.Is(context.Cause(m.ctx), ErrGroupDeleted) {
+		return ErrGroupDeleted
+	}
+	return ErrLeaseLost
 }
 
 // await waits for the transaction, or takes the settlement back when ctx ends.

@@ -116,7 +116,7 @@ func (m *Member) cut(now time.Time) (changes []*leaseChange, due time.Duration, 
 	n := min(len(m.queue), maxSettlements)
 	for _, x := range m.queue[:n] {
 		if x.delivery.lease.lost {
-			x.finish(ErrLeaseLost)
+			x.finish(m.lost())
 			continue
 		}
 		c := change(x.delivery.lease)
