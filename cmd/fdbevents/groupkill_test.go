@@ -188,18 +188,18 @@ func testKillGroupMembers(t *testing.T, url string) {
 			continue
 		}
 		i := rng.IntN(len(members))
-		if rng.IntN(4) > 0 {
+		if rng.IntN(3) > 0 {
 			members[i].kill()
 			begin(i)
 			kills++
 			continue
 		}
-		// It does not know that it was away.
+		// Others take over, and it does not know that it was away.
 		pid := members[i].pid
 		if syscall.Kill(pid, syscall.SIGSTOP) == nil {
 			stops++
 			stopped.Go(func() {
-				<-time.After(3 * groupLease / 2)
+				<-time.After(5 * groupLease / 2)
 				_ = syscall.Kill(pid, syscall.SIGCONT)
 			})
 		}
