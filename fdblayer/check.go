@@ -37,7 +37,8 @@ const maxProblems = 100
 // record's checksum and partition, its place in its stream, its event id and its
 // tags, and the other way round that each of these leads to the record; that
 // revisions have no gaps and rise with positions; that heads and doorbells are
-// right; and that the places of readers and projections are places in this log.
+// right; and that what checkpoints, projections and consumer groups keep can be
+// read, and leads to places in this log.
 // Others may go on writing meanwhile.
 //
 // The error is non-nil when the store could not be read; what is wrong with what
@@ -56,6 +57,7 @@ func (s *Store) Check(ctx context.Context, o CheckOptions) (CheckReport, error) 
 		{"doorbells", c.doorbells},
 		{"checkpoints", c.checkpoints},
 		{"projections", c.projections},
+		{"consumer groups", c.groups},
 	}
 	for _, step := range steps {
 		if err := step.run(ctx); err != nil {

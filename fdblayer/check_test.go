@@ -118,6 +118,27 @@ func TestCheckFindsDamage(t *testing.T) {
 		"foreign projection key": {func(s *Store, at Position, tr engine.Transaction) {
 			tr.Set(append(s.keys.projection("p"), 0xfe), nil)
 		}, `projection "p": key 150b027000fe: `},
+		"group settings": {func(s *Store, at Position, tr engine.Transaction) {
+			tr.Clear(s.keys.groupConfig("g"))
+		}, `consumer group "g" has no settings`},
+		"group lease": {func(s *Store, at Position, tr engine.Transaction) {
+			tr.Set(s.keys.groupLease("g", 3), []byte("x"))
+		}, `consumer group "g", lease of partition 3: stored record is corrupt`},
+		"group progress": {func(s *Store, at Position, tr engine.Transaction) {
+			tr.Clear(s.keys.groupProgress("g", 3))
+		}, `consumer group "g" has 8 leases and 7 progresses of 8 partitions`},
+		"group member": {func(s *Store, at Position, tr engine.Transaction) {
+			tr.Set(s.keys.groupMember("g", id), nil)
+		}, `consumer group "g", member ` + id.String() + `: stored record is corrupt`},
+		"parked message": {func(s *Store, at Position, tr engine.Transaction) {
+			tr.Set(s.keys.groupParked("g", s.partitionOf("a"), at.next().next()), newEncoder().groupParked(groupParked{}))
+		}, `where the log has nothing`},
+		"replayed message": {func(s *Store, at Position, tr engine.Transaction) {
+			tr.Set(s.keys.groupReplay("g", s.partitionOf("a"), at), nil)
+		}, `to be replayed: stored record is corrupt`},
+		"group key": {func(s *Store, at Position, tr engine.Transaction) {
+			tr.Set(s.keys.groupKind("g", 77), nil)
+		}, `consumer group "g" has a key of unknown kind 77`},
 		"foreign key": {func(s *Store, at Position, tr engine.Transaction) {
 			tr.Set(append(s.keys.subspace(nil, spaceEntry), 0xfe), nil)
 		}, "stream entry 1502fe: key 1502fe: "},
@@ -144,6 +165,9 @@ func TestCheckFindsDamage(t *testing.T) {
 				}
 				return err
 			}); !errors.Is(err, context.Canceled) {
+				t.Fatal(err)
+			}
+			if _, err := s.Group(ctx, "g", GroupOptions{}); err != nil {
 				t.Fatal(err)
 			}
 			report, err := s.Check(ctx, CheckOptions{})

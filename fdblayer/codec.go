@@ -14,7 +14,8 @@ import (
 	"github.com/vmihailenco/msgpack/v5"
 )
 
-// Every stored value is encoded and decoded in this file. Values that no stamp
+// Every stored value is encoded and decoded in this file, those of consumer
+// groups in codec_group.go. Values that no stamp
 // goes into are msgpack arrays that begin with a format number; those that get
 // one begin with the 12 bytes of a position.
 

@@ -15,6 +15,8 @@
 //   - [Position] is an event's place in the one log of all streams; its revision
 //     is its place in its stream.
 //   - [Tx] puts appends and the application's own keys into one transaction.
+//   - [Group] is a subscription that its members share; [Member] hands out
+//     [Message]s, which are acknowledged.
 //
 // Reads end, see [Store.ReadAll]; subscriptions do not, see [Store.Subscribe];
 // [Store.SubscribeFrom] also keeps its place, and [Store.Project] keeps it together

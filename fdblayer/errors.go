@@ -33,6 +33,22 @@ var (
 	ErrCorrupt = errors.New("stored record is corrupt")
 	// ErrFormat: the store was written by another, newer version.
 	ErrFormat = errors.New("unknown store format")
+	// ErrGroupNotFound: there is no consumer group of that name.
+	ErrGroupNotFound = errors.New("consumer group not found")
+	// ErrGroupDeleted: the consumer group was deleted since it was opened, and
+	// perhaps created anew.
+	ErrGroupDeleted = errors.New("consumer group was deleted; open it again")
+	// ErrSettled: the message was acknowledged, or refused, before.
+	ErrSettled = errors.New("message is settled already; ack or nack each message once")
+	// ErrLeaseLost: the member does not hold the message's partition any more, so
+	// that its word does not count; whoever holds it now gets the message again.
+	ErrLeaseLost = errors.New("lease of the message's partition is lost; the message is delivered again")
+	// ErrSettleUnknown: the caller stopped waiting, or the engine cannot say
+	// whether the message is settled. If it is not, it is delivered again.
+	ErrSettleUnknown = errors.New("message may or may not be settled; if not, it is delivered again")
+	// ErrMessageTimeout: the message was not settled within the group's message
+	// time-out, and is delivered again or parked.
+	ErrMessageTimeout = errors.New("message timed out; it is delivered again, settle it sooner or raise the group's message time-out")
 )
 
 // WrongExpectedRevisionError refuses an append whose ExpectedRevision is wrong.

@@ -289,7 +289,7 @@ func (b *indexBuilder) step(tr engine.Transaction, p int) (through Position, don
 	if err != nil {
 		return through, false, err
 	}
-	events, through, more, err := src.take(s, tr.Snapshot(), got, -1, false)
+	events, through, more, err := src.take(s, tr.Snapshot(), got, -1, pageBytes, false)
 	if err != nil {
 		return through, false, err
 	}

@@ -25,14 +25,14 @@ type Retention struct {
 // SetRetention replaces a stream's retention. The stream need not have events.
 // The zero Retention keeps everything that was not scavenged yet.
 func (s *Store) SetRetention(ctx context.Context, stream string, r Retention) error {
-	return s.change(ctx, "setting retention", func(tx *Tx) error { return tx.SetRetention(stream, r) })
+	return s.changeStream(ctx, "setting retention", func(tx *Tx) error { return tx.SetRetention(stream, r) })
 }
 
 // Truncate hides the events of a stream before a revision: that one is the first
 // that readers see. StreamEnd hides all. Truncating before what is hidden already
 // changes nothing.
 func (s *Store) Truncate(ctx context.Context, stream string, before int64) error {
-	return s.change(ctx, "truncating", func(tx *Tx) error { return tx.Truncate(stream, before) })
+	return s.changeStream(ctx, "truncating", func(tx *Tx) error { return tx.Truncate(stream, before) })
 }
 
 // Delete hides all events of a stream, which then does not exist: NoStream holds,
@@ -41,7 +41,7 @@ func (s *Store) Truncate(ctx context.Context, stream string, before int64) error
 //
 // Errors: *WrongExpectedRevisionError, ErrStreamNotFound, ErrStreamDeleted.
 func (s *Store) Delete(ctx context.Context, stream string, expected ExpectedRevision) error {
-	return s.change(ctx, "deleting", func(tx *Tx) error { return tx.Delete(stream, expected) })
+	return s.changeStream(ctx, "deleting", func(tx *Tx) error { return tx.Delete(stream, expected) })
 }
 
 // Tombstone deletes a stream for ever: reading it and appending to it fail with
@@ -49,10 +49,10 @@ func (s *Store) Delete(ctx context.Context, stream string, expected ExpectedRevi
 //
 // Errors: *WrongExpectedRevisionError, ErrStreamDeleted.
 func (s *Store) Tombstone(ctx context.Context, stream string, expected ExpectedRevision) error {
-	return s.change(ctx, "deleting permanently", func(tx *Tx) error { return tx.Tombstone(stream, expected) })
+	return s.changeStream(ctx, "deleting permanently", func(tx *Tx) error { return tx.Tombstone(stream, expected) })
 }
 
-func (s *Store) change(ctx context.Context, what string, fn func(tx *Tx) error) error {
+func (s *Store) changeStream(ctx context.Context, what string, fn func(tx *Tx) error) error {
 	if _, err := s.Transact(ctx, fn); err != nil {
 		return fmt.Errorf("%s: %w", what, err)
 	}

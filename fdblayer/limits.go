@@ -27,6 +27,10 @@ const (
 	MaxName = 256
 	// MaxStreamMetadata bounds the user metadata of a stream.
 	MaxStreamMetadata = 64 << 10
+	// MaxGroupName bounds the UTF-8 form of a consumer group's name.
+	MaxGroupName = 256
+	// MaxReason is how much of a Nack's reason is kept.
+	MaxReason = 1024
 )
 
 // transactionBudget bounds the estimated bytes of one append in the engine:

@@ -37,8 +37,9 @@ type logCursor struct {
 	system bool
 	// exact is true when the sources have no events but those selected.
 	exact bool
-	// limit is how many events are wanted at most, 0 if that is not known.
-	limit int
+	// limit is how many events are wanted at most, 0 if that is not known, bytes
+	// about how large a page may be.
+	limit, bytes int
 	// entries bounds the index entries of a page; it grows from page to page.
 	entries int
 	// bulk is true after a page that did not reach the tail: sources are then
@@ -69,7 +70,7 @@ const (
 func (s *Store) newLogCursor(from Position, o ReadOptions) *logCursor {
 	return &logCursor{
 		store: s, backward: o.Backward, prefix: o.StreamPrefix, query: o.Query, only: -1,
-		at: from, start: true, limit: o.Limit, entries: firstEntries,
+		at: from, start: true, limit: o.Limit, bytes: pageBytes, entries: firstEntries,
 	}
 }
 
@@ -77,6 +78,17 @@ func (s *Store) newLogCursor(from Position, o ReadOptions) *logCursor {
 func (s *Store) newLogCursorAfter(after Position, o ReadOptions) *logCursor {
 	c := s.newLogCursor(after, o)
 	c.start = false
+	return c
+}
+
+// partitionPageBytes bounds a page of one partition: several are read by one
+// consumer, and their pages wait in memory.
+const partitionPageBytes = 64 << 10
+
+// newPartitionCursor is newLogCursorAfter for the events of one partition.
+func (s *Store) newPartitionCursor(partition int, after Position, o ReadOptions) *logCursor {
+	c := s.newLogCursorAfter(after, o)
+	c.only, c.bytes = partition, partitionPageBytes
 	return c
 }
 
@@ -189,7 +201,7 @@ func (c *logCursor) sources(r engine.Reader, indexes *indexSet) (all []source, e
 // fill reads a page of each source that has nothing waiting. In bulk, the
 // sources are read and decoded side by side.
 func (c *logCursor) fill(r engine.Reader, version int64) error {
-	o := engine.RangeOptions{Bytes: pageBytes / len(c.lanes), Reverse: c.backward}
+	o := engine.RangeOptions{Bytes: c.bytes / len(c.lanes), Reverse: c.backward}
 	if c.exact {
 		o.Limit = c.limit
 	}
@@ -227,7 +239,7 @@ func (c *logCursor) finish(r engine.Reader, version int64, l *logLane, f engine.
 	var through Position
 	var more bool
 	if err == nil {
-		l.waiting, through, more, err = l.take(c.store, r, got, c.only, c.backward)
+		l.waiting, through, more, err = l.take(c.store, r, got, c.only, c.bytes, c.backward)
 	}
 	if err != nil {
 		return fmt.Errorf("reading %s: %w", l.source, err)

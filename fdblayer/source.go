@@ -160,13 +160,13 @@ func (p *probe) cost(s *Store, src source, page engine.Page) (float64, error) {
 
 // take reads the events that a page of the source leads to, and returns them and
 // the position up to which it did. only, when not negative, is the partition to
-// take events of. Where the records get large, it stops early: more is true when
-// there is more in the source.
-func (src source) take(s *Store, r engine.Reader, got engine.Page, only int, backward bool) (events []Event, through Position, more bool, err error) {
+// take events of. Where the records together get larger than most bytes, it stops
+// early: more is true when there is more in the source.
+func (src source) take(s *Store, r engine.Reader, got engine.Page, only, most int, backward bool) (events []Event, through Position, more bool, err error) {
 	if src.tag == "" {
 		return src.takeSlots(s, r, got, backward)
 	}
-	return src.takePointers(s, r, got, only)
+	return src.takePointers(s, r, got, only, most)
 }
 
 // takeSlots decodes the slots of a page of the log.
@@ -213,7 +213,7 @@ func (src source) takeSlots(s *Store, r engine.Reader, got engine.Page, backward
 const recordsAtOnce = 64
 
 // takePointers fetches the records that index entries point to.
-func (src source) takePointers(s *Store, r engine.Reader, got engine.Page, only int) (events []Event, through Position, more bool, err error) {
+func (src source) takePointers(s *Store, r engine.Reader, got engine.Page, only, most int) (events []Event, through Position, more bool, err error) {
 	events = make([]Event, 0, len(got.KeyValues))
 	d := s.decoder()
 	defer s.release(d)
@@ -245,7 +245,7 @@ func (src source) takePointers(s *Store, r engine.Reader, got engine.Page, only 
 			}
 			size += len(ev.Data) + len(ev.Metadata)
 		}
-		if size > pageBytes && !last {
+		if size > most && !last {
 			return events, through, true, nil
 		}
 		pointers, records = pointers[:0], records[:0]

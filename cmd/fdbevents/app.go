@@ -33,7 +33,7 @@ func (p *program) app() *cli.App {
 		Usage:   "append to, read and follow an event store",
 		Version: version(debug.ReadBuildInfo()),
 		Description: "Exit codes: 0 success, 1 failure, 2 wrong command line,\n" +
-			"3 wrong expected revision or failed append condition, 4 stream or event not found.",
+			"3 wrong expected revision or failed append condition,\n4 stream, event or group not found.",
 		Flags: []cli.Flag{
 			&cli.StringFlag{
 				Name:    "db",
@@ -48,6 +48,7 @@ func (p *program) app() *cli.App {
 			p.command(p.appendCommand()),
 			p.command(p.readCommand()),
 			p.command(p.tailCommand()),
+			p.command(p.groupsCommand()),
 			p.command(p.streamsCommand()),
 			p.command(p.deleteCommand()),
 			p.command(p.truncateCommand()),

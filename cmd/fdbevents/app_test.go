@@ -35,7 +35,7 @@ func TestVersion(t *testing.T) {
 
 func TestHelp(t *testing.T) {
 	overview := must(t, "")
-	for _, name := range []string{"append", "read", "tail", "streams", "stat", "check", "completion", "--db URL"} {
+	for _, name := range []string{"append", "read", "tail", "groups", "streams", "stat", "check", "completion", "--db URL"} {
 		if !strings.Contains(overview, "\n   "+name) {
 			t.Errorf("the help does not list %q", name)
 		}
@@ -78,6 +78,16 @@ func TestUsageErrors(t *testing.T) {
 		{"tail", "tail needs a STREAM or --all"},
 		{"tail --all --backward", "flag provided but not defined: -backward"},
 		{"tail a --from x", `--from "x": want start, end or a revision (0, 1, 2, …)`},
+		{"tail a --group g", "--group goes with --all"},
+		{"groups", "groups needs to know what to do: list, show, parked, replay, reset, pause, resume, delete"},
+		{"groups frob", `groups cannot "frob"; it can list, show, parked, replay, reset, pause, resume, delete`},
+		{"groups list x", `groups list takes no arguments, got ["x"]`},
+		{"groups show", `groups show takes one NAME, got []`},
+		{"groups delete a b", `groups delete takes one NAME, got ["a" "b"]`},
+		{"groups reset a", "groups reset needs --to: start, end or a position"},
+		{"groups reset a --to 7", `--to "7": want start, end or a position, 24 hex digits as read prints them`},
+		{"groups show a --to start", "--to goes with groups reset"},
+		{"groups list -o x", `--output "x": want text or json`},
 		{"streams a b", `streams takes one PREFIX, got ["a" "b"]`},
 		{"streams -o x", `--output "x": want text or json`},
 		{"stat x", `stat takes no arguments, got ["x"]`},
@@ -178,6 +188,8 @@ func TestExitCodes(t *testing.T) {
 		{&fdblayer.WrongExpectedRevisionError{}, exitRefused},
 		{&fdblayer.ConditionError{}, exitRefused},
 		{fdblayer.ErrStreamNotFound, exitNotFound},
+		{fdblayer.ErrGroupNotFound, exitNotFound},
+		{fdblayer.ErrGroupDeleted, exitFailure},
 		{fdblayer.ErrStreamDeleted, exitFailure},
 	} {
 		if got := exitCode(fmt.Errorf("wrapped: %w", tt.err)); got != tt.want {
@@ -205,6 +217,7 @@ func TestArrange(t *testing.T) {
 		{"append a --type -h", "fdbevents append --type -h -- a"},
 		{"append -", "fdbevents append -- -"},
 		{"append a --nope b", "fdbevents append --nope -- a b"},
+		{"groups reset g --to end", "fdbevents groups --to end -- reset g"},
 		{"read a -h --limit", "fdbevents read --help"},
 		{"--nope read a", "fdbevents --nope read -- a"},
 		{"nope a --b", "fdbevents nope a --b"},
@@ -241,7 +254,7 @@ func TestDatabaseFlag(t *testing.T) {
 // A command that only reads does not make a store of a mistyped directory.
 func TestNoStore(t *testing.T) {
 	missing, empty := filepath.Join(t.TempDir(), "missing"), t.TempDir()
-	for _, args := range [][]string{{"read", "a"}, {"read", "--all"}, {"streams"}, {"stat"}, {"check"}} {
+	for _, args := range [][]string{{"read", "a"}, {"read", "--all"}, {"groups", "list"}, {"streams"}, {"stat"}, {"check"}} {
 		for dir, reason := range map[string]string{missing: "the directory does not exist", empty: "the directory is empty"} {
 			r := invoke(t, "", append(args, "--db", "file:"+dir)...)
 			if r.code != exitFailure {

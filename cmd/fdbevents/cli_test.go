@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"context"
 	"encoding/json"
+	"fmt"
 	"io"
 	"os"
 	"os/exec"
@@ -23,11 +24,18 @@ const asProgram = "FDBEVENTS_TEST_AS_PROGRAM"
 
 func TestMain(m *testing.M) {
 	if os.Getenv(asProgram) != "" {
+		if len(os.Args) == 3 && os.Args[1] == memberCommand {
+			if err := member(os.Args[2]); err != nil {
+				fmt.Fprintln(os.Stderr, err)
+				os.Exit(exitFailure)
+			}
+			os.Exit(exitOK)
+		}
 		main()
 	}
 	// What the environment of the tests says must not matter to them.
 	_ = os.Unsetenv("FDBEVENTS_DB")
-	os.Exit(m.Run())
+	os.Exit(runTests(m))
 }
 
 // result is what a run of the program gave.
@@ -134,6 +142,8 @@ type session struct {
 	errors func() string
 	code   chan int
 	kill   func()
+	// pid is that of a process of its own.
+	pid int
 }
 
 // start runs the program in this process, in the background.
@@ -194,6 +204,7 @@ func spawn(t *testing.T, args ...string) *session {
 		t.Fatal(err)
 	}
 	s.scan(out)
+	s.pid = cmd.Process.Pid
 	s.stop = func() { _ = cmd.Process.Signal(syscall.SIGINT) }
 	ended := make(chan struct{})
 	s.kill = func() {

@@ -55,7 +55,7 @@ func exitCode(err error) int {
 		return exitUsage
 	case errors.As(err, &wrong), errors.As(err, &condition):
 		return exitRefused
-	case errors.Is(err, fdblayer.ErrStreamNotFound), errors.Is(err, fdblayer.ErrEventNotFound):
+	case errors.Is(err, fdblayer.ErrStreamNotFound), errors.Is(err, fdblayer.ErrEventNotFound), errors.Is(err, fdblayer.ErrGroupNotFound):
 		return exitNotFound
 	case errors.As(err, &line):
 		return exitFailure

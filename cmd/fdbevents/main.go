@@ -2,7 +2,7 @@
 //
 // Its exit code is 0 for success, 1 for failure, 2 for a command line that is
 // wrong, 3 for a wrong expected revision or a failed append condition, and 4 for
-// a stream that is not there.
+// a stream or consumer group that is not there.
 package main
 
 import (

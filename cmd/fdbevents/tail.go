@@ -13,19 +13,33 @@ func (p *program) tailCommand() *cli.Command {
 	return &cli.Command{
 		Name:      "tail",
 		Usage:     "print events, and go on as they are appended",
-		UsageText: "fdbevents tail STREAM [options]\nfdbevents tail --all [options]",
+		UsageText: "fdbevents tail STREAM [options]\nfdbevents tail --all [options]\nfdbevents tail --all --group NAME [options]",
 		Description: "Prints what is there and then, without a gap, what is appended later, by\n" +
 			"whatever process, until it is interrupted. The store and the stream need not\n" +
 			"exist yet. With --from and the position, or for a STREAM the revision, of the\n" +
-			"last line that was printed, it continues after that line.",
+			"last line that was printed, it continues after that line.\n\n" +
+			"With --group it becomes a member of that consumer group: each event is printed\n" +
+			"by one of the members, those of a stream in order, and acknowledged when its\n" +
+			"line is written; after a crash it is printed again. The first member's --from,\n" +
+			"--type, --tag and --stream-prefix are the group's; later ones leave them out.",
 		Flags: append([]cli.Flag{
 			&cli.StringFlag{Name: "from", Usage: "begin `AFTER` this position, or for a STREAM this revision, exclusive; or start, or end for new events only (default: start)"},
+			&cli.StringFlag{Name: "group", Usage: "with --all: share the events with the other members of the consumer group `NAME`, which is made if there is none"},
 		}, selectionFlags()...),
 		Action: func(c *cli.Context) error {
 			// A subscription begins after a place: before the first event is -1.
 			s, err := parseSelection(c, "start", fdblayer.StreamStart-1)
 			if err != nil {
 				return err
+			}
+			if c.IsSet("group") {
+				o, err := parseGroup(c, s)
+				if err != nil {
+					return err
+				}
+				return p.withStore(c, mayCreate, func(store *fdblayer.Store) error {
+					return p.tailGroup(c.Context, store, c.String("group"), o, s.format)
+				})
 			}
 			return p.withStore(c, mayCreate, func(store *fdblayer.Store) error {
 				return p.tail(c.Context, store, s)

@@ -1,0 +1,55 @@
+package main
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/fdbevents/fdbevents/fdblayer"
+	"github.com/urfave/cli/v2"
+)
+
+// listParked prints the parked messages of a group, a line each: why they are,
+// and the event in the form that "read" gives it.
+func (p *program) listParked(c *cli.Context, g *fdblayer.Group, asJSON bool) error {
+	out := bufio.NewWriterSize(p.stdout, 64<<10)
+	format := appendParkedText
+	if asJSON {
+		format = appendParkedJSON
+	}
+	err := func() error {
+		var line []byte
+		for parked, err := range g.Parked(c.Context) {
+			if err != nil {
+				return stopped(c.Context, err)
+			}
+			line = format(line[:0], &parked)
+			if _, err := out.Write(line); err != nil {
+				return err
+			}
+		}
+		return nil
+	}()
+	return printed(errors.Join(err, out.Flush()))
+}
+
+func appendParkedText(dst []byte, p *fdblayer.ParkedMessage) []byte {
+	dst = fmt.Appendf(dst, "%s attempts=%d reason=%q ", p.Time.Format(time.RFC3339), p.Attempts, p.Reason)
+	if p.Event.Stream == "" {
+		return fmt.Appendf(dst, "%s erased\n", p.Event.Position)
+	}
+	return appendEventText(dst, &p.Event)
+}
+
+func appendParkedJSON(dst []byte, p *fdblayer.ParkedMessage) []byte {
+	dst = fmt.Appendf(dst, `{"attempts":%d,"reason":`, p.Attempts)
+	dst = appendJSONString(dst, p.Reason)
+	dst = fmt.Appendf(dst, `,"parked":%q,`, p.Time.Format(time.RFC3339Nano))
+	if p.Event.Stream == "" {
+		return fmt.Appendf(dst, "\"position\":%q,\"erased\":true}\n", p.Event.Position)
+	}
+	dst = append(dst, `"event":`...)
+	dst = appendEventJSON(dst, &p.Event)
+	return append(dst[:len(dst)-1], '}', '\n')
+}

@@ -1,0 +1,100 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"sync"
+	"time"
+
+	"github.com/fdbevents/fdbevents/fdblayer"
+	"github.com/urfave/cli/v2"
+)
+
+const (
+	// groupConsumers is how many messages are printed and acknowledged side by
+	// side: those of one transaction to the disk.
+	groupConsumers = 64
+	// lastAck is how long, after an interrupt, messages that were printed may take
+	// to be acknowledged.
+	lastAck = 5 * time.Second
+)
+
+// parseGroup reads what "tail" needs to know to join a group, and perhaps to make
+// it. Options that are not given are those of the group.
+func parseGroup(c *cli.Context, s selection) (fdblayer.GroupOptions, error) {
+	if s.stream != "" {
+		return fdblayer.GroupOptions{}, usagef(c, "--group goes with --all")
+	}
+	return fdblayer.GroupOptions{Query: s.query, StreamPrefix: s.prefix, From: s.position}, nil
+}
+
+// tailGroup joins a group and prints messages until ctx ends. Each is acknowledged
+// once its line is written.
+func (p *program) tailGroup(ctx context.Context, store *fdblayer.Store, name string, o fdblayer.GroupOptions, format eventFormat) error {
+	g, err := store.Group(ctx, name, o)
+	if err != nil {
+		return stopped(ctx, err)
+	}
+	m, err := g.Join(ctx)
+	if err != nil {
+		return stopped(ctx, err)
+	}
+	defer m.Close()
+	working, stop := context.WithCancelCause(ctx)
+	defer stop(nil)
+	acking, giveUp := context.WithCancel(context.WithoutCancel(ctx))
+	defer giveUp()
+	context.AfterFunc(working, func() { time.AfterFunc(lastAck, giveUp) })
+	out := &groupOutput{w: bufio.NewWriterSize(p.stdout, 64<<10), format: format}
+	var consumers sync.WaitGroup
+	for range groupConsumers {
+		consumers.Go(func() {
+			for msg, err := range m.Messages(working) {
+				if err == nil {
+					err = out.print(acking, msg)
+				}
+				if err != nil {
+					stop(err)
+					return
+				}
+			}
+		})
+	}
+	consumers.Wait()
+	if ctx.Err() != nil {
+		return nil
+	}
+	return printed(context.Cause(working))
+}
+
+// groupOutput is what the consumers of a group share.
+type groupOutput struct {
+	mu     sync.Mutex
+	w      *bufio.Writer
+	format eventFormat
+	line   []byte
+}
+
+// print writes a message's line and acknowledges it. One that somebody else gets
+// again is printed there again: that is no failure.
+func (o *groupOutput) print(ctx context.Context, msg *fdblayer.Message) error {
+	if err := o.write(&msg.Event); err != nil {
+		return err
+	}
+	err := msg.Ack(ctx)
+	if errors.Is(err, fdblayer.ErrLeaseLost) || errors.Is(err, fdblayer.ErrMessageTimeout) || errors.Is(err, fdblayer.ErrSettleUnknown) {
+		return nil
+	}
+	return err
+}
+
+func (o *groupOutput) write(ev *fdblayer.Event) error {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.line = o.format(o.line[:0], ev)
+	if _, err := o.w.Write(o.line); err != nil {
+		return err
+	}
+	return o.w.Flush()
+}

@@ -1,0 +1,439 @@
+package fdblayer_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"reflect"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/fdbevents/fdbevents/fdblayer"
+)
+
+// quick are settings under which lost members are noticed soon.
+var quick = fdblayer.GroupOptions{LeaseTime: 400 * time.Millisecond}
+
+func newGroup(t testing.TB, s *fdblayer.Store, name string, o fdblayer.GroupOptions) *fdblayer.Group {
+	t.Helper()
+	g, err := s.Group(t.Context(), name, o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return g
+}
+
+// join joins until the test ends.
+func join(t testing.TB, g *fdblayer.Group) *fdblayer.Member {
+	t.Helper()
+	m, err := g.Join(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { m.Close() })
+	return m
+}
+
+// patience bounds what tests wait for.
+const patience = 30 * time.Second
+
+// next takes one message.
+func next(t testing.TB, m *fdblayer.Member) *fdblayer.Message {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	for msg, err := range m.Messages(ctx) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		return msg
+	}
+	t.Fatal("the member was closed")
+	return nil
+}
+
+func ack(t testing.TB, msg *fdblayer.Message) {
+	t.Helper()
+	if err := msg.Ack(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func nack(t testing.TB, msg *fdblayer.Message, action fdblayer.NackAction, reason string) {
+	t.Helper()
+	if err := msg.Nack(t.Context(), action, reason); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func info(t testing.TB, g *fdblayer.Group) fdblayer.GroupInfo {
+	t.Helper()
+	i, err := g.Info(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return i
+}
+
+// eventually looks until a state is reached that no signal tells of.
+func eventually(t testing.TB, what string, reached func() bool) {
+	t.Helper()
+	for deadline := time.Now().Add(patience); !reached(); time.Sleep(2 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatalf("waited in vain for %s", what)
+		}
+	}
+}
+
+// place names an event for messages of tests.
+func place(ev *fdblayer.Event) string { return fmt.Sprintf("%s@%d", ev.Stream, ev.Revision) }
+
+// handled writes down who was handed what, and checks the order in each stream.
+type handled struct {
+	t  testing.TB
+	mu sync.Mutex
+	// acked is the next revision of each stream.
+	acked map[string]int64
+	total int
+	// work is the streams that are being worked on.
+	work map[string]bool
+}
+
+func newHandled(t testing.TB) *handled {
+	return &handled{t: t, acked: make(map[string]int64), work: make(map[string]bool)}
+}
+
+// begin notes that a message was delivered. Nothing earlier of its stream may be
+// unsettled, nor anything else of its stream be in work.
+func (h *handled) begin(msg *fdblayer.Message) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if want := h.acked[msg.Event.Stream]; msg.Event.Revision != want {
+		h.t.Errorf("got %s, want revision %d", place(&msg.Event), want)
+	}
+	if h.work[msg.Event.Stream] {
+		h.t.Errorf("%s was delivered while another of its stream was", place(&msg.Event))
+	}
+	h.work[msg.Event.Stream] = true
+}
+
+// end notes that the message is about to be settled, or was refused.
+func (h *handled) end(msg *fdblayer.Message, settled bool) int {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.work[msg.Event.Stream] = false
+	if settled {
+		h.acked[msg.Event.Stream]++
+		h.total++
+	}
+	return h.total
+}
+
+func TestGroupDeliversEachStreamInOrder(t *testing.T) {
+	eachEngine2(t, func(t *testing.T, a, b *fdblayer.Store) {
+		total := len(fill(t, a, 300)) + 300
+		ctx, done := context.WithCancel(t.Context())
+		defer done()
+		h := newHandled(t)
+		var wg sync.WaitGroup
+		for i := range 3 {
+			m := join(t, newGroup(t, []*fdblayer.Store{a, b}[i%2], "g", fdblayer.GroupOptions{}))
+			for range 8 {
+				wg.Go(func() {
+					for msg, err := range m.Messages(ctx) {
+						if err != nil {
+							if ctx.Err() == nil {
+								t.Error(err)
+							}
+							return
+						}
+						// Another lease may have delivered it before: only who
+						// settles it counts.
+						h.begin(msg)
+						refuse := msg.Attempt == 1 && msg.Event.Revision%9 == 4
+						if refuse {
+							h.end(msg, false)
+							nack(t, msg, fdblayer.Retry, "not yet")
+							continue
+						}
+						n := h.end(msg, true)
+						ack(t, msg)
+						if n == total {
+							done()
+						}
+					}
+				})
+			}
+		}
+		for i := range 300 {
+			mustAppend(t, b, fmt.Sprint("live", i%17), fdblayer.Any, event("e"))
+		}
+		wg.Wait()
+		eventually(t, "no lag", func() bool { i := info(t, newGroup(t, a, "g", fdblayer.GroupOptions{})); return i.Lag().N == 0 })
+	})
+}
+
+func TestGroupSettings(t *testing.T) {
+	eachStore(t, fdblayer.Options{Partitions: 3}, func(t *testing.T, s *fdblayer.Store) {
+		ctx := t.Context()
+		orders := query(fdblayer.QueryItem{Types: []string{"Placed", "Paid"}, Tags: []string{"vip"}}, fdblayer.QueryItem{Tags: []string{"b"}})
+		g := newGroup(t, s, "orders", fdblayer.GroupOptions{Query: orders, StreamPrefix: "o", From: fdblayer.End, MaxRetries: -1, MessageTimeout: time.Minute})
+		want := fdblayer.GroupOptions{Query: orders, StreamPrefix: "o", From: fdblayer.End, MaxRetries: -1, MessageTimeout: time.Minute, LeaseTime: 10 * time.Second}
+		if !reflect.DeepEqual(g.Options(), want) || g.Name() != "orders" {
+			t.Errorf("%s: got %+v", g.Name(), g.Options())
+		}
+		for _, o := range []fdblayer.GroupOptions{{}, want} {
+			if got := newGroup(t, s, "orders", o).Options(); !reflect.DeepEqual(got, want) {
+				t.Errorf("opened with %+v: got %+v", o, got)
+			}
+		}
+		opened, err := s.OpenGroup(ctx, "orders")
+		if err != nil || !reflect.DeepEqual(opened.Options(), want) {
+			t.Errorf("got %+v, %v", opened, err)
+		}
+		for _, tt := range []struct {
+			name    string
+			o       fdblayer.GroupOptions
+			message string
+		}{
+			{"orders", fdblayer.GroupOptions{Query: query(fdblayer.QueryItem{Types: []string{"Paid"}})}, `group query "type=Paid": the group was created with "type=Placed,Paid tag=vip or tag=b", which cannot change; leave it out, reset the group's position, or delete the group and create it anew`},
+			{"orders", fdblayer.GroupOptions{StreamPrefix: "p"}, `group stream prefix "p": the group was created with "o", which cannot change; `},
+			{"orders", fdblayer.GroupOptions{From: firstPosition}, `group starting position "000000000000000000000001": the group was created with "ffff`},
+			{"orders", fdblayer.GroupOptions{MaxRetries: 3}, `group retries "3": the group was created with "0"`},
+			{"orders", fdblayer.GroupOptions{MessageTimeout: time.Second}, `group message time-out "1s": the group was created with "1m0s"`},
+			{"orders", fdblayer.GroupOptions{LeaseTime: time.Second}, `group lease time "1s": the group was created with "10s"`},
+			{"", fdblayer.GroupOptions{}, `group name "": must not be empty`},
+			{"a\nb", fdblayer.GroupOptions{}, `group name "a\nb": must not have control characters (found U+000A)`},
+			{strings.Repeat("x", 257), fdblayer.GroupOptions{}, "group name: 257 bytes, limit 256"},
+			{"new", fdblayer.GroupOptions{LeaseTime: -1}, `lease time "-1ns": want 0 for the default, or at least 10ms`},
+			{"new", fdblayer.GroupOptions{MessageTimeout: time.Millisecond}, `message time-out "1ms": want 0 for the default, or at least 10ms`},
+			{"new", fdblayer.GroupOptions{StreamPrefix: "\x00"}, `stream prefix "\x00": must not have control`},
+			{"new", fdblayer.GroupOptions{Query: query(fdblayer.QueryItem{Tags: []string{""}})}, `tag in query "": must not be empty`},
+			{"new", fdblayer.GroupOptions{Query: query(make([]fdblayer.QueryItem, 40_000)...)}, " bytes, limit 90000"},
+			{"new", fdblayer.GroupOptions{From: ahead}, "is ahead of this store, so it must come from another one"},
+		} {
+			_, err := s.Group(ctx, tt.name, tt.o)
+			if err == nil || !strings.Contains(err.Error(), tt.message) || !strings.HasPrefix(err.Error(), fmt.Sprintf("consumer group %q: ", tt.name)) {
+				t.Errorf("%q %+v: got %v, want %s", tt.name, tt.o.LeaseTime, err, tt.message)
+			}
+			invalid, limit := (*fdblayer.InvalidError)(nil), (*fdblayer.LimitError)(nil)
+			if !errors.As(err, &invalid) && !errors.As(err, &limit) {
+				t.Errorf("%v is neither an InvalidError nor a LimitError", err)
+			}
+		}
+		if _, err := s.OpenGroup(ctx, "new"); !errors.Is(err, fdblayer.ErrGroupNotFound) || err.Error() != `consumer group "new": consumer group not found` {
+			t.Errorf("got %v", err)
+		}
+		newGroup(t, s, "another", fdblayer.GroupOptions{})
+		newGroup(t, s, "order", fdblayer.GroupOptions{})
+		var names []string
+		for info, err := range s.Groups(ctx) {
+			if err != nil {
+				t.Fatal(err)
+			}
+			names = append(names, info.Name)
+			if len(info.Partitions) != 3 || info.Paused || len(info.Members) != 0 {
+				t.Errorf("got %+v", info)
+			}
+		}
+		if !slices.Equal(names, []string{"another", "order", "orders"}) {
+			t.Errorf("groups are %q", names)
+		}
+	})
+}
+
+// ahead is a position that no test's store has come to.
+var ahead = func() fdblayer.Position {
+	p, err := fdblayer.ParsePosition("7f0000000000000000000000")
+	if err != nil {
+		panic(err)
+	}
+	return p
+}()
+
+// firstPosition is a position before every event, other than Start.
+var firstPosition = func() (p fdblayer.Position) {
+	if err := p.UnmarshalText([]byte("000000000000000000000001")); err != nil {
+		panic(err)
+	}
+	return p
+}()
+
+func TestGroupSelects(t *testing.T) {
+	eachStore(t, fdblayer.Options{}, func(t *testing.T, s *fdblayer.Store) {
+		write := func() {
+			mustAppend(t, s, "order-1", fdblayer.Any, tagged("paid", "vip"), tagged("paid"), tagged("placed", "vip"))
+			mustAppend(t, s, "stock-1", fdblayer.Any, tagged("paid", "vip"))
+		}
+		write()
+		o := fdblayer.GroupOptions{StreamPrefix: "order-", Query: query(fdblayer.QueryItem{Types: []string{"paid"}, Tags: []string{"vip"}})}
+		all := newGroup(t, s, "all", o)
+		o.From = fdblayer.End
+		fresh := newGroup(t, s, "fresh", o)
+		write()
+		for _, tt := range []struct {
+			g    *fdblayer.Group
+			want []string
+		}{{all, []string{"order-1@0", "order-1@3"}}, {fresh, []string{"order-1@3"}}} {
+			i := info(t, tt.g)
+			if got := i.Lag(); got.N != int64(len(tt.want)) || got.More {
+				t.Errorf("%s: lag %v, want %d", i.Name, got, len(tt.want))
+			}
+			m := join(t, tt.g)
+			for _, want := range tt.want {
+				msg := next(t, m)
+				if got := place(&msg.Event); got != want || msg.Attempt != 1 || msg.Replayed {
+					t.Errorf("got %s, attempt %d, want %s", got, msg.Attempt, want)
+				}
+				ack(t, msg)
+			}
+			i = info(t, tt.g)
+			if got := i.Lag(); got != (fdblayer.Count{}) {
+				t.Errorf("%s: lag %v in the end", i.Name, got)
+			}
+		}
+	})
+}
+
+func TestGroupPause(t *testing.T) {
+	eachStore(t, fdblayer.Options{}, func(t *testing.T, s *fdblayer.Store) {
+		ctx := t.Context()
+		mustAppend(t, s, "s", fdblayer.Any, event("0"), event("1"))
+		g := newGroup(t, s, "g", fdblayer.GroupOptions{})
+		m := join(t, g)
+		msg := next(t, m)
+		if err := g.Pause(ctx); err != nil {
+			t.Fatal(err)
+		}
+		if !info(t, g).Paused {
+			t.Error("it is not paused")
+		}
+		eventually(t, "the member to pause", m.Paused)
+		ack(t, msg)
+		some, cancel := context.WithTimeout(ctx, 50*time.Millisecond)
+		defer cancel()
+		for msg, err := range m.Messages(some) {
+			if !errors.Is(err, context.DeadlineExceeded) {
+				t.Errorf("got %+v, %v", msg, err)
+			}
+		}
+		if err := g.Resume(ctx); err != nil {
+			t.Fatal(err)
+		}
+		if msg := next(t, m); place(&msg.Event) != "s@1" {
+			t.Errorf("got %s", place(&msg.Event))
+		}
+	})
+}
+
+func TestGroupReset(t *testing.T) {
+	eachStore(t, fdblayer.Options{}, func(t *testing.T, s *fdblayer.Store) {
+		ctx := t.Context()
+		var at []fdblayer.Position
+		for i := range 5 {
+			at = append(at, mustAppend(t, s, "s", fdblayer.Any, event(fmt.Sprint(i))).Position)
+		}
+		g := newGroup(t, s, "g", fdblayer.GroupOptions{})
+		m := join(t, g)
+		ack(t, next(t, m))
+		nack(t, next(t, m), fdblayer.Retry, "")
+		reset := func(to fdblayer.Position) {
+			t.Helper()
+			if err := g.Reset(ctx, to); err != nil {
+				t.Fatal(err)
+			}
+		}
+		// A member goes on for a moment with what it had; it cannot settle that.
+		work := func(revision int64) {
+			t.Helper()
+			msg := next(t, m)
+			for err := msg.Ack(ctx); err != nil; err = msg.Ack(ctx) {
+				if !refused(err) {
+					t.Fatal(err)
+				}
+				msg = next(t, m)
+			}
+			if msg.Event.Revision != revision || msg.Attempt != 1 {
+				t.Fatalf("got %s, attempt %d, want revision %d", place(&msg.Event), msg.Attempt, revision)
+			}
+		}
+		held := next(t, m)
+		reset(at[2])
+		if err := held.Ack(ctx); !refused(err) {
+			t.Errorf("got %v", err)
+		}
+		work(3)
+		reset(fdblayer.Start)
+		for i := range at {
+			work(int64(i))
+		}
+		reset(at[0])
+		reset(fdblayer.End)
+		i := info(t, g)
+		if lag := i.Lag(); lag.N != 0 {
+			t.Errorf("lag %v", lag)
+		}
+		mustAppend(t, s, "s", fdblayer.Any, event("5"))
+		work(5)
+		err := g.Reset(ctx, ahead)
+		if invalid := (*fdblayer.InvalidError)(nil); !errors.As(err, &invalid) || err.Error() != `resetting consumer group "g": position "7f0000000000000000000000": is ahead of this store, so it must come from another one; use a position of this store, or start or end` {
+			t.Errorf("got %v", err)
+		}
+		mustAppend(t, s, "s", fdblayer.Any, event("6"))
+		work(6)
+	})
+}
+
+func TestGroupDelete(t *testing.T) {
+	eachEngine2(t, func(t *testing.T, a, b *fdblayer.Store) {
+		ctx := t.Context()
+		mustAppend(t, a, "s", fdblayer.Any, event("0"), event("1"))
+		old := newGroup(t, a, "g", fdblayer.GroupOptions{})
+		m := join(t, newGroup(t, b, "g", fdblayer.GroupOptions{}))
+		nack(t, next(t, m), fdblayer.Park, "")
+		msg := next(t, m)
+		if err := old.Delete(ctx); err != nil {
+			t.Fatal(err)
+		}
+		var ends error
+		for _, err := range m.Messages(ctx) {
+			ends = err
+		}
+		if !errors.Is(ends, fdblayer.ErrGroupDeleted) || ends.Error() != `consumer group "g": consumer group was deleted; open it again` {
+			t.Errorf("got %v", ends)
+		}
+		if err := msg.Ack(ctx); !errors.Is(err, fdblayer.ErrGroupDeleted) {
+			t.Errorf("acknowledged to a group that is gone: got %v", err)
+		}
+		m.Close()
+		for range a.Groups(ctx) {
+			t.Error("it is still there")
+		}
+		g := newGroup(t, b, "g", fdblayer.GroupOptions{StreamPrefix: "s"})
+		for what, call := range map[string]func() error{
+			"resetting":             func() error { return old.Reset(ctx, fdblayer.Start) },
+			"pausing":               func() error { return old.Pause(ctx) },
+			"deleting":              func() error { return old.Delete(ctx) },
+			"looking at":            func() error { _, err := old.Info(ctx); return err },
+			"joining":               func() error { _, err := old.Join(ctx); return err },
+			"replaying what is par": func() error { _, err := old.Replay(ctx); return err },
+		} {
+			if err := call(); !errors.Is(err, fdblayer.ErrGroupDeleted) || !strings.HasPrefix(err.Error(), what) {
+				t.Errorf("%s: got %v", what, err)
+			}
+		}
+		m = join(t, g)
+		if msg := next(t, m); place(&msg.Event) != "s@0" || msg.Attempt != 1 {
+			t.Errorf("got %s", place(&msg.Event))
+		}
+	})
+}
+
+// refused reports whether a settlement was refused because the lease was lost. If
+// the outcome of its first attempt was unknown, that is all that can be said.
+func refused(err error) bool {
+	return errors.Is(err, fdblayer.ErrLeaseLost) || errors.Is(err, fdblayer.ErrSettleUnknown)
+}

@@ -1,0 +1,242 @@
+package fdblayer_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/fdbevents/fdbevents/fdblayer"
+	"github.com/fdbevents/fdbevents/fdblayer/engine"
+)
+
+// TestGroupUnderUnknownCommits has members come, go and crash, and settle in all
+// ways, while one of four commits fails: nothing is lost, nothing that was
+// acknowledged comes again, and each stream is in order.
+func TestGroupUnderUnknownCommits(t *testing.T) {
+	eachEngine(t, func(t *testing.T, inner engineT) {
+		e := newFlakyEngine(inner, 11, 25)
+		s := openStore(t, e, fdblayer.Options{Partitions: 4})
+		g := newGroup(t, s, "g", fdblayer.GroupOptions{LeaseTime: 500 * time.Millisecond, MaxRetries: 3})
+		ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
+		defer cancel()
+		working, finish := context.WithCancel(ctx)
+		defer finish()
+		a := audit{t: t, acked: make(map[string]int64), next: make(map[string]int64), doubt: make(map[string]bool)}
+		var wg sync.WaitGroup
+		for w := range 3 {
+			wg.Go(func() {
+				for life := w; working.Err() == nil; life++ {
+					a.live(working, ctx, g, life%2 == 0)
+				}
+			})
+		}
+		const streams, each = 13, 30
+		for i := range each {
+			for stream := range streams {
+				mustAppend(t, s, fmt.Sprint("s", stream), fdblayer.Any, event("e"))
+			}
+			if i%10 == 9 {
+				if _, err := g.Replay(ctx); err != nil {
+					t.Error(err)
+				}
+			}
+		}
+		eventually(t, "all to be settled", func() bool {
+			if _, err := g.Replay(ctx); err != nil {
+				t.Error(err)
+			}
+			return idle(info(t, g))
+		})
+		finish()
+		wg.Wait()
+		for stream := range streams {
+			for i := range each {
+				name := fmt.Sprintf("s%d@%d", stream, i)
+				if _, ok := a.acked[name]; !ok && !a.doubt[name] {
+					t.Errorf("%s was not acknowledged", name)
+				}
+			}
+		}
+		t.Logf("%d acknowledged, %d in doubt, %d fenced; %d and %d commits unknown",
+			len(a.acked), len(a.doubt), a.fenced, e.unknownIn.Load(), e.unknowns.Load())
+	})
+}
+
+// idle is whether a group has nothing left to do.
+func idle(i fdblayer.GroupInfo) bool {
+	for _, p := range i.Partitions {
+		if p.Lag.N+p.Parked.N+p.Replaying.N > 0 {
+			return false
+		}
+	}
+	return true
+}
+
+// audit verifies what members of a group are handed, and what they are told.
+type audit struct {
+	t  testing.TB
+	mu sync.Mutex
+	// acked is the epoch in which each event was acknowledged.
+	acked map[string]int64
+	// next is the first revision of each stream that was not settled.
+	next map[string]int64
+	// doubt are the events of which that is not known.
+	doubt  map[string]bool
+	fenced int
+}
+
+// live is the life of a member with five consumers. It ends after a while, in
+// order or in a crash with messages in its hands.
+func (a *audit) live(working, ctx context.Context, g *fdblayer.Group, crash bool) {
+	m, err := g.Join(ctx)
+	if err != nil {
+		a.t.Error(err)
+		return
+	}
+	life, end := context.WithCancel(working)
+	defer end()
+	var handled atomic.Int64
+	var consumers sync.WaitGroup
+	for range 5 {
+		consumers.Go(func() {
+			for msg, err := range m.Messages(life) {
+				if err != nil {
+					return
+				}
+				a.delivered(msg)
+				n := handled.Add(1)
+				if n > 20 {
+					end()
+				}
+				if n <= 20 || !crash {
+					a.settle(ctx, msg)
+				}
+			}
+		})
+	}
+	consumers.Wait()
+	if crash {
+		m.Crash()
+	} else {
+		m.Close()
+	}
+}
+
+func (a *audit) delivered(msg *fdblayer.Message) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	name := place(&msg.Event)
+	// A member that does not know yet that it lost its lease may deliver what
+	// others have acknowledged, but not one that got the lease afterwards.
+	if epoch, ok := a.acked[name]; ok && msg.Epoch > epoch {
+		a.t.Errorf("%s was acknowledged in epoch %d and comes again in %d", name, epoch, msg.Epoch)
+	}
+	if next := a.next[msg.Event.Stream]; msg.Event.Revision > next {
+		a.t.Errorf("%s comes before revision %d is settled", name, next)
+	}
+}
+
+func (a *audit) settle(ctx context.Context, msg *fdblayer.Message) {
+	name := place(&msg.Event)
+	how, call := "ack", func() error { return msg.Ack(ctx) }
+	switch {
+	case msg.Event.Revision%5 == 3 && !msg.Replayed:
+		how, call = "park", func() error { return msg.Nack(ctx, fdblayer.Park, "odd") }
+	case msg.Event.Revision%7 == 2 && msg.Attempt == 1:
+		how, call = "retry", func() error { return msg.Nack(ctx, fdblayer.Retry, "once more") }
+	}
+	// What follows may be delivered before the call returns.
+	a.mu.Lock()
+	before := a.next[msg.Event.Stream]
+	if how != "retry" {
+		a.next[msg.Event.Stream] = max(before, msg.Event.Revision+1)
+	}
+	a.mu.Unlock()
+	err := call()
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	switch {
+	case err == nil && how == "ack":
+		if epoch, ok := a.acked[name]; ok {
+			a.t.Errorf("%s is acknowledged in epoch %d and in %d", name, epoch, msg.Epoch)
+		}
+		a.acked[name] = msg.Epoch
+	case errors.Is(err, fdblayer.ErrLeaseLost):
+		a.fenced++
+		if a.next[msg.Event.Stream] == msg.Event.Revision+1 {
+			a.next[msg.Event.Stream] = before
+		}
+	case errors.Is(err, fdblayer.ErrSettleUnknown):
+		a.doubt[name] = true
+	case err != nil:
+		a.t.Errorf("%s: %v", name, err)
+	}
+}
+
+// doubtfulEngine can say of no commit whether it happened, while it is told to.
+type doubtfulEngine struct {
+	engine.Engine
+	// doubt is on when positive; lands says whether commits happen then.
+	doubt, lands atomic.Bool
+}
+
+type doubtfulTransaction struct {
+	engine.Transaction
+	engine *doubtfulEngine
+}
+
+func (e *doubtfulEngine) Begin(ctx context.Context) engine.Transaction {
+	return &doubtfulTransaction{e.Engine.Begin(ctx), e}
+}
+
+func (t *doubtfulTransaction) Commit() error {
+	if !t.engine.doubt.Load() {
+		return t.Transaction.Commit()
+	}
+	if t.engine.lands.Load() {
+		if err := t.Transaction.Commit(); err != nil {
+			return err
+		}
+	}
+	return engine.ErrTimedOut
+}
+
+// TestGroupSettlementInDoubt: the engine cannot say whether a settlement is in.
+// The consumer is told so; the member finds out and goes on.
+func TestGroupSettlementInDoubt(t *testing.T) {
+	eachEngine(t, func(t *testing.T, inner engineT) {
+		e := &doubtfulEngine{Engine: inner}
+		s := openStore(t, e, fdblayer.Options{})
+		for _, lands := range []bool{true, false} {
+			name := fmt.Sprint("lands-", lands)
+			mustAppend(t, s, name, fdblayer.Any, event("0"), event("1"))
+			m := join(t, newGroup(t, s, name, fdblayer.GroupOptions{StreamPrefix: name}))
+			e.lands.Store(lands)
+			var msg *fdblayer.Message
+			var err error
+			// A checkpoint that moves in just this moment is in doubt, too, and
+			// costs the lease.
+			for err = fdblayer.ErrLeaseLost; errors.Is(err, fdblayer.ErrLeaseLost); {
+				msg = next(t, m)
+				e.doubt.Store(true)
+				err = msg.Ack(t.Context())
+				e.doubt.Store(false)
+			}
+			if !errors.Is(err, engine.ErrTimedOut) || !errors.Is(err, fdblayer.ErrSettleUnknown) {
+				t.Errorf("%s: got %v", name, err)
+			}
+			if again := msg.Ack(t.Context()); again == nil || again.Error() != err.Error() {
+				t.Errorf("%s: the second time, got %v", name, again)
+			}
+			want := map[bool]int64{true: 1, false: 0}[lands]
+			if msg := next(t, m); msg.Event.Revision != want || msg.Epoch < 2 {
+				t.Errorf("%s: got %s in epoch %d", name, place(&msg.Event), msg.Epoch)
+			}
+			m.Close()
+		}
+	})
+}

@@ -1,0 +1,238 @@
+package fdblayer
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"iter"
+	"slices"
+
+	"github.com/fdbevents/fdbevents/fdblayer/engine"
+	"github.com/google/uuid"
+)
+
+// GroupInfo is how a consumer group is doing.
+type GroupInfo struct {
+	Name string
+	// Options are those that the group was created with, defaults filled in.
+	Options GroupOptions
+	Paused  bool
+	// Members are those who live, or died less than a LeaseTime ago.
+	Members []uuid.UUID
+	// Partitions has one element for each partition of the log.
+	Partitions []GroupPartition
+}
+
+// GroupPartition is how a consumer group is doing in one partition.
+type GroupPartition struct {
+	// Owner is the member that holds the lease, the zero UUID when nobody does.
+	Owner uuid.UUID
+	// Epoch rises whenever the partition changes hands.
+	Epoch int64
+	// Checkpoint is the position up to which everything selected is settled.
+	Checkpoint Position
+	// Ahead is how many events after the checkpoint are settled, and Retrying how
+	// many there have failed and will be delivered again.
+	Ahead, Retrying int
+	// Lag is how many selected events are not settled. Only so many events are
+	// looked at; with a query that selects few of them, that can be none.
+	Lag Count
+	// Parked is how many messages are put aside, and Replaying how many of those
+	// are to be delivered again.
+	Parked, Replaying Count
+}
+
+// Count is a number that is only found out up to a bound.
+type Count struct {
+	N int64
+	// More is true when there may be more than N.
+	More bool
+}
+
+// String is the number, with a plus sign when there may be more.
+func (c Count) String() string {
+	if c.More {
+		return fmt.Sprintf("%d+", c.N)
+	}
+	return fmt.Sprint(c.N)
+}
+
+// Plus is the sum of two counts.
+func (c Count) Plus(d Count) Count { return Count{c.N + d.N, c.More || d.More} }
+
+// Lag is that of all partitions.
+func (i *GroupInfo) Lag() (c Count) {
+	for _, p := range i.Partitions {
+		c = c.Plus(p.Lag)
+	}
+	return c
+}
+
+// Parked is what is parked in all partitions.
+func (i *GroupInfo) Parked() (c Count) {
+	for _, p := range i.Partitions {
+		c = c.Plus(p.Parked)
+	}
+	return c
+}
+
+// maxCount bounds what is counted, and the events looked at, in a partition.
+const maxCount = 10_000
+
+// Groups yields all consumer groups in the order of their names. The iterator
+// yields one error, and then nothing more.
+func (s *Store) Groups(ctx context.Context) iter.Seq2[GroupInfo, error] {
+	return func(yield func(GroupInfo, error) bool) {
+		for name := ""; ; {
+			next, err := s.nextGroup(ctx, name)
+			if err != nil {
+				yield(GroupInfo{}, fmt.Errorf("listing consumer groups: %w", err))
+				return
+			}
+			if next == nil {
+				return
+			}
+			name = next.name
+			info, err := next.Info(ctx)
+			if errors.Is(err, ErrGroupDeleted) {
+				continue // in the same moment
+			}
+			if !yield(info, err) || err != nil {
+				return
+			}
+		}
+	}
+}
+
+// nextGroup is the first group after a name, nil when there is none.
+func (s *Store) nextGroup(ctx context.Context, name string) (g *Group, err error) {
+	err = s.change(ctx, func(tr engine.Transaction) error {
+		g = nil
+		// The settings are a group's first key.
+		page, err := tr.Snapshot().GetRange(s.keys.groups(name), engine.RangeOptions{Limit: 1}).Get()
+		if err != nil || len(page.KeyValues) == 0 {
+			return err
+		}
+		key, err := s.keys.parseGroup(page.KeyValues[0].Key)
+		if err != nil {
+			return err
+		}
+		if key.kind != groupConfigKind {
+			return fmt.Errorf("consumer group %q: %w: it has no settings", key.name, ErrCorrupt)
+		}
+		c, err := newDecoder().groupConfig(page.KeyValues[0].Value)
+		if err != nil {
+			return fmt.Errorf("consumer group %q: %w", key.name, err)
+		}
+		g = &Group{store: s, name: key.name, incarnation: c.incarnation, options: c.options()}
+		return nil
+	})
+	return g, err
+}
+
+// Info tells how the group is doing. Leases and checkpoints are those of one
+// moment; counting, which reads the events that are not settled, takes longer.
+func (g *Group) Info(ctx context.Context) (GroupInfo, error) {
+	info := GroupInfo{Name: g.name, Options: g.options}
+	var progress []groupProgress
+	err := g.change(ctx, "looking at", func(tr engine.Transaction, c groupConfig) (err error) {
+		info.Paused = c.paused
+		progress, err = g.readInfo(tr.Snapshot(), &info)
+		return err
+	})
+	if err != nil {
+		return info, err
+	}
+	for p := range info.Partitions {
+		if info.Partitions[p].Lag, err = g.lag(ctx, p, progress[p]); err != nil {
+			return info, fmt.Errorf("counting the lag of consumer group %q: %w", g.name, err)
+		}
+	}
+	return info, nil
+}
+
+func (g *Group) readInfo(r engine.Reader, info *GroupInfo) ([]groupProgress, error) {
+	s := g.store
+	n := s.header.partitions
+	members := r.GetRange(s.keys.groupMembers(g.name), engine.RangeOptions{})
+	values := make([]engine.Future[[]byte], n)
+	parked := make([]engine.Future[engine.Page], n)
+	replays := make([]engine.Future[engine.Page], n)
+	for p := range n {
+		values[p] = r.Get(s.keys.groupProgress(g.name, p))
+		parked[p] = r.GetRange(s.keys.groupParkedIn(g.name, p), engine.RangeOptions{Limit: maxCount})
+		replays[p] = r.GetRange(s.keys.groupReplaysIn(g.name, p), engine.RangeOptions{Limit: maxCount})
+	}
+	leases, err := g.readLeases(r)
+	if err != nil {
+		return nil, err
+	}
+	info.Members = nil
+	page, err := members.Get()
+	if err != nil {
+		return nil, err
+	}
+	for _, kv := range page.KeyValues {
+		key, err := s.keys.parseGroup(kv.Key)
+		if err != nil {
+			return nil, err
+		}
+		info.Members = append(info.Members, key.member)
+	}
+	progress := make([]groupProgress, n)
+	info.Partitions = make([]GroupPartition, n)
+	d := newDecoder()
+	for p := range n {
+		value, err := values[p].Get()
+		if err != nil {
+			return nil, err
+		}
+		if progress[p], err = d.groupProgress(value); err != nil {
+			return nil, fmt.Errorf("progress of partition %d: %w", p, err)
+		}
+		out := &info.Partitions[p]
+		out.Owner, out.Epoch = leases[p].owner, leases[p].epoch
+		out.Checkpoint = progress[p].checkpoint
+		out.Ahead, out.Retrying = len(progress[p].settled), len(progress[p].attempts)
+		for _, c := range []struct {
+			count *Count
+			keys  engine.Future[engine.Page]
+		}{{&out.Parked, parked[p]}, {&out.Replaying, replays[p]}} {
+			page, err := c.keys.Get()
+			if err != nil {
+				return nil, err
+			}
+			*c.count = Count{int64(len(page.KeyValues)), page.More}
+		}
+	}
+	return progress, nil
+}
+
+// lag counts the selected events of a partition that are not settled.
+func (g *Group) lag(ctx context.Context, p int, progress groupProgress) (lag Count, err error) {
+	s, o := g.store, &g.options
+	looked := 0
+	var c cursor = s.newPartitionCursor(p, progress.checkpoint, ReadOptions{StreamPrefix: o.StreamPrefix, Query: o.Query})
+	for {
+		f := s.fetch(ctx, c, nil)
+		if f.err != nil {
+			return lag, f.err
+		}
+		for _, ev := range f.events {
+			if looked++; looked > maxCount {
+				lag.More = true
+				return lag, nil
+			}
+			if !selects(o.StreamPrefix, &o.Query, ev) {
+				continue
+			}
+			if _, settled := slices.BinarySearchFunc(progress.settled, ev.Position, Position.Compare); !settled {
+				lag.N++
+			}
+		}
+		if f.tail {
+			return lag, nil
+		}
+		c = f.next
+	}
+}

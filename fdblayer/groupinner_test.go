@@ -1,0 +1,256 @@
+package fdblayer
+
+import (
+	"bytes"
+	"errors"
+	"reflect"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/fdbevents/fdbevents/fdblayer/engine"
+	"github.com/google/uuid"
+	"pgregory.net/rapid"
+)
+
+func drawPosition(t *rapid.T) Position {
+	return Position{[12]byte(rapid.SliceOfN(rapid.Byte(), positionSize, positionSize).Draw(t, "position"))}
+}
+
+func drawUUID(t *rapid.T) uuid.UUID {
+	return uuid.UUID(rapid.SliceOfN(rapid.Byte(), 16, 16).Draw(t, "uuid"))
+}
+
+// drawProgress draws positions that rise.
+func drawProgress(t *rapid.T) (p groupProgress) {
+	draw := func() (out []Position) {
+		for range rapid.IntRange(0, 20).Draw(t, "count") {
+			out = append(out, drawPosition(t))
+		}
+		slices.SortFunc(out, Position.Compare)
+		out = slices.Compact(out)
+		return slices.DeleteFunc(out, func(at Position) bool { return !p.checkpoint.Before(at) })
+	}
+	p.checkpoint = drawPosition(t)
+	if settled := draw(); len(settled) > 0 {
+		p.settled = settled
+	}
+	for _, at := range draw() {
+		p.attempts = append(p.attempts, groupAttempt{at, rapid.IntRange(1, 1000).Draw(t, "failed")})
+	}
+	return p
+}
+
+// TestGroupValues: each comes back as it was, and cut short it is corrupt.
+func TestGroupValues(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		e, d := newEncoder(), newDecoder()
+		config := groupConfig{
+			incarnation: drawUUID(t), prefix: rapid.String().Draw(t, "prefix"), from: drawPosition(t),
+			messageTimeout: minGroupTime + time.Duration(rapid.Uint32().Draw(t, "time-out")),
+			leaseTime:      minGroupTime + time.Duration(rapid.Uint32().Draw(t, "lease")),
+			maxRetries:     rapid.IntRange(0, 100).Draw(t, "retries"), paused: rapid.Bool().Draw(t, "paused"),
+		}
+		for range rapid.IntRange(0, 3).Draw(t, "items") {
+			config.query.Items = append(config.query.Items, QueryItem{
+				Types: rapid.SliceOfN(rapid.String(), 1, 3).Draw(t, "types"), Tags: rapid.SliceOfN(rapid.String(), 1, 3).Draw(t, "tags"),
+			})
+		}
+		lease := groupLease{drawUUID(t), rapid.Int64().Draw(t, "epoch")}
+		progress := drawProgress(t)
+		parked := groupParked{rapid.Int().Draw(t, "attempts"), rapid.String().Draw(t, "reason"), time.Unix(0, rapid.Int64().Draw(t, "time")).UTC()}
+		count := rapid.Int64().Draw(t, "count")
+		for _, c := range []struct {
+			value  []byte
+			want   any
+			decode func(src []byte) (any, error)
+		}{
+			{e.groupConfig(config), config, func(src []byte) (any, error) { return d.groupConfig(src) }},
+			{e.groupLease(lease), lease, func(src []byte) (any, error) { return d.groupLease(src) }},
+			{e.groupProgress(progress), progress, func(src []byte) (any, error) { return d.groupProgress(src) }},
+			{e.groupParked(parked), parked, func(src []byte) (any, error) { return d.groupParked(src) }},
+			{e.groupCount(count), count, func(src []byte) (any, error) { return d.groupCount(src) }},
+		} {
+			if got, err := c.decode(c.value); err != nil || !reflect.DeepEqual(got, c.want) {
+				t.Fatalf("got %+v, %v, want %+v", got, err, c.want)
+			}
+			short := c.value[:rapid.IntRange(0, len(c.value)-1).Draw(t, "cut")]
+			if _, err := c.decode(short); !errors.Is(err, ErrCorrupt) {
+				t.Fatalf("%T cut to %d of %d bytes: got %v", c.want, len(short), len(c.value), err)
+			}
+			newer := bytes.Clone(c.value)
+			newer[1]++
+			if _, err := c.decode(newer); !errors.Is(err, ErrFormat) {
+				t.Fatalf("%T of another format: got %v", c.want, err)
+			}
+		}
+	})
+}
+
+// TestGroupProgressFitsIntoAValue at its largest: a full window, and a page of
+// small events that exceeded it, all but the first settled.
+func TestGroupProgressFitsIntoAValue(t *testing.T) {
+	var p groupProgress
+	at := Start
+	for range windowSettled + windowEvents + partitionPageBytes/recordOverhead {
+		at = at.next()
+		p.settled = append(p.settled, at)
+		p.attempts = append(p.attempts, groupAttempt{at, 1 << 20})
+	}
+	p.checkpoint = Start
+	if n := len(newEncoder().groupProgress(p)); n > chunkSize {
+		t.Errorf("%d bytes, limit %d", n, chunkSize)
+	}
+}
+
+func TestGroupKeys(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		k := keys{prefix: rapid.SliceOf(rapid.ByteRange(0, 254)).Draw(t, "prefix")}
+		g := groupKey{name: rapid.String().Draw(t, "name"), kind: rapid.Int64Range(groupConfigKind, groupReplayKind).Draw(t, "kind")}
+		if g.kind == groupMemberKind {
+			g.member = drawUUID(t)
+		}
+		if g.kind >= groupLeaseKind {
+			g.partition = rapid.IntRange(0, MaxPartitions-1).Draw(t, "partition")
+		}
+		if g.kind >= groupParkedKind {
+			g.at = drawPosition(t)
+		}
+		key := map[int64]func() []byte{
+			groupConfigKind:   func() []byte { return k.groupConfig(g.name) },
+			groupBellKind:     func() []byte { return k.groupBell(g.name) },
+			groupMemberKind:   func() []byte { return k.groupMember(g.name, g.member) },
+			groupLeaseKind:    func() []byte { return k.groupLease(g.name, g.partition) },
+			groupProgressKind: func() []byte { return k.groupProgress(g.name, g.partition) },
+			groupParkedKind:   func() []byte { return k.groupParked(g.name, g.partition, g.at) },
+			groupReplayKind:   func() []byte { return k.groupReplay(g.name, g.partition, g.at) },
+		}[g.kind]()
+		if got, err := k.parseGroup(key); err != nil || got != g {
+			t.Fatalf("got %+v, %v, want %+v", got, err, g)
+		}
+		if !k.group(g.name).Contains(key) || !k.groups("").Contains(key) || k.group(g.name+"x").Contains(key) {
+			t.Fatal("the key is not where its group's keys are")
+		}
+		if other := rapid.String().Draw(t, "other"); other != g.name && k.group(other).Contains(key) {
+			t.Fatalf("the key is in the range of group %q", other)
+		}
+	})
+}
+
+func TestShares(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		n := rapid.IntRange(1, 20).Draw(t, "members")
+		members := make([]uuid.UUID, n)
+		for i := range members {
+			members[i] = uuid.UUID{byte(i + 1)}
+		}
+		owners := append(slices.Clone(members), uuid.Nil, uuid.UUID{99}) // nobody, and one who is gone
+		leases := make([]groupLease, rapid.IntRange(1, 40).Draw(t, "partitions"))
+		owned := make(map[uuid.UUID]int)
+		for p := range leases {
+			leases[p].owner = rapid.SampledFrom(owners).Draw(t, "owner")
+			owned[leases[p].owner]++
+		}
+		got := shares(leases, members)
+		total, fewest, most := 0, len(leases), 0
+		for _, id := range members {
+			total += got[id]
+			fewest, most = min(fewest, got[id]), max(most, got[id])
+		}
+		if total != len(leases) || most-fewest > 1 {
+			t.Fatalf("%d partitions are shared as %v", len(leases), got)
+		}
+		for _, a := range members {
+			for _, b := range members {
+				if owned[a] > owned[b] && got[a] < got[b] {
+					t.Fatalf("%v has %d and gets %d, %v has %d and gets %d", a, owned[a], got[a], b, owned[b], got[b])
+				}
+			}
+		}
+		// Another order of looking gives the same.
+		slices.Reverse(members)
+		if !reflect.DeepEqual(shares(leases, members), got) {
+			t.Fatal("the shares depend on the order of members")
+		}
+	})
+}
+
+func TestRetryDelay(t *testing.T) {
+	var total time.Duration
+	for failed := 1; failed <= 100; failed++ {
+		d := retryDelay(failed)
+		if d < firstRetry || d > longestRetry || failed < 7 && d != firstRetry<<(failed-1) {
+			t.Errorf("after %d failures: %v", failed, d)
+		}
+		if failed <= defaultMaxRetries {
+			total += d
+		}
+	}
+	if total != 42700*time.Millisecond {
+		t.Errorf("the retries of one message take %v", total)
+	}
+}
+
+// TestGroupReplaysErased: an event that was erased while it was parked is in
+// nobody's way.
+func TestGroupReplaysErased(t *testing.T) {
+	ctx := t.Context()
+	e := openMemory(t)
+	s := openStore(t, e, Options{})
+	r, err := s.Append(ctx, "a", Any, NewEvent{Type: "x"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	g, err := s.Group(ctx, "g", GroupOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	m, err := g.Join(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer m.Close()
+	step := func(want int64) {
+		t.Helper()
+		for msg, err := range m.Messages(ctx) {
+			if err == nil && msg.Event.Revision == 0 {
+				err = msg.Nack(ctx, Park, "odd")
+			} else if err == nil {
+				err = msg.Ack(ctx)
+			}
+			if err != nil || msg.Event.Revision != want {
+				t.Fatalf("got revision %d, %v, want %d", msg.Event.Revision, err, want)
+			}
+			return
+		}
+	}
+	step(0)
+	if err := engine.Run(ctx, e, func(tr engine.Transaction, _ error) error {
+		tr.Set(s.keys.slot(nil, s.partitionOf("a"), r.Position), nil)
+		return nil
+	}); err != nil {
+		t.Fatal(err)
+	}
+	for p, err := range g.Parked(ctx) {
+		if err != nil || p.Event.Position != r.Position || p.Event.Stream != "" || p.Reason != "odd" {
+			t.Errorf("parked is %+v, %v", p, err)
+		}
+	}
+	if n, err := g.Replay(ctx); n != 1 || err != nil {
+		t.Errorf("replayed %d, %v", n, err)
+	}
+	if _, err := s.Append(ctx, "a", Any, NewEvent{Type: "y"}); err != nil {
+		t.Fatal(err)
+	}
+	step(1)
+	for replaying := int64(1); replaying > 0; {
+		info, err := g.Info(ctx)
+		if err != nil {
+			t.Fatal(err)
+		}
+		replaying = 0
+		for _, p := range info.Partitions {
+			replaying += p.Replaying.N
+		}
+	}
+}

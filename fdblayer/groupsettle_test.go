@@ -1,0 +1,274 @@
+package fdblayer_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+	"unicode/utf8"
+
+	"github.com/fdbevents/fdbevents/fdblayer"
+)
+
+// TestGroupSettles is the life of messages of one stream and another.
+func TestGroupSettles(t *testing.T) {
+	eachStore(t, fdblayer.Options{Partitions: 2}, func(t *testing.T, s *fdblayer.Store) {
+		ctx := t.Context()
+		mustAppend(t, s, "s", fdblayer.Any, event("0"), event("1"), event("2"), event("3"), event("4"))
+		g := newGroup(t, s, "g", fdblayer.GroupOptions{MaxRetries: 2})
+		m := join(t, g)
+		expect := func(revision int64, attempt int, replayed bool) *fdblayer.Message {
+			t.Helper()
+			msg := next(t, m)
+			if msg.Event.Revision != revision || msg.Attempt != attempt || msg.Replayed != replayed {
+				t.Fatalf("got %s, attempt %d, replayed %v; want revision %d, attempt %d, %v", place(&msg.Event), msg.Attempt, msg.Replayed, revision, attempt, replayed)
+			}
+			return msg
+		}
+		begin := time.Now()
+		msg := expect(0, 1, false)
+		if err := msg.Nack(ctx, 0, ""); err == nil || !strings.Contains(err.Error(), `nack action "0": want Retry, Park or Skip`) {
+			t.Errorf("got %v", err)
+		}
+		nack(t, msg, fdblayer.Retry, "busy")
+		nack(t, expect(0, 2, false), fdblayer.Retry, "still busy")
+		ack(t, expect(0, 3, false))
+		if took := time.Since(begin); took < 300*time.Millisecond {
+			t.Errorf("two retries after %v", took)
+		}
+		nack(t, expect(1, 1, false), fdblayer.Park, "no such customer "+strings.Repeat("ü", fdblayer.MaxReason))
+		nack(t, expect(2, 1, false), fdblayer.Skip, "")
+		for attempt := 1; attempt <= 3; attempt++ {
+			nack(t, expect(3, attempt, false), fdblayer.Retry, "never works")
+		}
+		msg = expect(4, 1, false)
+		for _, again := range []func() error{func() error { return msg.Ack(ctx) }, func() error { return msg.Nack(ctx, fdblayer.Park, "") }} {
+			ack := msg.Ack(ctx)
+			err := again()
+			if !errors.Is(err, fdblayer.ErrSettled) || err.Error() != fmt.Sprintf(`settling message at position %s of consumer group "g": message is settled already; ack or nack each message once`, msg.Event.Position) {
+				t.Errorf("after %v: got %v", ack, err)
+			}
+		}
+		var parked []string
+		for p, err := range g.Parked(ctx) {
+			if err != nil {
+				t.Fatal(err)
+			}
+			parked = append(parked, fmt.Sprint(place(&p.Event), " ", p.Attempts, " ", p.Reason[:min(16, len(p.Reason))]))
+			if len(p.Reason) > fdblayer.MaxReason || !utf8.ValidString(p.Reason) || p.Time.Before(begin.Add(-time.Second)) {
+				t.Errorf("got %+v", p)
+			}
+		}
+		if want := []string{"s@1 1 no such customer", "s@3 3 failed 3 times: "}; !slices.Equal(parked, want) {
+			t.Errorf("parked are %q", parked)
+		}
+		i := info(t, g)
+		if i.Parked().N != 2 || i.Lag().N != 0 {
+			t.Errorf("parked %v, lag %v", i.Parked(), i.Lag())
+		}
+		if n, err := g.Replay(ctx); n != 2 || err != nil {
+			t.Errorf("replayed %d, %v", n, err)
+		}
+		if n, err := g.Replay(ctx); n != 0 || err != nil {
+			t.Errorf("replayed %d again, %v", n, err)
+		}
+		nack(t, expect(1, 1, true), fdblayer.Retry, "")
+		ack(t, expect(1, 2, true))
+		nack(t, expect(3, 1, true), fdblayer.Park, "again")
+		if n, err := g.Replay(ctx); n != 1 || err != nil {
+			t.Errorf("replayed %d, %v", n, err)
+		}
+		ack(t, expect(3, 1, true))
+		if i = info(t, g); i.Parked().N != 0 || i.Lag().N != 0 {
+			t.Errorf("parked %v, lag %v", i.Parked(), i.Lag())
+		}
+	})
+}
+
+// TestGroupReplaysMany is more than is replayed at a time, by another member, and
+// from events of which each is in its own stream.
+func TestGroupReplaysMany(t *testing.T) {
+	eachEngine2(t, func(t *testing.T, a, b *fdblayer.Store) {
+		ctx := t.Context()
+		const n = 700
+		var appends []fdblayer.StreamAppend
+		for i := range n {
+			appends = append(appends, to(fmt.Sprint("s", i), event("e")))
+		}
+		if _, err := a.AppendMany(ctx, appends...); err != nil {
+			t.Fatal(err)
+		}
+		g := newGroup(t, a, "g", fdblayer.GroupOptions{})
+		work := func(m *fdblayer.Member, replayed bool, settle func(*fdblayer.Message) error) {
+			t.Helper()
+			ctx, cancel := context.WithCancel(ctx)
+			defer cancel()
+			var left atomic.Int64
+			left.Store(n)
+			var wg sync.WaitGroup
+			for range 32 {
+				wg.Go(func() {
+					for msg, err := range m.Messages(ctx) {
+						if err != nil {
+							return
+						}
+						if msg.Replayed != replayed {
+							t.Errorf("%s: replayed is %v", place(&msg.Event), msg.Replayed)
+						}
+						if err := settle(msg); err != nil {
+							t.Error(err)
+						}
+						if left.Add(-1) == 0 {
+							cancel()
+						}
+					}
+				})
+			}
+			wg.Wait()
+			m.Close()
+		}
+		work(join(t, g), false, func(msg *fdblayer.Message) error { return msg.Nack(ctx, fdblayer.Park, "later") })
+		m := join(t, newGroup(t, b, "g", fdblayer.GroupOptions{}))
+		if moved, err := g.Replay(ctx); moved != n || err != nil {
+			t.Fatalf("replayed %d, %v", moved, err)
+		}
+		work(m, true, func(msg *fdblayer.Message) error { return msg.Ack(ctx) })
+		for p, err := range g.Parked(ctx) {
+			t.Errorf("parked is %+v, %v", p, err)
+		}
+		for p, x := range info(t, g).Partitions {
+			if x.Replaying.N > 0 {
+				t.Errorf("partition %d: %v to be replayed", p, x.Replaying)
+			}
+		}
+	})
+}
+
+func TestGroupMessageTimeout(t *testing.T) {
+	eachStore(t, fdblayer.Options{}, func(t *testing.T, s *fdblayer.Store) {
+		mustAppend(t, s, "s", fdblayer.Any, event("0"), event("1"))
+		g := newGroup(t, s, "g", fdblayer.GroupOptions{MessageTimeout: 50 * time.Millisecond, MaxRetries: 1})
+		m := join(t, g)
+		late := next(t, m)
+		again := next(t, m)
+		if place(&again.Event) != "s@0" || again.Attempt != 2 {
+			t.Errorf("got %s, attempt %d", place(&again.Event), again.Attempt)
+		}
+		if err := late.Ack(t.Context()); !errors.Is(err, fdblayer.ErrMessageTimeout) {
+			t.Errorf("got %v", err)
+		}
+		if msg := next(t, m); place(&msg.Event) != "s@1" {
+			t.Errorf("got %s", place(&msg.Event))
+		} else {
+			ack(t, msg)
+		}
+		if err := again.Nack(t.Context(), fdblayer.Retry, ""); !errors.Is(err, fdblayer.ErrMessageTimeout) {
+			t.Errorf("got %v", err)
+		}
+		for p, err := range g.Parked(t.Context()) {
+			if err != nil || place(&p.Event) != "s@0" || p.Attempts != 2 || p.Reason != "failed 2 times: not settled within 50ms" {
+				t.Errorf("parked is %+v, %v", p, err)
+			}
+		}
+	})
+}
+
+// TestGroupCheckpointPassesWhatIsNotSelected, so that a new member does not read
+// it again.
+func TestGroupCheckpointPassesWhatIsNotSelected(t *testing.T) {
+	eachStore(t, fdblayer.Options{Partitions: 1}, func(t *testing.T, s *fdblayer.Store) {
+		g := newGroup(t, s, "g", fdblayer.GroupOptions{StreamPrefix: "mine", LeaseTime: quick.LeaseTime})
+		join(t, g)
+		last := mustAppend(t, s, "other", fdblayer.Any, event("0"), event("1"))
+		eventually(t, "the checkpoint to move", func() bool { return !info(t, g).Partitions[0].Checkpoint.Before(last.Position) })
+	})
+}
+
+// TestGroupStuckStream holds one stream up, longer than others may run ahead.
+func TestGroupStuckStream(t *testing.T) {
+	eachStore(t, fdblayer.Options{Partitions: 1}, func(t *testing.T, s *fdblayer.Store) {
+		mustAppend(t, s, "stuck", fdblayer.Any, event("0"), event("1"))
+		for i := range 50 {
+			events := make([]fdblayer.NewEvent, 60)
+			for j := range events {
+				events[j] = event("e")
+			}
+			mustAppend(t, s, fmt.Sprint("s", i), fdblayer.Any, events...)
+		}
+		g := newGroup(t, s, "g", fdblayer.GroupOptions{})
+		m := join(t, g)
+		stuck := next(t, m)
+		if place(&stuck.Event) != "stuck@0" {
+			t.Fatalf("got %s", place(&stuck.Event))
+		}
+		ctx, done := context.WithCancel(t.Context())
+		defer done()
+		var wg sync.WaitGroup
+		var freed atomic.Bool
+		var settled atomic.Int64
+		for range 50 {
+			wg.Go(func() {
+				for msg, err := range m.Messages(ctx) {
+					if err != nil {
+						return
+					}
+					if msg.Event.Stream == "stuck" && !freed.Load() {
+						t.Errorf("%s overtakes", place(&msg.Event))
+					}
+					ack(t, msg)
+					if settled.Add(1) == 3001 {
+						done()
+					}
+				}
+			})
+		}
+		var ahead int
+		eventually(t, "the others to run ahead", func() bool {
+			_, known := m.Held()
+			ahead = info(t, g).Partitions[0].Ahead
+			return ahead >= 1024 && known == 2
+		})
+		if ahead > 2500 || settled.Load() == 3000 {
+			t.Errorf("%d events are settled ahead of the checkpoint", ahead)
+		}
+		freed.Store(true)
+		ack(t, stuck)
+		wg.Wait()
+		if x := info(t, g).Partitions[0]; x.Ahead != 0 || x.Lag.N != 0 {
+			t.Errorf("in the end %+v", x)
+		}
+	})
+}
+
+// TestGroupLag counts up to a bound.
+func TestGroupLag(t *testing.T) {
+	eachStore(t, fdblayer.Options{Partitions: 1}, func(t *testing.T, s *fdblayer.Store) {
+		all, some := newGroup(t, s, "all", fdblayer.GroupOptions{}), newGroup(t, s, "some", fdblayer.GroupOptions{StreamPrefix: "s3"})
+		events := make([]fdblayer.NewEvent, 2000)
+		for i := range events {
+			events[i] = event("e")
+		}
+		for i := range 6 {
+			if i == 5 {
+				for _, want := range []string{"10000", "2000"} {
+					i := info(t, map[string]*fdblayer.Group{"10000": all, "2000": some}[want])
+					if got := i.Lag().String(); got != want {
+						t.Errorf("lag %s, want %s", got, want)
+					}
+				}
+			}
+			mustAppend(t, s, fmt.Sprint("s", i), fdblayer.Any, events...)
+		}
+		for _, want := range []string{"10000+", "2000+"} {
+			i := info(t, map[string]*fdblayer.Group{"10000+": all, "2000+": some}[want])
+			if got := i.Lag().String(); got != want {
+				t.Errorf("lag %s, want %s", got, want)
+			}
+		}
+	})
+}
