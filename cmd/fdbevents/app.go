@@ -55,6 +55,7 @@ func (p *program) app() *cli.App {
 			p.command(p.retainCommand()),
 			p.command(p.scavengeCommand()),
 			p.command(p.eraseCommand()),
+			p.command(p.indexCommand()),
 			p.command(p.statCommand()),
 			p.command(p.checkCommand()),
 			p.command(p.completionCommand()),
