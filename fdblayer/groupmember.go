@@ -99,6 +99,13 @@ func (g *Group) join(ctx context.Context) (*Member, error) {
 		m.stop(err)
 		m.feeds.Wait()
 		s.watcher.unsubscribe(m.events)
+		// The heartbeat may have got through all the same; then others need not
+		// wait for the next one.
+		if engine.MaybeCommitted(err) {
+			short, cancel := context.WithTimeout(context.WithoutCancel(ctx), lastWords)
+			defer cancel()
+			_ = m.leave(short)
+		}
 		return nil, err
 	}
 	s.workers.Go(func() { m.run(bell) })

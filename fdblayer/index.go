@@ -289,10 +289,11 @@ func (b *indexBuilder) step(tr engine.Transaction, p int) (through Position, don
 	if err != nil {
 		return through, false, err
 	}
-	events, through, more, err := src.take(s, tr.Snapshot(), got, -1, pageBytes, false)
+	t, err := src.take(s, tr.Snapshot(), got, -1, pageBytes, false)
 	if err != nil {
 		return through, false, err
 	}
+	through = t.through
 	if len(got.KeyValues) > 0 {
 		// Whoever scavenges one of these events in this moment comes first: its
 		// entry must not be written after.
@@ -303,11 +304,11 @@ func (b *indexBuilder) step(tr engine.Transaction, p int) (through Position, don
 		tr.AddReadConflict(src.keys(&s.keys, first.at, through))
 		tr.Set(progress, newEncoder().place(through))
 	}
-	for i := range events {
-		ev := &events[i]
+	for i := range t.events {
+		ev := &t.events[i]
 		if tag, ok := systemTag(b.index, ev.Stream, ev.Type); ok {
 			tr.Set(s.keys.tag(nil, tag, ev.Position), appendPartition(nil, p))
 		}
 	}
-	return through, !more, nil
+	return through, !t.more, nil
 }

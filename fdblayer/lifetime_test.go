@@ -153,6 +153,16 @@ func TestStreamLifetime(t *testing.T) {
 		}
 		wantRevisions(t, s, "tombstoned", `stream "s": stream is permanently deleted`)
 		scavenge(t, s, 3)
+		following, stop := context.WithCancel(ctx)
+		gone := 0
+		for ev := range s.Subscribe(following, fdblayer.Start, fdblayer.SubscribeOptions{CaughtUp: stop, Scavenged: func(n int) { gone += n }}) {
+			if ev.Type != "" {
+				t.Errorf("got %+v", ev)
+			}
+		}
+		if gone != 10 {
+			t.Errorf("a subscription was told that %d of the 10 events were scavenged", gone)
+		}
 		if report := checkStore(t, s); report.IDs != 7 || report.Tags != 0 {
 			// Seven were scavenged before the tombstone, and their ids stay.
 			t.Errorf("got %+v", report)

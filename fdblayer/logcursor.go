@@ -55,6 +55,8 @@ type logLane struct {
 	waiting []Event
 	// known is the position up to which the source has been read.
 	known Position
+	// scavenged counts what was passed over in this read.
+	scavenged int
 	// start is true before the first read, which includes known itself.
 	start bool
 	// done is true for a backward read that has come to the beginning.
@@ -107,6 +109,10 @@ func (c *logCursor) read(tr engine.Transaction) (page, cursor, error) {
 		return page{}, nil, err
 	}
 	out := page{events: next.merge()}
+	for i := range next.lanes {
+		out.scavenged += next.lanes[i].scavenged
+		next.lanes[i].scavenged = 0
+	}
 	seen := lastOfVersion(version)
 	behind := func(l logLane) bool { return l.known != seen }
 	if c.backward {
@@ -236,18 +242,17 @@ func (c *logCursor) fill(r engine.Reader, version int64) error {
 // leaves what is known alone but for the read version.
 func (c *logCursor) finish(r engine.Reader, version int64, l *logLane, f engine.Future[engine.Page]) error {
 	got, err := f.Get()
-	var through Position
-	var more bool
+	var t taken
 	if err == nil {
-		l.waiting, through, more, err = l.take(c.store, r, got, c.only, c.bytes, c.backward)
+		t, err = l.take(c.store, r, got, c.only, c.bytes, c.backward)
 	}
 	if err != nil {
 		return fmt.Errorf("reading %s: %w", l.source, err)
 	}
-	l.start = false
+	l.waiting, l.scavenged, l.start = t.events, l.scavenged+t.scavenged, false
 	switch {
-	case more:
-		l.known = through
+	case t.more:
+		l.known = t.through
 	case c.backward:
 		l.known, l.done = Start, true
 	default:

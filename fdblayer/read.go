@@ -98,6 +98,8 @@ type cursor interface {
 // page is a run of events, in the order of reading.
 type page struct {
 	events []*Event
+	// scavenged counts events that would have been among them, or close to them.
+	scavenged int
 	// tail is true when there was nothing more to read.
 	tail bool
 	// through is the position up to which a forward read has then seen all.

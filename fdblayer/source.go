@@ -158,11 +158,33 @@ func (p *probe) cost(s *Store, src source, page engine.Page) (float64, error) {
 	return 1e6 * (1 + probeKeys/(1+float64(max(stretch, -stretch)))), nil
 }
 
-// take reads the events that a page of the source leads to, and returns them and
-// the position up to which it did. only, when not negative, is the partition to
-// take events of. Where the records together get larger than most bytes, it stops
-// early: more is true when there is more in the source.
-func (src source) take(s *Store, r engine.Reader, got engine.Page, only, most int, backward bool) (events []Event, through Position, more bool, err error) {
+// taken is the events that a page of a source leads to.
+type taken struct {
+	events []Event
+	// scavenged counts the events that were there once.
+	scavenged int
+	// through is the position up to which the source was taken from, more is true
+	// when it goes on.
+	through Position
+	more    bool
+}
+
+// room is where to put one more event.
+func (t *taken) room() *Event {
+	t.events = append(t.events, Event{})
+	return &t.events[len(t.events)-1]
+}
+
+// scavengedLast takes the room back: there is no event any more.
+func (t *taken) scavengedLast() {
+	t.events = t.events[:len(t.events)-1]
+	t.scavenged++
+}
+
+// take reads the events that a page of the source leads to. only, when not
+// negative, is the partition to take events of. Where the records together get
+// larger than most bytes, it stops early.
+func (src source) take(s *Store, r engine.Reader, got engine.Page, only, most int, backward bool) (taken, error) {
 	if src.tag == "" {
 		return src.takeSlots(s, r, got, backward)
 	}
@@ -170,28 +192,27 @@ func (src source) take(s *Store, r engine.Reader, got engine.Page, only, most in
 }
 
 // takeSlots decodes the slots of a page of the log.
-func (src source) takeSlots(s *Store, r engine.Reader, got engine.Page, backward bool) (events []Event, through Position, more bool, err error) {
+func (src source) takeSlots(s *Store, r engine.Reader, got engine.Page, backward bool) (t taken, err error) {
 	kvs := got.KeyValues
-	events = make([]Event, 0, len(kvs))
+	t = taken{events: make([]Event, 0, len(kvs)), more: got.More}
 	d := s.decoder()
 	defer s.release(d)
 	slot := s.keys.slotSize(src.partition)
 	for len(kvs) > 0 {
 		to, _, err := src.pointer(&s.keys, kvs[0])
 		if err != nil {
-			return nil, through, false, err
+			return t, err
 		}
 		n := 1
 		for n < len(kvs) && bytes.Equal(kvs[n].Key[:slot], kvs[0].Key[:slot]) {
 			n++
 		}
 		chunks := kvs[:n]
-		kvs, through = kvs[n:], to.at
+		kvs, t.through = kvs[n:], to.at
 		if backward {
 			slices.Reverse(chunks)
 		}
-		events = append(events, Event{})
-		ev := &events[len(events)-1]
+		ev := t.room()
 		var ok bool
 		if got.More && len(kvs) == 0 && (len(chunks[0].Key) > slot || d.isChunked(chunks[0].Value)) {
 			// The page may have been cut within the record.
@@ -200,21 +221,21 @@ func (src source) takeSlots(s *Store, r engine.Reader, got engine.Page, backward
 			ok, err = d.event(to.at, chunks, ev)
 		}
 		if err != nil {
-			return nil, through, false, err
+			return t, err
 		}
 		if !ok {
-			events = events[:len(events)-1]
+			t.scavengedLast()
 		}
 	}
-	return events, through, got.More, nil
+	return t, nil
 }
 
 // recordsAtOnce is how many records are fetched side by side.
 const recordsAtOnce = 64
 
 // takePointers fetches the records that index entries point to.
-func (src source) takePointers(s *Store, r engine.Reader, got engine.Page, only, most int) (events []Event, through Position, more bool, err error) {
-	events = make([]Event, 0, len(got.KeyValues))
+func (src source) takePointers(s *Store, r engine.Reader, got engine.Page, only, most int) (t taken, err error) {
+	t = taken{events: make([]Event, 0, len(got.KeyValues)), more: got.More}
 	d := s.decoder()
 	defer s.release(d)
 	pointers := make([]pointer, 0, recordsAtOnce)
@@ -223,9 +244,9 @@ func (src source) takePointers(s *Store, r engine.Reader, got engine.Page, only,
 	for i, kv := range got.KeyValues {
 		to, _, err := src.pointer(&s.keys, kv)
 		if err != nil {
-			return nil, through, false, err
+			return t, err
 		}
-		through = to.at
+		t.through = to.at
 		if only < 0 || only == to.partition {
 			pointers, records = append(pointers, to), append(records, s.getRecord(r, to))
 		}
@@ -234,21 +255,21 @@ func (src source) takePointers(s *Store, r engine.Reader, got engine.Page, only,
 			continue
 		}
 		for j, to := range pointers {
-			events = append(events, Event{})
-			ev := &events[len(events)-1]
+			ev := t.room()
 			ok, err := s.awaitRecord(d, r, to, records[j], ev)
 			if err != nil {
-				return nil, through, false, fmt.Errorf("%s: %w", src, err)
+				return t, fmt.Errorf("%s: %w", src, err)
 			}
 			if !ok {
-				events = events[:len(events)-1]
+				t.scavengedLast()
 			}
 			size += len(ev.Data) + len(ev.Metadata)
 		}
 		if size > most && !last {
-			return events, through, true, nil
+			t.more = true
+			return t, nil
 		}
 		pointers, records = pointers[:0], records[:0]
 	}
-	return events, through, got.More, nil
+	return t, nil
 }

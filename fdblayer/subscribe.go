@@ -21,6 +21,11 @@ type SubscribeOptions struct {
 	// FellBehind, when not nil, is called each time a live subscription has to go
 	// back to reading the log, because its consumer is slower than the writers.
 	FellBehind func()
+	// Scavenged, when not nil, is called with the number of events that the
+	// subscription has passed over since the last call, because Scavenge removed
+	// them before it came to them. Where the query goes by a tag, there is nothing
+	// left to count.
+	Scavenged func(n int)
 	// Idle, when not nil, is called each time a live subscription has nothing to
 	// deliver for the moment: when it turns live, and after each run of events. It
 	// is when to flush what was gathered.
@@ -236,6 +241,9 @@ func (sub *subscription) catchUp(ctx context.Context) error {
 			if sub.deliver(ev); sub.stopped {
 				return nil
 			}
+		}
+		if f.scavenged > 0 && sub.options.Scavenged != nil {
+			sub.options.Scavenged(f.scavenged)
 		}
 		if n := len(f.events); n > 0 && !sub.passed(f.events[n-1].Position, !f.tail) {
 			return nil

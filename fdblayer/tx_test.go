@@ -162,16 +162,17 @@ func TestData(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		list := func(d *fdblayer.Data) string {
-			p, err := d.GetRange(engine.Range{}, engine.RangeOptions{})
-			if err != nil {
-				t.Fatal(err)
+		list := func(spaces ...*fdblayer.Data) (out string, err error) {
+			for _, d := range spaces {
+				p, err := d.GetRange(engine.Range{}, engine.RangeOptions{})
+				if err != nil {
+					return "", err
+				}
+				for _, kv := range p.KeyValues {
+					out += fmt.Sprintf("%q=%s ", kv.Key, kv.Value)
+				}
 			}
-			out := ""
-			for _, kv := range p.KeyValues {
-				out += fmt.Sprintf("%q=%s ", kv.Key, kv.Value)
-			}
-			return out
+			return out, nil
 		}
 		do(func(a, b *fdblayer.Data) error {
 			for _, key := range []string{"", "k", "\x00", "\xff\xff"} {
@@ -181,18 +182,20 @@ func TestData(t *testing.T) {
 			return nil
 		})
 		do(func(a, b *fdblayer.Data) error {
-			if got, want := list(a), `""=a "\x00"=a "k"=a "\xff\xff"=a `; got != want {
+			got, err := list(a)
+			if want := `""=a "\x00"=a "k"=a "\xff\xff"=a `; err == nil && got != want {
 				t.Errorf("got %s, want %s", got, want)
 			}
 			a.Clear([]byte("k"))
 			b.ClearRange(engine.Range{Begin: []byte("k")})
-			return nil
+			return err
 		})
 		do(func(a, b *fdblayer.Data) error {
-			if got, want := list(a)+list(b), `""=a "\x00"=a "\xff\xff"=a ""=b "\x00"=b `; got != want {
+			got, err := list(a, b)
+			if want := `""=a "\x00"=a "\xff\xff"=a ""=b "\x00"=b `; err == nil && got != want {
 				t.Errorf("got %s, want %s", got, want)
 			}
-			return nil
+			return err
 		})
 	})
 }

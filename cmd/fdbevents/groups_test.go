@@ -53,6 +53,9 @@ func TestTailGroup(t *testing.T) {
 	}
 	feedEvent(t, db, "other", 1)
 	settled(t, db, "g")
+	for members := ""; members != "2"; time.Sleep(time.Millisecond) {
+		members, _, _ = lagOf(t, db, "g")
+	}
 	one.stop()
 	two.stop()
 	got = append(append(got, <-collect...), <-collect...)

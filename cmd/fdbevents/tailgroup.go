@@ -33,12 +33,15 @@ func parseGroup(c *cli.Context, s selection) (fdblayer.GroupOptions, error) {
 // once its line is written.
 func (p *program) tailGroup(ctx context.Context, store *fdblayer.Store, name string, o fdblayer.GroupOptions, format eventFormat) error {
 	g, err := store.Group(ctx, name, o)
-	if err != nil {
-		return stopped(ctx, err)
+	var m *fdblayer.Member
+	if err == nil {
+		m, err = g.Join(ctx)
 	}
-	m, err := g.Join(ctx)
-	if err != nil {
-		return stopped(ctx, err)
+	switch {
+	case err != nil && ctx.Err() != nil:
+		return nil // its ordinary end, if an early one
+	case err != nil:
+		return err
 	}
 	defer m.Close()
 	working, stop := context.WithCancelCause(ctx)
