@@ -56,7 +56,7 @@ func checkModel(ctx context.Context, t *rapid.T, e engine.Engine) {
 	m := &machine{ctx: ctx, engine: e, model: newModel(), options: fdblayer.Options{
 		Partitions: oneOf(t, "partitions", []int{1, 3, 8}), InlineLimit: oneOf(t, "inline limit", []int{0, 100, -1}),
 	}}
-	if err := m.clear(); err != nil {
+	if err := clearEngine(ctx, e); err != nil {
 		t.Fatal(err)
 	}
 	m.open(t)
@@ -85,15 +85,6 @@ func checkModel(ctx context.Context, t *rapid.T, e engine.Engine) {
 		t.Repeat(actions)
 	}
 	m.check(t)
-}
-
-// clear empties the engine, so that each run begins with nothing.
-func (m *machine) clear() error {
-	return engine.Run(m.ctx, m.engine, func(tr engine.Transaction, _ error) error {
-		prefix := m.engine.Prefix()
-		tr.ClearRange(engine.Range{Begin: prefix, End: append(bytes.Clone(prefix), 0xff)})
-		return nil
-	})
 }
 
 func (m *machine) open(t *rapid.T) {

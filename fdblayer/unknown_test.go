@@ -95,6 +95,7 @@ func (t *flakyTransaction) OnError(err error) error {
 	}
 	t.injected = false
 	t.Cancel()
+	t.abandoned = false
 	t.Transaction = t.engine.Engine.Begin(t.ctx)
 	if t.ctx.Err() != nil {
 		return t.ctx.Err()
