@@ -27,7 +27,7 @@ func TestModel(t *testing.T) {
 		// but for those that make a failure smaller.
 		share := 1
 		if t.Name() == "TestModel/fdb" {
-			share = 10
+			share = 5
 		}
 		run, failed := 0, false
 		rapid.Check(t, func(rt *rapid.T) {
@@ -47,8 +47,10 @@ type machine struct {
 	ctx     context.Context
 	engine  engine.Engine
 	options fdblayer.Options
-	store   *fdblayer.Store
-	model   *model
+	// flaky is true when commits fail, and are tried again; nobody should notice.
+	flaky bool
+	store *fdblayer.Store
+	model *model
 	// placed are results whose positions are known, of events whose are not yet.
 	placed []modelResult
 }
@@ -65,6 +67,9 @@ func checkModel(ctx context.Context, t *rapid.T, e engine.Engine) {
 		m.engine = fresh
 	} else {
 		wantError(t, "emptying the engine", clearEngine(ctx, e), nil)
+	}
+	if m.flaky = rarely(t, "flaky", 3); m.flaky {
+		m.engine = newFlakyEngine(m.engine, rapid.Uint64().Draw(t, "seed"), 20)
 	}
 	m.open(t)
 	defer func() { m.store.Close() }() // there may be another by then

@@ -302,7 +302,11 @@ func (m *machine) removeStream(t *rapid.T) {
 func (m *machine) scavenge(t *rapid.T) {
 	got, err := m.store.Scavenge(m.ctx, fdblayer.ScavengeOptions{})
 	wantError(t, "scavenging", err, nil)
-	if want := m.model.scavenge(); got != want {
+	want := m.model.scavenge()
+	if m.flaky && got.Events < want.Events {
+		got.Events = want.Events // what an unknown commit removed is not counted
+	}
+	if got != want {
 		t.Errorf("scavenged %+v, want %+v", got, want)
 	}
 	m.check(t)
