@@ -42,9 +42,6 @@ func (it *QueryItem) matches(eventType string, tags []string) bool {
 	return true
 }
 
-// tagOnly reports whether an entry of the tag index is by itself a match.
-func (it *QueryItem) tagOnly() bool { return len(it.Types) == 0 && len(it.Tags) == 1 }
-
 func (q Query) check() error {
 	for _, it := range q.Items {
 		for _, t := range it.Types {

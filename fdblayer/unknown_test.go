@@ -22,6 +22,8 @@ type flakyEngine struct {
 	rate int
 	// failNext, when not nil, decides the next commits instead.
 	failNext func(t *flakyTransaction) error
+	// giveUp, when not nil, is why nothing is tried again.
+	giveUp error
 
 	mu                  sync.Mutex
 	rng                 *rand.Rand
@@ -95,9 +97,13 @@ func (t *flakyTransaction) OnError(err error) error {
 	}
 	t.injected = false
 	t.Cancel()
+	t.abandoned = false
 	t.Transaction = t.engine.Engine.Begin(t.ctx)
 	if t.ctx.Err() != nil {
 		return t.ctx.Err()
+	}
+	if t.engine.giveUp != nil {
+		return t.engine.giveUp
 	}
 	if !engine.Retryable(err) {
 		return err
@@ -232,6 +238,27 @@ func TestOutcomeUnknown(t *testing.T) {
 				t.Errorf("after an append that lands: %v, its repeat gives %+v, %v", lands, r, err)
 			}
 		}
+	})
+}
+
+// TestOutcomeUnknownOfAClosedEngine: a commit whose outcome is unknown does not
+// become one that failed because the engine is closed before it is looked up.
+func TestOutcomeUnknownOfAClosedEngine(t *testing.T) {
+	eachEngine(t, func(t *testing.T, inner engineT) {
+		e := newFlakyEngine(inner, 0, 0)
+		s := openStore(t, e, fdblayer.Options{})
+		e.failNext = func(t *flakyTransaction) error {
+			if err := t.Transaction.Commit(); err != nil {
+				return err
+			}
+			return engine.ErrCommitUnknown
+		}
+		e.giveUp = engine.ErrClosed
+		_, err := s.Append(t.Context(), "s", fdblayer.NoStream, event("e"))
+		if !errors.Is(err, fdblayer.ErrOutcomeUnknown) || !errors.Is(err, fdblayer.ErrClosed) {
+			t.Errorf("got %v, want an unknown outcome of a closed store", err)
+		}
+		e.failNext, e.giveUp = nil, nil
 	})
 }
 

@@ -1,6 +1,9 @@
 package engine
 
-import "context"
+import (
+	"context"
+	"fmt"
+)
 
 // Run calls fn with a transaction and commits it, again and again while
 // Transaction.OnError allows, until it commits, fails for good, or ctx ends. It
@@ -10,6 +13,9 @@ import "context"
 // before. When MaybeCommitted(prior) holds, an earlier attempt may have
 // committed: fn finds out by reading what it would have written, and must not do
 // its work twice. Such a prior stays for all further attempts.
+//
+// When MaybeCommitted holds for what Run returns, the last attempt may have
+// committed, too.
 //
 // An error from fn that is not a retryable engine error is returned as it is,
 // and nothing is written. What fn keeps from tr (futures, stamps, watches) it
@@ -30,6 +36,10 @@ func Run(ctx context.Context, e Engine, fn func(tr Transaction, prior error) err
 			return err
 		}
 		if giveUp := tr.OnError(err); giveUp != nil {
+			if MaybeCommitted(err) && !MaybeCommitted(giveUp) {
+				// Why there is no further attempt says nothing about this one.
+				giveUp = fmt.Errorf("%w; not tried again: %w", err, giveUp)
+			}
 			return giveUp
 		}
 		if !MaybeCommitted(prior) {

@@ -122,6 +122,15 @@ func TestRun(t *testing.T) {
 	}
 }
 
+// TestRunEndsInDoubt when it cannot try again after a commit that is unknown.
+func TestRunEndsInDoubt(t *testing.T) {
+	s := &script{commits: []error{ErrCommitUnknown}, giveUp: func(error) error { return ErrClosed }}
+	err := Run(t.Context(), s, func(Transaction, error) error { return nil })
+	if !MaybeCommitted(err) || !errors.Is(err, ErrClosed) {
+		t.Errorf("error is %v, want one that says that it may be committed, and why it was not tried again", err)
+	}
+}
+
 func TestRunCancelsAfterPanic(t *testing.T) {
 	s := &script{}
 	func() {

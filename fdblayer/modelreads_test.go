@@ -1,0 +1,134 @@
+package fdblayer_test
+
+import (
+	"context"
+	"strings"
+
+	"github.com/fdbevents/fdbevents/fdblayer"
+	"pgregory.net/rapid"
+)
+
+// drawRevision is one of a stream, or next to its ends, or StreamEnd.
+func (m *machine) drawRevision(t *rapid.T, stream string) int64 {
+	n := m.model.stream(stream).next()
+	if r := rapid.Int64Range(-1, n+2).Draw(t, "revision"); r < n+2 {
+		return r
+	}
+	return fdblayer.StreamEnd
+}
+
+func (m *machine) readStream(t *rapid.T) {
+	stream := drawStream(t)
+	m.wantStream(t, stream, m.drawRevision(t, stream), drawReadOptions(t))
+	got, err := m.store.Stream(m.ctx, stream)
+	want, wantErr := m.model.info(stream)
+	wantError(t, "the stream", err, wantErr)
+	wantInfo(t, got, want)
+}
+
+func (m *machine) wantStream(t *rapid.T, stream string, from int64, o fdblayer.ReadOptions) {
+	t.Helper()
+	got, err := drain(m.store.ReadStream(m.ctx, stream, from, o))
+	want, wantErr := m.model.readStream(stream, from, o)
+	wantError(t, "reading stream "+stream, err, wantErr)
+	wantEvents(t, "stream "+stream, got, want)
+}
+
+func (m *machine) readAll(t *rapid.T) {
+	o := drawReadOptions(t)
+	from := m.drawPosition(t)
+	if rapid.Bool().Draw(t, "from the end") {
+		from = fdblayer.End
+	}
+	got, err := drain(m.store.ReadAll(m.ctx, from, o))
+	wantError(t, "reading the log", err, nil)
+	wantEvents(t, "the log", got, m.model.readAll(from, o))
+}
+
+func (m *machine) followStream(t *rapid.T) {
+	stream := drawStream(t)
+	after := m.drawRevision(t, stream)
+	o := drawReadOptions(t)
+	o.Backward, o.Limit = false, 0
+	ctx, cancel := context.WithCancel(m.ctx)
+	defer cancel()
+	got, err := drain(m.store.SubscribeStream(ctx, stream, after, fdblayer.SubscribeOptions{StreamPrefix: o.StreamPrefix, Query: o.Query, CaughtUp: cancel}))
+	want, wantErr := m.model.followStream(stream, after, o)
+	if wantErr == nil {
+		wantErr = context.Canceled
+	}
+	wantError(t, "following stream "+stream, err, wantErr)
+	wantEvents(t, "following stream "+stream, got, want)
+}
+
+func (m *machine) follow(t *rapid.T) {
+	after := m.drawPosition(t)
+	if rarely(t, "after the end", 5) {
+		after = fdblayer.End
+	}
+	o := drawReadOptions(t)
+	o.Backward, o.Limit = false, 0
+	ctx, cancel := context.WithCancel(m.ctx)
+	defer cancel()
+	got, err := drain(m.store.Subscribe(ctx, after, fdblayer.SubscribeOptions{StreamPrefix: o.StreamPrefix, Query: o.Query, CaughtUp: cancel}))
+	wantError(t, "following the log", err, context.Canceled)
+	wantEvents(t, "following the log", got, m.model.follow(after, o))
+}
+
+// badInput is refused, and changes nothing.
+func (m *machine) badInput(t *rapid.T) {
+	long := strings.Repeat("n", fdblayer.MaxStreamName+1)
+	invalid := func(what, value string) error { return &fdblayer.InvalidError{What: what, Value: value} }
+	limit := func(what string, got, limit int64, unit string) error {
+		return &fdblayer.LimitError{What: what, Got: got, Limit: limit, Unit: unit}
+	}
+	appending := func(stream string, ev fdblayer.NewEvent) func() error {
+		return func() error {
+			_, err := m.store.AppendMany(m.ctx, to("a", event("x")), to(stream, ev))
+			return err
+		}
+	}
+	many := make([]string, fdblayer.MaxTags+1)
+	for i := range many {
+		many[i] = strings.Repeat("t", i+1)
+	}
+	bad := []struct {
+		what string
+		do   func() error
+		want error
+	}{
+		{"empty stream name", appending("", event("x")), invalid("stream name", "")},
+		{"long stream name", appending(long, event("x")), limit("stream name", int64(len(long)), fdblayer.MaxStreamName, "bytes")},
+		{"virtual stream name", appending("$all", event("x")), invalid("stream name", "$all")},
+		{"stream name of bytes", appending("\xff", event("x")), invalid("stream name", "\xff")},
+		{"control character", appending("a\x01", event("x")), invalid("stream name", "a\x01")},
+		{"no type", appending("a", event("")), invalid("event type", "")},
+		{"empty tag", appending("a", tagged("x", "")), invalid("tag", "")},
+		{"system tag", appending("a", tagged("x", "\x01tx")), invalid("tag", "\x01tx")},
+		{"same tag twice", appending("a", tagged("x", "p", "p")), invalid("tag", "p")},
+		{"many tags", appending("a", tagged("x", many...)), limit("tags of an event", fdblayer.MaxTags+1, fdblayer.MaxTags, "tags")},
+		{"large event", appending("a", fdblayer.NewEvent{Type: "x", Data: make([]byte, fdblayer.MaxEventSize), Metadata: []byte("m")}),
+			limit("event data and metadata", fdblayer.MaxEventSize+1, fdblayer.MaxEventSize, "bytes")},
+		{"no events", func() error { _, err := m.store.Append(m.ctx, "a", fdblayer.Any); return err }, fdblayer.ErrNoEvents},
+		{"no appends", func() error { _, err := m.store.AppendMany(m.ctx); return err }, fdblayer.ErrNoEvents},
+		{"expected revision", func() error { _, err := m.store.Append(m.ctx, "a", -3, event("x")); return err }, invalid("expected revision", "-3")},
+		{"expected revision to delete", func() error { return m.store.Delete(m.ctx, "a", -3) }, invalid("expected revision", "-3")},
+		{"condition on everything", func() error {
+			_, err := m.store.AppendIf(m.ctx, fdblayer.Condition{}, to("a", event("x")))
+			return err
+		}, invalid("append condition", "")},
+		{"limit", func() error {
+			_, err := drain(m.store.ReadAll(m.ctx, fdblayer.Start, fdblayer.ReadOptions{Limit: -1}))
+			return err
+		}, invalid("read limit", "-1")},
+		{"index", func() error { return m.store.CreateIndex(m.ctx, "size", nil) }, invalid("index", "size")},
+		{"context", func() error {
+			ctx, cancel := context.WithCancel(m.ctx)
+			cancel()
+			_, err := m.store.Append(ctx, "a", fdblayer.Any, event("x"))
+			return err
+		}, context.Canceled},
+	}
+	c := bad[rapid.IntRange(0, len(bad)-1).Draw(t, "bad")]
+	wantError(t, c.what, c.do(), c.want)
+}

@@ -1,0 +1,77 @@
+package fdblayer_test
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/fdbevents/fdbevents/fdblayer"
+)
+
+// What readers see of the model.
+
+func (m *model) info(stream string) (fdblayer.StreamInfo, error) {
+	s, ok := m.streams[stream]
+	if !ok {
+		return fdblayer.StreamInfo{}, fdblayer.ErrStreamNotFound
+	}
+	return fdblayer.StreamInfo{
+		Stream: stream, LastRevision: s.next() - 1, TruncateBefore: s.truncateBefore, Retention: fdblayer.Retention{MaxCount: s.maxCount},
+		Deleted: s.deleted, Tombstoned: s.tombstoned, Metadata: s.metadata,
+	}, nil
+}
+
+// readStream is a read from a revision on.
+func (m *model) readStream(stream string, from int64, o fdblayer.ReadOptions) ([]*modelEvent, error) {
+	s := m.stream(stream)
+	switch {
+	case s.tombstoned:
+		return nil, fdblayer.ErrStreamDeleted
+	case !s.exists():
+		return nil, fdblayer.ErrStreamNotFound
+	}
+	return selected(s.events[s.first():], o, func(ev *modelEvent) bool {
+		return ev.Revision == from || ev.Revision < from == o.Backward
+	}), nil
+}
+
+// followStream is what a subscription delivers until it has caught up.
+func (m *model) followStream(stream string, after int64, o fdblayer.ReadOptions) ([]*modelEvent, error) {
+	s := m.stream(stream)
+	if after == fdblayer.StreamEnd {
+		after = s.next() - 1
+	}
+	switch {
+	case s.tombstoned:
+		return nil, fdblayer.ErrStreamDeleted
+	case after >= 0 && after+1 < s.first():
+		return nil, &fdblayer.TruncatedError{Stream: stream, Revision: after + 1, First: s.first()}
+	}
+	return selected(s.events[s.first():], o, func(ev *modelEvent) bool { return ev.Revision > after }), nil
+}
+
+// readAll is a read of the log from a position on.
+func (m *model) readAll(from fdblayer.Position, o fdblayer.ReadOptions) []*modelEvent {
+	return selected(m.log, o, func(ev *modelEvent) bool {
+		return ev.Position == from || ev.Position.Before(from) == o.Backward
+	})
+}
+
+// follow is what a subscription to the log delivers until it has caught up.
+func (m *model) follow(after fdblayer.Position, o fdblayer.ReadOptions) []*modelEvent {
+	return selected(m.log, o, func(ev *modelEvent) bool { return after.Before(ev.Position) })
+}
+
+func selected(events []*modelEvent, o fdblayer.ReadOptions, within func(ev *modelEvent) bool) (out []*modelEvent) {
+	for _, ev := range events {
+		if !ev.scavenged && within(ev) && strings.HasPrefix(ev.Stream, o.StreamPrefix) && o.Query.Matches(ev.Type, ev.Tags) {
+			out = append(out, ev)
+		}
+	}
+	if o.Backward {
+		slices.Reverse(out)
+	}
+	if o.Limit > 0 && len(out) > o.Limit {
+		out = out[:o.Limit]
+	}
+	return out
+}
