@@ -414,7 +414,8 @@ func TestLargestAppendsFit(t *testing.T) {
 	for i := range longTags {
 		longTags[i] = fmt.Sprintf("%0256d", i)
 	}
-	eachStore(t, fdblayer.Options{}, func(t *testing.T, s *fdblayer.Store) {
+	eachHealthyEngine(t, func(t *testing.T, e engineT) {
+		s := openStore(t, e, fdblayer.Options{})
 		for what, attempt := range map[string]func(n int) (string, []fdblayer.NewEvent){
 			"events with a long stream name": func(n int) (string, []fdblayer.NewEvent) {
 				return strings.Repeat("n", 1024), many(n, fdblayer.NewEvent{Type: "e"})

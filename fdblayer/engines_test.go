@@ -97,7 +97,7 @@ func openStore(t testing.TB, e engine.Engine, o fdblayer.Options) *fdblayer.Stor
 
 func checkStore(t testing.TB, s *fdblayer.Store) fdblayer.CheckReport {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Minute)
 	defer cancel()
 	report, err := s.Check(ctx, fdblayer.CheckOptions{})
 	if err != nil {

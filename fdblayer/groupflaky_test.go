@@ -17,7 +17,7 @@ import (
 // ways, while one of four commits fails: nothing is lost, nothing that was
 // acknowledged comes again, and each stream is in order.
 func TestGroupUnderUnknownCommits(t *testing.T) {
-	eachEngine(t, func(t *testing.T, inner engineT) {
+	eachHealthyEngine(t, func(t *testing.T, inner engineT) {
 		e := newFlakyEngine(inner, 11, 25)
 		s := openStore(t, e, fdblayer.Options{Partitions: 4})
 		g := newGroup(t, s, "g", fdblayer.GroupOptions{LeaseTime: 500 * time.Millisecond, MaxRetries: 3})
@@ -208,7 +208,7 @@ func (t *doubtfulTransaction) Commit() error {
 // TestGroupSettlementInDoubt: the engine cannot say whether a settlement is in.
 // The consumer is told so; the member finds out and goes on.
 func TestGroupSettlementInDoubt(t *testing.T) {
-	eachEngine(t, func(t *testing.T, inner engineT) {
+	eachHealthyEngine(t, func(t *testing.T, inner engineT) {
 		e := &doubtfulEngine{Engine: inner}
 		s := openStore(t, e, fdblayer.Options{})
 		for _, lands := range []bool{true, false} {

@@ -22,7 +22,7 @@ import (
 // TestModel does random things to a store and to the model of it, and finds any
 // difference in what they return and in what they then hold.
 func TestModel(t *testing.T) {
-	eachEngine(t, func(t *testing.T, e engineT) {
+	eachHealthyEngine(t, func(t *testing.T, e engineT) {
 		// FoundationDB waits for its disk at each step: it gets some of the runs,
 		// but for those that make a failure smaller.
 		share := 1

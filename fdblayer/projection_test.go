@@ -194,7 +194,7 @@ func awaitProjection(t testing.TB, s *fdblayer.Store, name string, at fdblayer.P
 // writers append, two of five commits fail, runners are stopped and started again,
 // and the view is built anew in between. In the end it is what the log says.
 func TestProjectionEqualsTheLog(t *testing.T) {
-	eachEngine(t, func(t *testing.T, inner engineT) {
+	eachHealthyEngine(t, func(t *testing.T, inner engineT) {
 		plain := openStore(t, inner, fdblayer.Options{})
 		var engines []*flakyEngine
 		var stores []*fdblayer.Store
@@ -511,7 +511,7 @@ func TestProjectionSplitsBatches(t *testing.T) {
 // TestProjectionOutcomeUnknown: the runner cannot find out what became of a batch,
 // so it looks where the projection has come to.
 func TestProjectionOutcomeUnknown(t *testing.T) {
-	eachEngine(t, func(t *testing.T, inner engineT) {
+	eachHealthyEngine(t, func(t *testing.T, inner engineT) {
 		plain := openStore(t, inner, fdblayer.Options{})
 		e := newFlakyEngine(inner, 0, 0)
 		var batches, armed, failed atomic.Int64
@@ -574,7 +574,7 @@ func TestProjectionSplitsSlowBatches(t *testing.T) {
 
 // TestProjectionAppends: a handler's appends and data are part of its batch.
 func TestProjectionAppends(t *testing.T) {
-	eachEngine(t, func(t *testing.T, inner engineT) {
+	eachHealthyEngine(t, func(t *testing.T, inner engineT) {
 		s := openStore(t, newFlakyEngine(inner, 3, 40), fdblayer.Options{})
 		const n = 40
 		for i := range n {

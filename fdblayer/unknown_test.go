@@ -244,7 +244,7 @@ func TestOutcomeUnknown(t *testing.T) {
 // TestOutcomeUnknownOfAClosedEngine: a commit whose outcome is unknown does not
 // become one that failed because the engine is closed before it is looked up.
 func TestOutcomeUnknownOfAClosedEngine(t *testing.T) {
-	eachEngine(t, func(t *testing.T, inner engineT) {
+	eachHealthyEngine(t, func(t *testing.T, inner engineT) {
 		e := newFlakyEngine(inner, 0, 0)
 		s := openStore(t, e, fdblayer.Options{})
 		e.failNext = func(t *flakyTransaction) error {

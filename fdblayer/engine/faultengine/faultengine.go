@@ -72,7 +72,7 @@ func Hidden() map[Fault]int {
 	return map[Fault]int{
 		ReadTooOld: 30, ReadFuture: 30, SlowRead: 50,
 		CommitConflict: 50, CommitTooOld: 20, UnknownLost: 50, UnknownLanded: 80,
-		WatchSilent: 100, WatchEager: 100, WatchFails: 100,
+		WatchSilent: 20, WatchEager: 100, WatchFails: 100,
 	}
 }
 
