@@ -1,0 +1,92 @@
+package fdblayer_test
+
+import (
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"sync"
+	"testing"
+
+	"github.com/fdbevents/fdbevents/fdblayer"
+	"github.com/fdbevents/fdbevents/fdblayer/engine"
+	"github.com/fdbevents/fdbevents/fdblayer/engine/faultengine"
+)
+
+// TestExactlyOnceWhateverFails has writers on an engine with every fault, commits
+// that time out and land later among them: of these the store cannot tell the
+// outcome, so the writers repeat them with the same ids until it can.
+func TestExactlyOnceWhateverFails(t *testing.T) {
+	eachHealthyEngine(t, func(t *testing.T, inner engineT) {
+		seed := rand.Uint64N(1e6)
+		if given := faultSeeds(t); len(given) > 0 {
+			seed = given[0]
+		}
+		t.Logf("seed %d", seed)
+		e := faultengine.New(inner, faultengine.Options{Seed: seed, Rate: faultengine.All()})
+		e.Quiet(true)
+		s := openStore(t, e, fdblayer.Options{})
+		e.Quiet(false)
+		const writers, rounds = 8, 60
+		var mu sync.Mutex
+		revisions := make(map[string]int64)
+		unknown := 0
+		var wg sync.WaitGroup
+		for w := range writers {
+			wg.Go(func() {
+				for i := range rounds {
+					stream, name := fmt.Sprint("s", (w+i)%3), fmt.Sprintf("%d-%d", w, i)
+					ev := eventWithID(name, name)
+					ev.Tags = []string{"claim:" + name}
+					condition := fdblayer.Condition{Query: query(fdblayer.QueryItem{Tags: ev.Tags})}
+					var results []fdblayer.AppendResult
+					for {
+						var err error
+						if i%2 == 0 {
+							results, err = s.AppendMany(t.Context(), to(stream, ev), to("own-"+stream, ev))
+						} else {
+							results, err = s.AppendIf(t.Context(), condition, to(stream, ev))
+						}
+						if err == nil {
+							break
+						}
+						switch {
+						case errors.Is(err, fdblayer.ErrOutcomeUnknown):
+							mu.Lock()
+							unknown++
+							mu.Unlock()
+						case errors.Is(err, engine.ErrTimedOut):
+							// It timed out before it had anything to write.
+						default:
+							t.Errorf("%s: %v", name, err)
+							return
+						}
+					}
+					mu.Lock()
+					revisions[stream+name] = results[0].LastRevision
+					mu.Unlock()
+				}
+			})
+		}
+		wg.Wait()
+		e.Quiet(true)
+		seen := make(map[string]bool)
+		for ev, err := range s.ReadAll(t.Context(), fdblayer.Start, fdblayer.ReadOptions{StreamPrefix: "s"}) {
+			if err != nil {
+				t.Fatal(err)
+			}
+			if seen[ev.Type] {
+				t.Errorf("%s is stored twice", ev.Type)
+			}
+			seen[ev.Type] = true
+			if want, ok := revisions[ev.Stream+ev.Type]; !ok || want != ev.Revision {
+				t.Errorf("%s is at revision %d, its writer was told %d", ev.Type, ev.Revision, want)
+			}
+		}
+		if len(seen) != writers*rounds {
+			t.Errorf("%d events, want %d", len(seen), writers*rounds)
+		}
+		if unknown == 0 || e.Count(faultengine.TimedOutLate) == 0 {
+			t.Errorf("%d outcomes were unknown, %d commits were late", unknown, e.Count(faultengine.TimedOutLate))
+		}
+	})
+}
