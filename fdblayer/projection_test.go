@@ -301,7 +301,8 @@ func TestProjectionTakesOver(t *testing.T) {
 // TestProjectionRebuilds a view while its old generation goes on, is read, and is
 // replaced at last; a rebuild that is given up goes on where it was.
 func TestProjectionRebuilds(t *testing.T) {
-	eachStore(t, fdblayer.Options{}, func(t *testing.T, s *fdblayer.Store) {
+	eachHealthyEngine(t, func(t *testing.T, e engineT) {
+		s := openStore(t, e, fdblayer.Options{})
 		const n = 1200
 		for range n / 100 {
 			var events []fdblayer.NewEvent

@@ -1,0 +1,86 @@
+package fdblayer_test
+
+import (
+	"fmt"
+	"sync"
+	"testing"
+
+	"github.com/fdbevents/fdbevents/fdblayer"
+)
+
+// TestReadersUnderLoadMissNothing has readers at the very end of the log while many
+// write there: some follow it, and some read to its end again and again, each time
+// from where they came to.
+func TestReadersUnderLoadMissNothing(t *testing.T) {
+	eachEngine2(t, func(t *testing.T, a, b *fdblayer.Store) {
+		const writers, each = 8, 60
+		var readers, writing sync.WaitGroup
+		got := make([][]fdblayer.Position, 6)
+		for i := range got {
+			s := []*fdblayer.Store{a, b}[i%2]
+			readers.Go(func() {
+				at, ended := fdblayer.Start, false
+				take := func(ev fdblayer.Event, err error) bool {
+					if err != nil {
+						t.Error(err)
+						return false
+					}
+					got[i] = append(got[i], ev.Position)
+					at = ev.Position
+					ended = ev.Type == "end"
+					return !ended
+				}
+				if i < 2 {
+					s.Subscribe(t.Context(), at, fdblayer.SubscribeOptions{})(take)
+					return
+				}
+				for !ended && !t.Failed() {
+					// A subscription that is given up as soon as it has caught up ends with
+					// its place in what was read, as a reader with a checkpoint does.
+					if i < 4 {
+						n := len(got[i])
+						s.Subscribe(t.Context(), at, fdblayer.SubscribeOptions{})(func(ev fdblayer.Event, err error) bool {
+							return take(ev, err) && len(got[i]) < n+17
+						})
+						continue
+					}
+					first := true
+					for ev, err := range s.ReadAll(t.Context(), at, fdblayer.ReadOptions{}) {
+						if first && ev.Position == at {
+							first = false // the one before
+							continue
+						}
+						if !take(ev, err) {
+							break
+						}
+					}
+				}
+			})
+		}
+		for w := range writers {
+			writing.Go(func() {
+				for i := range each {
+					if _, err := []*fdblayer.Store{a, b}[w%2].Append(t.Context(), fmt.Sprint("s", w), fdblayer.Any, event(fmt.Sprint(i))); err != nil {
+						t.Error(err)
+					}
+				}
+			})
+		}
+		writing.Wait()
+		for range 5 { // whoever misses one, ends with the next
+			mustAppend(t, a, "end", fdblayer.Any, event("end"))
+		}
+		all := collect(t, a.ReadAll(t.Context(), fdblayer.Start, fdblayer.ReadOptions{}))
+		readers.Wait()
+		for i := range got {
+			if len(got[i]) < writers*each {
+				t.Errorf("reader %d: %d events, want %d", i, len(got[i]), writers*each)
+			}
+			for j, at := range got[i] {
+				if at != all[j].Position {
+					t.Fatalf("reader %d: event %d is at %s, the log says %s", i, j, at, all[j].Position)
+				}
+			}
+		}
+	})
+}
