@@ -144,10 +144,10 @@ func (s *Store) restore(ctx context.Context, events []Event, batch []NewEvent, o
 	return result, err
 }
 
-// present looks the events up, all side by side.
+// present looks the events up, all side by side, and starts reading what restore
+// will need.
 func (tx *Tx) present(events []Event) ([]present, error) {
 	for i := range events {
-		tx.plan.stream(events[i].Stream)
 		tx.plan.id(events[i].Stream, events[i].ID)
 	}
 	all := make([]present, len(events))
@@ -158,6 +158,7 @@ func (tx *Tx) present(events []Event) ([]present, error) {
 			return nil, fmt.Errorf("looking up event id %s: %w", ev.ID, err)
 		}
 		if value == nil {
+			tx.plan.stream(ev.Stream)
 			continue
 		}
 		p := &all[i]
