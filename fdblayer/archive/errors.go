@@ -15,6 +15,8 @@ var (
 	ErrTorn = errors.New("the archive is not complete")
 	// ErrDamaged: the archive has bytes that were not written so.
 	ErrDamaged = errors.New("the archive is damaged")
+	// ErrBusy: another export writes the file.
+	ErrBusy = errors.New("another export is writing it, or has just finished")
 	// ErrOther: an interrupted export cannot go on in a file, because that is of
 	// another store or query.
 	ErrOther = errors.New("the file is of another export")

@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 
 	"github.com/fdbevents/fdbevents/fdblayer"
+	"golang.org/x/sys/unix"
 )
 
 // PartialSuffix is what the name of a file has at its end while it is written.
@@ -19,11 +20,10 @@ const PartialSuffix = ".partial"
 // ExportFile is Export into a new file. It is written under a name that ends with
 // PartialSuffix, synced, and then renamed. After an interruption, the next call
 // with the same options goes on where this one was: with the event after the last
-// block that is complete, and up to the same end. Only one process at a time may
-// write a file.
+// block that is complete, and up to the same end.
 //
 // Errors: fs.ErrExist when the file is there, ErrOther when what was left behind is
-// of another store or selection.
+// of another store or selection, ErrBusy when another call writes it.
 func ExportFile(ctx context.Context, store *fdblayer.Store, name string, o Options) (Summary, error) {
 	if _, err := os.Lstat(name); err == nil {
 		return Summary{}, fmt.Errorf("exporting: %s: %w; remove it, or name another one", name, fs.ErrExist)
@@ -35,12 +35,15 @@ func ExportFile(ctx context.Context, store *fdblayer.Store, name string, o Optio
 	if err != nil {
 		return Summary{}, fmt.Errorf("exporting: %w", err)
 	}
-	x, err := exportFile(ctx, store, f, o)
-	if closing := f.Close(); err == nil {
-		err = closing
+	x := (*exporter)(nil)
+	if err = takeFile(f); err == nil {
+		x, err = exportFile(ctx, store, f, o)
 	}
 	if err == nil {
-		err = os.Rename(partial, name)
+		err = os.Rename(partial, name) // while nobody else can take it
+	}
+	if closing := f.Close(); err == nil {
+		err = closing
 	}
 	if err == nil {
 		err = syncFolder(filepath.Dir(name))
@@ -48,10 +51,30 @@ func ExportFile(ctx context.Context, store *fdblayer.Store, name string, o Optio
 	switch {
 	case errors.Is(err, ErrOther), errors.Is(err, ErrNotArchive), errors.Is(err, ErrFormat):
 		return Summary{}, fmt.Errorf("going on with %s: %w; remove it to begin anew", partial, err)
+	case errors.Is(err, ErrBusy):
+		return Summary{}, fmt.Errorf("exporting: %s: %w", partial, err)
 	case err != nil:
 		return Summary{}, fmt.Errorf("exporting: %w; export again to go on with %s", err, partial)
 	}
 	return x.summary(), nil
+}
+
+// takeFile locks a partial file. One that another export has just finished, and
+// renamed, is not ours.
+func takeFile(f *os.File) error {
+	if err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB); errors.Is(err, unix.EWOULDBLOCK) {
+		return ErrBusy
+	} else if err != nil {
+		return fmt.Errorf("locking %s: %w", f.Name(), err)
+	}
+	own, err := f.Stat()
+	if err != nil {
+		return err
+	}
+	if named, err := os.Stat(f.Name()); err != nil || !os.SameFile(own, named) {
+		return ErrBusy
+	}
+	return nil
 }
 
 func exportFile(ctx context.Context, store *fdblayer.Store, f *os.File, o Options) (*exporter, error) {

@@ -27,8 +27,6 @@ type Imported struct {
 	// Renumbered counts streams of which an event has another revision than it had.
 	// It does not count beyond 100,000.
 	Renumbered int64
-	// Torn is true when the archive ended too early.
-	Torn bool
 }
 
 const mostRenumbered = 100_000
@@ -54,7 +52,6 @@ func Import(ctx context.Context, store *fdblayer.Store, r io.Reader, o ImportOpt
 	defer in.close()
 	im := importer{store: store, in: in, o: o, done: Imported{Header: in.header}}
 	if err := im.run(ctx); err != nil {
-		im.done.Torn = errors.Is(err, ErrTorn)
 		return im.done, fmt.Errorf("importing: %w; %d events before it are in the store", err, im.done.Events)
 	}
 	return im.done, nil
