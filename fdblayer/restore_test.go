@@ -24,14 +24,14 @@ func TestRestore(t *testing.T) {
 	eachStore(t, fdblayer.Options{}, func(t *testing.T, s *fdblayer.Store) {
 		ctx := t.Context()
 		var events []fdblayer.Event
-		for i := range int64(700) {
+		for i := range int64(300) {
 			events = append(events, restorable("a", i, 20), restorable("b", 5+i, 2000))
 		}
 		events[3].Erased, events[3].Data, events[3].Metadata = true, nil, nil
 		events = append(events, restorable("large", 0, fdblayer.MaxEventSize-1))
-		for i, repeats := range []int64{0, 1401} {
+		for i, repeats := range []int64{0, 601} {
 			got, err := s.Restore(ctx, events, fdblayer.RestoreOptions{})
-			if err != nil || got.Events != 1401 || got.Repeats != repeats || len(got.Renumbered) > 0 {
+			if err != nil || got.Events != 601 || got.Repeats != repeats || len(got.Renumbered) > 0 {
 				t.Fatalf("restore %d: %+v, %v", i, got, err)
 			}
 		}
@@ -45,11 +45,11 @@ func TestRestore(t *testing.T) {
 				t.Fatalf("event %d is %v, want %v", i, ev, events[i])
 			}
 		}
-		if info, err := s.Stream(ctx, "b"); err != nil || info.TruncateBefore != 5 || info.LastRevision != 704 {
+		if info, err := s.Stream(ctx, "b"); err != nil || info.TruncateBefore != 5 || info.LastRevision != 304 {
 			t.Errorf("got %+v, %v", info, err)
 		}
 		// An append goes on behind, and one of a restored event is a repeat.
-		if got := mustAppend(t, s, "a", 699, event("next")); got.FirstRevision != 700 {
+		if got := mustAppend(t, s, "a", 299, event("next")); got.FirstRevision != 300 {
 			t.Errorf("got %+v", got)
 		}
 		ev := events[0]
