@@ -28,6 +28,7 @@ var arrows = map[string][]string{
 	"fdblayer/engine/fdbengine/fdbtest": {"fdblayer/engine", "fdblayer/engine/fdbengine"},
 	"fdblayer/engine/engines":           {"fdblayer/engine", "fdblayer/engine/pebbleengine", "fdblayer/engine/fdbengine", "tuple"},
 	"fdblayer":                          {"fdblayer/engine", "tuple"},
+	"fdblayer/archive":                  {"fdblayer"},
 }
 
 // standardOnly are the folders that import nothing but the standard library and

@@ -42,111 +42,154 @@ func TestCheckFindsDamage(t *testing.T) {
 	damages := map[string]struct {
 		damage  func(s *Store, at Position, tr engine.Transaction)
 		finding string
+		// repair is what Repair says, empty when it must leave everything alone.
+		repair string
 	}{
 		"record": {func(s *Store, at Position, tr engine.Transaction) {
 			tr.Set(s.keys.slot(nil, s.partitionOf("a"), at), []byte("\x9bgarbage"))
-		}, "stored record is corrupt: no checksum at its end"},
+		}, "stored record is corrupt: no checksum at its end", ""},
 		"bit": {func(s *Store, at Position, tr engine.Transaction) {
 			key := s.keys.slot(nil, s.partitionOf("a"), at)
 			value, _ := tr.Get(key).Get()
 			value = bytes.Clone(value)
 			value[30] ^= 4
 			tr.Set(key, value)
-		}, "stored record is corrupt: checksum"},
+		}, "stored record is corrupt: checksum", ""},
 		"slot": {func(s *Store, at Position, tr engine.Transaction) {
 			tr.Clear(s.keys.slot(nil, s.partitionOf("a"), at))
-		}, "leads to a place where the log has nothing"},
+		}, "leads to a place where the log has nothing", ""},
 		"entry": {func(s *Store, at Position, tr engine.Transaction) {
 			tr.Clear(s.keys.entry(nil, "a", 1))
-		}, `stream "a": revision 0 is followed by 2`},
+		}, `stream "a": revision 0 is followed by 2`, "its stream entry was written anew"},
 		"first entry": {func(s *Store, at Position, tr engine.Transaction) {
 			tr.Clear(s.keys.entry(nil, "a", 0))
-		}, `stream "a" begins at revision 1, but is truncated before 0 only`},
+		}, `stream "a" begins at revision 1, but is truncated before 0 only`, "its stream entry was written anew"},
 		"copy": {func(s *Store, at Position, tr engine.Transaction) {
 			key := s.keys.entry(nil, "a", 1)
 			value, _ := tr.Get(key).Get()
 			value = bytes.Clone(value)
 			value[len(value)-1] ^= 1
 			tr.Set(key, value)
-		}, `the copy in stream "a", revision 1 differs from the record`},
+		}, `the copy in stream "a", revision 1 differs from the record`, "its stream entry was written anew"},
 		"head": {func(s *Store, at Position, tr engine.Transaction) {
 			tr.Set(s.keys.head(nil, "a"), bytes.Clone(newEncoder().head(head{next: 7})))
-		}, `stream "a": its head says that revision 7 is next, but its last entry is 2`},
+		}, `stream "a": its head says that revision 7 is next, but its last entry is 2`, "its head says now that revision 3 is next"},
 		"id": {func(s *Store, at Position, tr engine.Transaction) {
 			tr.Clear(s.keys.id(nil, id, "a"))
-		}, `its id is not in the index of stream "a"`},
+		}, `its id is not in the index of stream "a"`, "the index entry of its id was written anew"},
 		"stray id": {func(s *Store, at Position, tr engine.Transaction) {
 			value, _ := tr.Get(s.keys.id(nil, id, "a")).Get()
 			tr.Set(s.keys.id(nil, id, "b"), value)
-		}, `of stream "b", where that event is not`},
+		}, `of stream "b", where that event is not`, "the index entry was removed"},
 		"tag": {func(s *Store, at Position, tr engine.Transaction) {
 			tr.Clear(s.keys.tag(nil, "red", at))
-		}, `it is not in the index of its tag "red"`},
+		}, `it is not in the index of its tag "red"`, "the index entry was written anew"},
 		"stray tag": {func(s *Store, at Position, tr engine.Transaction) {
 			tr.Set(s.keys.tag(nil, "blue", at), appendPartition(nil, s.partitionOf("a")))
-		}, `tag "blue" leads to the event at position`},
+		}, `tag "blue" leads to the event at position`, "the index entry was removed"},
 		"doorbell": {func(s *Store, at Position, tr engine.Transaction) {
 			tr.Clear(s.keys.doorbell(nil, s.partitionOf("a")))
-		}, "doorbell of partition"},
+		}, "doorbell of partition", "it was rung"},
 		"checkpoint": {func(s *Store, at Position, tr engine.Transaction) {
 			tr.Set(s.keys.checkpoint("reader"), []byte{0x92, 1, 0xc4, 3, 1, 2, 3})
-		}, `checkpoint "reader": stored record is corrupt: position of 3 bytes`},
+		}, `checkpoint "reader": stored record is corrupt: position of 3 bytes`, ""},
 		"checkpoint elsewhere": {func(s *Store, at Position, tr engine.Transaction) {
 			tr.Set(s.keys.checkpoint("reader"), newEncoder().place(End.prev()))
-		}, `checkpoint "reader": position "fffffffffffffffffffffffe": is ahead of this store`},
+		}, `checkpoint "reader": position "fffffffffffffffffffffffe": is ahead of this store`, ""},
 		"newer checkpoint": {func(s *Store, at Position, tr engine.Transaction) {
 			tr.Set(s.keys.checkpoint("reader"), []byte{0x92, 2, 0})
-		}, `checkpoint "reader": unknown store format: position format 2 with 2 fields`},
+		}, `checkpoint "reader": unknown store format: position format 2 with 2 fields`, ""},
 		"projection": {func(s *Store, at Position, tr engine.Transaction) {
 			tr.Set(s.keys.projection("p"), newEncoder().projection(projection{current: 3, building: 2}))
-		}, `projection "p": stored record is corrupt: projection at generation 3, with 2 being built`},
+		}, `projection "p": stored record is corrupt: projection at generation 3, with 2 being built`, ""},
 		"newer projection": {func(s *Store, at Position, tr engine.Transaction) {
 			tr.Set(s.keys.projection("p"), []byte{0x93, 2, 3, 0xff})
-		}, `projection "p": unknown store format: projection format 2 with 3 fields`},
+		}, `projection "p": unknown store format: projection format 2 with 3 fields`, ""},
 		"no projection": {func(s *Store, at Position, tr engine.Transaction) {
 			tr.Clear(s.keys.projection("p"))
-		}, `projection "p": there are keys of it, but not its own`},
+		}, `projection "p": there are keys of it, but not its own`, ""},
 		"projection's place": {func(s *Store, at Position, tr engine.Transaction) {
 			tr.Set(s.keys.generation("p", 3), []byte("garbage"))
-		}, `projection "p": generation 3: stored record is corrupt: `},
+		}, `projection "p": generation 3: stored record is corrupt: `, ""},
 		"no place": {func(s *Store, at Position, tr engine.Transaction) {
 			tr.Clear(s.keys.generation("p", 3))
-		}, `projection "p": generation 3 has a view, but no position`},
+		}, `projection "p": generation 3 has a view, but no position`, ""},
 		"stray generation": {func(s *Store, at Position, tr engine.Transaction) {
 			tr.Set(append(s.keys.view("p", 2).Begin, 'x'), nil)
-		}, `projection "p": there are keys of generation 2, which it does not have`},
+		}, `projection "p": there are keys of generation 2, which it does not have`, ""},
 		"foreign projection key": {func(s *Store, at Position, tr engine.Transaction) {
 			tr.Set(append(s.keys.projection("p"), 0xfe), nil)
-		}, `projection "p": key 150b027000fe: `},
+		}, `projection "p": key 150b027000fe: `, ""},
 		"group settings": {func(s *Store, at Position, tr engine.Transaction) {
 			tr.Clear(s.keys.groupConfig("g"))
-		}, `consumer group "g" has no settings`},
+		}, `consumer group "g" has no settings`, ""},
 		"group lease": {func(s *Store, at Position, tr engine.Transaction) {
 			tr.Set(s.keys.groupLease("g", 3), []byte("x"))
-		}, `consumer group "g", lease of partition 3: stored record is corrupt`},
+		}, `consumer group "g", lease of partition 3: stored record is corrupt`, ""},
 		"group progress": {func(s *Store, at Position, tr engine.Transaction) {
 			tr.Clear(s.keys.groupProgress("g", 3))
-		}, `consumer group "g" has 8 leases and 7 progresses of 8 partitions`},
+		}, `consumer group "g" has 8 leases and 7 progresses of 8 partitions`, ""},
 		"group member": {func(s *Store, at Position, tr engine.Transaction) {
 			tr.Set(s.keys.groupMember("g", id), nil)
-		}, `consumer group "g", member ` + id.String() + `: stored record is corrupt`},
+		}, `consumer group "g", member ` + id.String() + `: stored record is corrupt`, ""},
 		"parked message": {func(s *Store, at Position, tr engine.Transaction) {
 			tr.Set(s.keys.groupParked("g", s.partitionOf("a"), at.next().next()), newEncoder().groupParked(groupParked{}))
-		}, `where the log has nothing`},
+		}, `where the log has nothing`, ""},
 		"replayed message": {func(s *Store, at Position, tr engine.Transaction) {
 			tr.Set(s.keys.groupReplay("g", s.partitionOf("a"), at), nil)
-		}, `to be replayed: stored record is corrupt`},
+		}, `to be replayed: stored record is corrupt`, ""},
 		"group key": {func(s *Store, at Position, tr engine.Transaction) {
 			tr.Set(s.keys.groupKind("g", 77), nil)
-		}, `consumer group "g" has a key of unknown kind 77`},
+		}, `consumer group "g" has a key of unknown kind 77`, ""},
+		"entry elsewhere": {func(s *Store, at Position, tr engine.Transaction) {
+			other, _ := tr.Get(s.keys.entry(nil, "a", 0)).Get()
+			tr.Set(s.keys.entry(nil, "a", 1), other)
+		}, `the entry of stream "a", revision 1 leads to position`, "its stream entry was written anew"},
+		"garbage entry": {func(s *Store, at Position, tr engine.Transaction) {
+			tr.Set(s.keys.entry(nil, "a", 1), []byte("garbage"))
+		}, `entry of stream "a", revision 1: stored record is corrupt`, "its stream entry was written anew"},
+		"long entry": {func(s *Store, at Position, tr engine.Transaction) {
+			tr.Clear(s.keys.entry(nil, "a", 2))
+		}, `stream "a" has no entry for its revision 2`, "its stream entry was written anew"},
+		"stray entry": {func(s *Store, at Position, tr engine.Transaction) {
+			value, _ := tr.Get(s.keys.entry(nil, "a", 1)).Get()
+			tr.Set(s.keys.entry(nil, "a", 3), value)
+		}, `stream "a": its entry for revision 3 leads to revision 1 of stream "a"`, "the entry was removed"},
+		"stray entry of a long one": {func(s *Store, at Position, tr engine.Transaction) {
+			value, _ := tr.Get(s.keys.entry(nil, "a", 2)).Get()
+			tr.Set(s.keys.entry(nil, "b", 0), value)
+		}, `stream "b": its entry for revision 0 leads to revision 2 of stream "a"`, "the entry was removed"},
+		"no head": {func(s *Store, at Position, tr engine.Transaction) {
+			tr.Clear(s.keys.head(nil, "a"))
+		}, `stream "a" has events, but no head`, "its head says now that revision 3 is next"},
+		"garbage head": {func(s *Store, at Position, tr engine.Transaction) {
+			tr.Set(s.keys.head(nil, "a"), []byte("garbage"))
+		}, `: stored record is corrupt: msgpack`, ""},
+		"id elsewhere": {func(s *Store, at Position, tr engine.Transaction) {
+			tr.Set(s.keys.id(nil, id, "a"), binary.AppendUvarint(make([]byte, 12), 9))
+		}, `the index entry of its id leads to revision 9`, "the index entry of its id was written anew"},
+		"tag elsewhere": {func(s *Store, at Position, tr engine.Transaction) {
+			tr.Set(s.keys.tag(nil, "red", at), appendPartition(nil, s.partitionOf("a")^1))
+		}, `the index entry of its tag "red" leads to partition`, "the index entry was written anew"},
+		"system tag": {func(s *Store, at Position, tr engine.Transaction) {
+			tr.Clear(s.keys.tag(nil, typeTag("y"), at))
+		}, `it is not in the index of its tag "\x01ty"`, "the index entry was written anew"},
+		"all indexes": {func(s *Store, at Position, tr engine.Transaction) {
+			for _, r := range []engine.Range{s.keys.heads(""), s.keys.allEntries(), s.keys.ids(), s.keys.allTagged(""), s.keys.doorbells()} {
+				tr.ClearRange(r)
+			}
+		}, `stream "a" has no entry for its revision 0`, "its head says now that revision 3 is next"},
 		"foreign key": {func(s *Store, at Position, tr engine.Transaction) {
 			tr.Set(append(s.keys.subspace(nil, spaceEntry), 0xfe), nil)
-		}, "stream entry 1502fe: key 1502fe: "},
+		}, "stream entry 1502fe: key 1502fe: ", ""},
 	}
 	for name, d := range damages {
 		t.Run(name, func(t *testing.T) {
 			e := openMemory(t)
 			s := openStore(t, e, Options{})
+			if err := s.CreateIndex(ctx, IndexType, nil); err != nil {
+				t.Fatal(err)
+			}
 			r, err := s.Append(ctx, "a", Any, NewEvent{Type: "x"}, NewEvent{Type: "y", ID: id, Tags: []string{"red"}, Data: make([]byte, 50)})
 			if err != nil {
 				t.Fatal(err)
@@ -171,7 +214,7 @@ func TestCheckFindsDamage(t *testing.T) {
 				t.Fatal(err)
 			}
 			report, err := s.Check(ctx, CheckOptions{})
-			if err != nil || !report.OK() || report.Events != 3 || report.Streams != 1 || report.IDs != 3 || report.Tags != 2 {
+			if err != nil || !report.OK() || report.Events != 3 || report.Streams != 1 || report.IDs != 3 || report.Tags != 5 {
 				t.Fatalf("before the damage: %+v, %v", report, err)
 			}
 			if err := engine.Run(ctx, e, func(tr engine.Transaction, _ error) error {
@@ -186,6 +229,7 @@ func TestCheckFindsDamage(t *testing.T) {
 			if !strings.Contains(strings.Join(report.Problems, "\n"), d.finding) {
 				t.Errorf("found %q, want %q", report.Problems, d.finding)
 			}
+			checkRepairs(t, s, report.Problems, d.repair)
 		})
 	}
 }

@@ -61,7 +61,9 @@ func (c *checker) projections(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		c.add(f)
+		if err := c.add(ctx, f); err != nil {
+			return err
+		}
 		if !more {
 			return nil
 		}

@@ -249,6 +249,34 @@ func (d *decoder) recordFields(ev *Event) error {
 	return err
 }
 
+// owner tells whose event a slot's value, which may be only the beginning of the
+// record, says it is. It does not verify the record; known is false when it cannot
+// be told.
+func (d *decoder) owner(value []byte) (stream string, revision int64, known bool) {
+	_, first, err := d.chunked(value)
+	if first == nil {
+		first = value
+	}
+	if err != nil || len(first) == 0 {
+		return "", 0, false
+	}
+	d.reset(first)
+	if _, err := d.dec.DecodeArrayLen(); err != nil {
+		return "", 0, false
+	}
+	if format, err := d.dec.DecodeInt64(); err != nil || format != formatRecord && format != formatErased {
+		return "", 0, false
+	}
+	if _, err := d.bytes(); err != nil {
+		return "", 0, false
+	}
+	if stream, err = d.text(&d.lastStream); err != nil {
+		return "", 0, false
+	}
+	revision, err = d.dec.DecodeInt64()
+	return stream, revision, err == nil
+}
+
 // crcSize is the msgpack uint32 that ends a record.
 const crcSize = 5
 

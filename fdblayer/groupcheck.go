@@ -77,8 +77,10 @@ func (c *checker) groupStates(ctx context.Context, name string) error {
 		}
 		return err
 	})
-	c.report.Problems = append(c.report.Problems, f.problems...)
-	return err
+	if err != nil {
+		return err
+	}
+	return c.add(ctx, f)
 }
 
 // groupKeys looks at keys of a group one by one.

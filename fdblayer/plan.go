@@ -58,6 +58,8 @@ type plannedEvent struct {
 	event    *NewEvent
 	// pointerOnly is the request's pointersOnly.
 	pointerOnly bool
+	// erased is true for an event of another store that was erased there.
+	erased bool
 }
 
 type idKey struct {
@@ -253,7 +255,7 @@ func (p *plan) append(a *streamRequest, pointersOnly bool) (outcome, error) {
 		if known := p.ids[idKey{ev.ID, a.stream}]; known != nil {
 			known.index = len(p.events)
 		}
-		p.events = append(p.events, plannedEvent{st, st.head.next, &ev.NewEvent, pointersOnly})
+		p.events = append(p.events, plannedEvent{stream: st, revision: st.head.next, event: &ev.NewEvent, pointerOnly: pointersOnly})
 		st.head.next++
 	}
 	st.head.state = stateOpen // a deleted stream is created again
@@ -441,7 +443,11 @@ func (p *plan) write() (mutations int) {
 	for i := range p.events {
 		ev := &p.events[i]
 		part := ev.stream.partition
-		record := enc.record(ev.stream.name, ev.revision, ev.event)
+		format := int64(formatRecord)
+		if ev.erased {
+			format = formatErased
+		}
+		record := enc.recordAs(format, ev.stream.name, ev.revision, ev.event)
 		inline := record
 		if ev.pointerOnly || len(record) > p.store.header.inlineLimit {
 			inline = nil

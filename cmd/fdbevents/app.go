@@ -33,7 +33,7 @@ func (p *program) app() *cli.App {
 		Usage:   "append to, read and follow an event store",
 		Version: version(debug.ReadBuildInfo()),
 		Description: "Exit codes: 0 success, 1 failure, 2 wrong command line,\n" +
-			"3 wrong expected revision or failed append condition,\n4 stream, event or group not found.",
+			"3 wrong expected revision, failed append condition, or conflicting import,\n4 stream, event or group not found.",
 		Flags: []cli.Flag{
 			&cli.StringFlag{
 				Name:    "db",
@@ -56,6 +56,8 @@ func (p *program) app() *cli.App {
 			p.command(p.scavengeCommand()),
 			p.command(p.eraseCommand()),
 			p.command(p.indexCommand()),
+			p.command(p.exportCommand()),
+			p.command(p.importCommand()),
 			p.command(p.statCommand()),
 			p.command(p.checkCommand()),
 			p.command(p.completionCommand()),

@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"github.com/fdbevents/fdbevents/fdblayer"
+	"github.com/fdbevents/fdbevents/fdblayer/archive"
 )
 
 func TestVersion(t *testing.T) {
@@ -35,7 +36,7 @@ func TestVersion(t *testing.T) {
 
 func TestHelp(t *testing.T) {
 	overview := must(t, "")
-	for _, name := range []string{"append", "read", "tail", "groups", "streams", "stat", "check", "completion", "--db URL"} {
+	for _, name := range []string{"append", "read", "tail", "groups", "streams", "stat", "export", "import", "check", "completion", "--db URL"} {
 		if !strings.Contains(overview, "\n   "+name) {
 			t.Errorf("the help does not list %q", name)
 		}
@@ -93,6 +94,11 @@ func TestUsageErrors(t *testing.T) {
 		{"stat x", `stat takes no arguments, got ["x"]`},
 		{"stat -o x", `--output "x": want text or json`},
 		{"check x", `check takes no arguments, got ["x"]`},
+		{"check --seed 7", "--seed goes with --sample"},
+		{"check --sample 1% --repair", "--repair looks at everything; --sample does not go with it"},
+		{"check --sample 0", `--sample "0": want a share of the events as in 1%, up to 100%, or a number of events`},
+		{"check --sample 101%", `--sample "101%": want a share of the events as in 1%, up to 100%, or a number of events`},
+		{"check --sample x%", `--sample "x%": want a share of the events as in 1%, up to 100%, or a number of events`},
 		{"completion", "completion takes one of bash, zsh, fish"},
 		{"completion csh", `no completion for "csh"; there is one for bash, zsh and fish`},
 		{"append a b", `append takes one STREAM, got ["a" "b"]`},
@@ -130,6 +136,11 @@ func TestUsageErrors(t *testing.T) {
 		{"index build type", `index cannot "build"; it can list, create, drop`},
 		{"index list x", `index list takes no arguments, got ["x"]`},
 		{"index create", "index create takes one of type and category, got []"},
+		{"export", "export takes one FILE, got []"},
+		{"export a b", `export takes one FILE, got ["a" "b"]`},
+		{"export a --query x", `--query: query "x": 1:1: unexpected token "x"; want for example: type=A,B tag=X or tag="Y Z"`},
+		{"import", "import takes one FILE, got []"},
+		{"import - --verify", "--verify reads the archive twice, which the standard input does not allow; name a FILE"},
 		{"scavenge x", `scavenge takes no arguments, got ["x"]`},
 		{"erase", "erase takes one EVENT-ID, got []"},
 		{"erase x", `id "x": want a UUID: invalid UUID length: 1`},
@@ -191,6 +202,8 @@ func TestExitCodes(t *testing.T) {
 		{&lineError{err: &fdblayer.WrongExpectedRevisionError{}}, exitRefused},
 		{&fdblayer.WrongExpectedRevisionError{}, exitRefused},
 		{&fdblayer.ConditionError{}, exitRefused},
+		{&fdblayer.RestoreConflictError{}, exitRefused},
+		{&archive.BlockError{Err: &fdblayer.InvalidError{}}, exitFailure},
 		{fdblayer.ErrStreamNotFound, exitNotFound},
 		{fdblayer.ErrGroupNotFound, exitNotFound},
 		{fdblayer.ErrGroupDeleted, exitFailure},
@@ -258,7 +271,7 @@ func TestDatabaseFlag(t *testing.T) {
 // A command that only reads does not make a store of a mistyped directory.
 func TestNoStore(t *testing.T) {
 	missing, empty := filepath.Join(t.TempDir(), "missing"), t.TempDir()
-	for _, args := range [][]string{{"read", "a"}, {"read", "--all"}, {"groups", "list"}, {"streams"}, {"stat"}, {"check"}} {
+	for _, args := range [][]string{{"read", "a"}, {"read", "--all"}, {"groups", "list"}, {"streams"}, {"stat"}, {"export", "x"}, {"check"}} {
 		for dir, reason := range map[string]string{missing: "the directory does not exist", empty: "the directory is empty"} {
 			r := invoke(t, "", append(args, "--db", "file:"+dir)...)
 			if r.code != exitFailure {

@@ -2,32 +2,89 @@ package main
 
 import (
 	"fmt"
+	"strconv"
+	"strings"
 
 	"github.com/fdbevents/fdbevents/fdblayer"
 	"github.com/urfave/cli/v2"
 )
 
+const checkDescription = `Reads the whole store and compares. Prints the problems, a line each; the exit
+code is 1 when there are any. Others may use the store meanwhile.
+
+With --sample it looks at events chosen at random only, each with all that leads to
+it: fast, but what an index has too much is found without --sample only. The seed
+that is printed makes the same choice again, with --seed.
+
+With --repair it mends what the records in the log tell: entries of streams, ids, tags
+and indexes, heads and doorbells; and prints what it did. Records are never touched.
+What cannot be mended is a problem still.`
+
 func (p *program) checkCommand() *cli.Command {
 	return &cli.Command{
 		Name:        "check",
-		Usage:       "verify every index against the log",
-		UsageText:   "fdbevents check",
-		Description: "Reads the whole store and compares. Prints the problems, a line each; the exit\ncode is 1 when there are any. Others may use the store meanwhile.",
+		Usage:       "verify every index against the log, and repair them",
+		UsageText:   "fdbevents check [options]",
+		Description: checkDescription,
+		Flags: []cli.Flag{
+			&cli.StringFlag{Name: "sample", Usage: "look at `SHARE` of the events, as in 1%, or at so many of them", DefaultText: "all"},
+			&cli.Uint64Flag{Name: "seed", Usage: "with --sample: make the choice that belongs to `N`", DefaultText: "random"},
+			&cli.BoolFlag{Name: "repair", DisableDefaultText: true, Usage: "mend what can be rebuilt from the log"},
+		},
 		Action: func(c *cli.Context) error {
 			if c.Args().Present() {
 				return usagef(c, "check takes no arguments, got %q", c.Args().Slice())
 			}
-			return p.withStore(c, mustExist, func(store *fdblayer.Store) error { return p.check(c, store) })
+			o := fdblayer.CheckOptions{Repair: c.Bool("repair")}
+			switch {
+			case c.IsSet("seed") && !c.IsSet("sample"):
+				return usagef(c, "--seed goes with --sample")
+			case c.IsSet("sample") && o.Repair:
+				return usagef(c, "--repair looks at everything; --sample does not go with it")
+			case c.IsSet("sample"):
+				var err error
+				if o.Sample, err = parseSample(c.String("sample")); err != nil {
+					return usagef(c, "--sample %v", err)
+				}
+				o.Sample.Seed = c.Uint64("seed")
+			}
+			return p.withStore(c, mustExist, func(store *fdblayer.Store) error { return p.check(c, store, o) })
 		},
 	}
 }
 
-func (p *program) check(c *cli.Context, store *fdblayer.Store) error {
+func parseSample(text string) (s fdblayer.Sample, err error) {
+	if percent, ok := strings.CutSuffix(text, "%"); ok {
+		if s.Share, err = strconv.ParseFloat(percent, 64); err == nil && s.Share > 0 && s.Share <= 100 {
+			s.Share /= 100
+			return s, nil
+		}
+	} else if s.Events, err = strconv.ParseInt(text, 10, 64); err == nil && s.Events > 0 {
+		return s, nil
+	}
+	return s, fmt.Errorf("%q: want a share of the events as in 1%%, up to 100%%, or a number of events", text)
+}
+
+func (p *program) check(c *cli.Context, store *fdblayer.Store, o fdblayer.CheckOptions) error {
 	checking := newProgress(p.stderr, isTerminal(p.stderr), "checking", -1)
-	report, err := store.Check(c.Context, fdblayer.CheckOptions{Progress: checking.set})
+	o.Progress = checking.set
+	report, err := store.Check(c.Context, o)
 	checking.finish()
 	if err != nil {
+		if report.Mended > 0 {
+			return fmt.Errorf("%w; %s mended", stopped(c.Context, err), numberOf(report.Mended, "problem"))
+		}
 		return stopped(c.Context, err)
+	}
+	for _, repair := range report.Repairs {
+		if _, err := fmt.Fprintf(p.stdout, "mended: %s\n", repair); err != nil {
+			return err
+		}
+	}
+	if more := report.Mended - int64(len(report.Repairs)); more > 0 {
+		if _, err := fmt.Fprintf(p.stdout, "mended: %d more\n", more); err != nil {
+			return err
+		}
 	}
 	for _, problem := range report.Problems {
 		if _, err := fmt.Fprintln(p.stdout, problem); err != nil {
@@ -36,11 +93,21 @@ func (p *program) check(c *cli.Context, store *fdblayer.Store) error {
 	}
 	counts := fmt.Sprintf("%s in %s, %s, %s", numberOf(report.Events, "event"), numberOf(report.Streams, "stream"),
 		numberOf(report.IDs, "id"), numberOf(report.Tags, "tag"))
+	if report.Seed != 0 {
+		counts = fmt.Sprintf("%s looked at, of %s, seed %d", numberOf(report.Events, "event"), numberOf(report.Streams, "stream"), report.Seed)
+	}
+	found := "found"
+	if report.Mended > 0 {
+		found = fmt.Sprintf("left, %d mended,", report.Mended)
+	}
 	switch n := int64(len(report.Problems)); {
 	case report.More:
-		return fmt.Errorf("more than %s found in %s", numberOf(n, "problem"), counts)
+		return fmt.Errorf("more than %s %s in %s", numberOf(n, "problem"), found, counts)
 	case n > 0:
-		return fmt.Errorf("%s found in %s", numberOf(n, "problem"), counts)
+		return fmt.Errorf("%s %s in %s", numberOf(n, "problem"), found, counts)
+	case report.Mended > 0:
+		_, err = fmt.Fprintf(p.stdout, "clean, %s mended: %s\n", numberOf(report.Mended, "problem"), counts)
+		return err
 	}
 	_, err = fmt.Fprintf(p.stdout, "clean: %s\n", counts)
 	return err

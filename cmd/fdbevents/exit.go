@@ -49,15 +49,16 @@ func exitCode(err error) int {
 		line      *lineError
 		invalid   *fdblayer.InvalidError
 		limit     *fdblayer.LimitError
+		conflict  *fdblayer.RestoreConflictError
 	)
 	switch {
 	case errors.As(err, &usage):
 		return exitUsage
-	case errors.As(err, &wrong), errors.As(err, &condition):
+	case errors.As(err, &wrong), errors.As(err, &condition), errors.As(err, &conflict):
 		return exitRefused
 	case errors.Is(err, fdblayer.ErrStreamNotFound), errors.Is(err, fdblayer.ErrEventNotFound), errors.Is(err, fdblayer.ErrGroupNotFound):
 		return exitNotFound
-	case errors.As(err, &line):
+	case errors.As(err, &line), fromArchive(err):
 		return exitFailure
 	case errors.As(err, &invalid), errors.As(err, &limit):
 		// Not in the input, so the value came from the command line.

@@ -46,6 +46,18 @@ func (p *progress) set(done, total int64) {
 	}
 }
 
+// setKnown is set for work that may not know how much there is: total is then 0 or
+// less.
+func (p *progress) setKnown(done, total int64) {
+	switch {
+	case p.bar == nil:
+	case total > 0:
+		p.set(done, total)
+	default:
+		_ = p.bar.Set64(done)
+	}
+}
+
 // finish removes the bar.
 func (p *progress) finish() {
 	if p.bar != nil {

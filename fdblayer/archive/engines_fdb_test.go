@@ -1,0 +1,17 @@
+//go:build fdb
+
+package archive_test
+
+import (
+	"os"
+	"testing"
+
+	"github.com/fdbevents/fdbevents/fdblayer/engine"
+	"github.com/fdbevents/fdbevents/fdblayer/engine/fdbengine/fdbtest"
+)
+
+var cluster fdbtest.Cluster
+
+func TestMain(m *testing.M) { os.Exit(cluster.Main(m)) }
+
+func openFDB(t testing.TB) engine.Engine { return cluster.Open(t) }

@@ -1,0 +1,14 @@
+//go:build !fdb
+
+package archive_test
+
+import (
+	"testing"
+
+	"github.com/fdbevents/fdbevents/fdblayer/engine"
+)
+
+func openFDB(t testing.TB) engine.Engine {
+	t.Skip("skipped: no FoundationDB (build tag fdb)")
+	return nil
+}

@@ -1,0 +1,268 @@
+package archive
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"io"
+	"time"
+
+	"github.com/fdbevents/fdbevents/fdblayer"
+	"github.com/google/uuid"
+	"github.com/klauspost/compress/zstd"
+)
+
+// Options select what is exported. The zero value is everything.
+type Options struct {
+	// Query selects events by type and tags. With it, what readers of the streams
+	// do not see is left out, and so are the streams' settings.
+	Query fdblayer.Query
+	// StreamPrefix selects the streams whose name begins with it, as a whole.
+	StreamPrefix string
+	// Progress, when not nil, is called after each block with how many events have
+	// been exported, and about how many there are; that is 0 when it is not known.
+	Progress func(done, total int64)
+}
+
+// Summary is what an archive has.
+type Summary struct {
+	Header
+	// Events, and Streams with settings, in so many Blocks of together Bytes.
+	Events, Streams, Blocks, Bytes int64
+	// Kept is how many of the events an earlier, interrupted export had written.
+	Kept int64
+}
+
+const (
+	// blockBytes is about how large a block is before it is compressed.
+	blockBytes = 1 << 20
+	// slack is what an event needs beside its data and metadata, nearly always.
+	slack = 1 << 10
+)
+
+// Export writes an archive of a store, up to the event that is the last one when it
+// begins. Others may go on writing meanwhile. It holds about a block in memory. An
+// archive that w has after an error is not complete, and Import says so.
+func Export(ctx context.Context, store *fdblayer.Store, w io.Writer, o Options) (Summary, error) {
+	buffered := bufio.NewWriterSize(w, 256<<10)
+	x, err := newExporter(ctx, store, o)
+	if err == nil {
+		x.frames = frameWriter{w: buffered}
+		if err = x.frames.begin(); err == nil {
+			err = x.frames.write(kindHeader, x.enc.header(&x.header))
+		}
+		if err == nil {
+			err = x.run(ctx)
+		}
+		if err == nil {
+			err = buffered.Flush()
+		}
+	}
+	if err != nil {
+		return Summary{}, fmt.Errorf("exporting: %w", err)
+	}
+	return x.summary(), nil
+}
+
+// exporter is an Export under way.
+type exporter struct {
+	store  *fdblayer.Store
+	o      Options
+	header Header
+	frames frameWriter
+	zstd   *zstd.Encoder
+	// enc is for frames; body gathers the block, whose ends and count pending has.
+	enc, body *encoder
+	pending   block
+	packed    []byte
+
+	written footer
+	// last is the position after which to begin, and up to which all is written.
+	last fdblayer.Position
+	kept int64
+	// total is about how many events there are, 0 when that is not known.
+	total int64
+}
+
+func newPacker() (*zstd.Encoder, error) {
+	return zstd.NewWriter(nil, zstd.WithEncoderConcurrency(1), zstd.WithEncoderCRC(false)) // frames have checksums
+}
+
+func newExporter(ctx context.Context, store *fdblayer.Store, o Options) (*exporter, error) {
+	pack, err := newPacker()
+	if err != nil {
+		return nil, err
+	}
+	x := &exporter{store: store, o: o, zstd: pack, enc: newEncoder(), body: newEncoder()}
+	x.header = Header{
+		ID: uuid.New(), Store: store.Stats().StoreID, Created: time.Now().UTC(),
+		Query: o.Query, StreamPrefix: o.StreamPrefix,
+	}
+	for ev, err := range store.ReadAll(ctx, fdblayer.End, fdblayer.ReadOptions{Backward: true, Limit: 1}) {
+		if err != nil {
+			return nil, err
+		}
+		x.header.End = ev.Position
+	}
+	return x, nil
+}
+
+func (x *exporter) summary() Summary {
+	return Summary{
+		Header: x.header, Events: x.written.events, Streams: x.written.streams, Blocks: x.written.blocks,
+		Bytes: x.frames.offset, Kept: x.kept,
+	}
+}
+
+// run writes what comes after the header, and after what is written already.
+func (x *exporter) run(ctx context.Context) error {
+	if x.o.Progress != nil && x.header.whole() {
+		for info, err := range x.store.Streams(ctx, x.header.StreamPrefix) {
+			if err != nil {
+				return err
+			}
+			x.total += info.LastRevision + 1
+		}
+	}
+	if err := x.events(ctx); err != nil {
+		return err
+	}
+	if x.header.whole() {
+		if err := x.settings(ctx); err != nil {
+			return err
+		}
+	}
+	return x.frames.write(kindFooter, x.enc.footer(x.written))
+}
+
+func (x *exporter) events(ctx context.Context) error {
+	var seen *visibility
+	if !x.header.whole() {
+		seen = &visibility{store: x.store, now: x.header.Created}
+	}
+	o := fdblayer.ReadOptions{StreamPrefix: x.header.StreamPrefix, Query: x.header.Query}
+	for ev, err := range x.store.ReadAll(ctx, x.last, o) {
+		if err != nil {
+			return err
+		}
+		if x.header.End.Before(ev.Position) {
+			break
+		}
+		if !x.last.Before(ev.Position) {
+			continue
+		}
+		if seen != nil {
+			if ok, err := seen.has(ctx, &ev); err != nil || !ok {
+				if err != nil {
+					return err
+				}
+				continue
+			}
+		}
+		if err := x.room(kindEvents, len(ev.Data)+len(ev.Metadata)+slack); err != nil {
+			return err
+		}
+		x.body.event(&ev)
+		x.put(ev.Position.String())
+		x.last = ev.Position
+	}
+	return x.flush(kindEvents)
+}
+
+// settings writes those of all streams that have any.
+func (x *exporter) settings(ctx context.Context) error {
+	for info, err := range x.store.Streams(ctx, x.header.StreamPrefix) {
+		if err != nil {
+			return err
+		}
+		if info.TruncateBefore == 0 && info.Retention == (fdblayer.Retention{}) && !info.Deleted && !info.Tombstoned && len(info.Metadata) == 0 {
+			continue
+		}
+		if err := x.room(kindStreams, len(info.Metadata)+slack); err != nil {
+			return err
+		}
+		x.body.settings(&info)
+		x.put(info.Stream)
+	}
+	return x.flush(kindStreams)
+}
+
+// room writes the block so far when it would get too large with something more.
+func (x *exporter) room(kind byte, size int) error {
+	if x.pending.count > 0 && x.body.buf.Len()+size > blockBytes {
+		return x.flush(kind)
+	}
+	return nil
+}
+
+// put counts what was added to the block.
+func (x *exporter) put(name string) {
+	if x.pending.count == 0 {
+		x.pending.first = name
+	}
+	x.pending.last = name
+	x.pending.count++
+}
+
+func (x *exporter) flush(kind byte) error {
+	b := x.pending
+	if b.count == 0 {
+		return nil
+	}
+	raw := x.body.buf.Bytes()
+	x.packed = x.zstd.EncodeAll(raw, x.packed[:0])
+	b.size, b.packed = int64(len(raw)), x.packed
+	if err := x.frames.write(kind, x.enc.block(&b)); err != nil {
+		return err
+	}
+	x.body.buf.Reset()
+	x.pending = block{}
+	x.written.blocks++
+	if kind == kindStreams {
+		x.written.streams += b.count
+		return nil
+	}
+	x.written.events += b.count
+	x.written.last = b.last
+	if x.o.Progress != nil {
+		total := x.total
+		if total > 0 {
+			total = max(total, x.written.events)
+		}
+		x.o.Progress(x.written.events, total)
+	}
+	return nil
+}
+
+// visibility tells which events readers of their streams see.
+type visibility struct {
+	store *fdblayer.Store
+	// now is the time that ages are counted to.
+	now time.Time
+	// known is what is remembered of streams, some of them.
+	known map[string]fdblayer.StreamInfo
+}
+
+// knownStreams bounds what is remembered.
+const knownStreams = 10_000
+
+func (v *visibility) has(ctx context.Context, ev *fdblayer.Event) (bool, error) {
+	info, ok := v.known[ev.Stream]
+	if !ok {
+		var err error
+		if info, err = v.store.Stream(ctx, ev.Stream); err != nil {
+			return false, err
+		}
+		if v.known == nil || len(v.known) >= knownStreams {
+			v.known = make(map[string]fdblayer.StreamInfo)
+		}
+		info.Metadata = nil
+		v.known[ev.Stream] = info
+	}
+	first := info.TruncateBefore
+	if n := info.Retention.MaxCount; n > 0 {
+		first = max(first, info.LastRevision+1-n)
+	}
+	age := info.Retention.MaxAge
+	return ev.Revision >= first && (age == 0 || !ev.Created.Before(v.now.Add(-age))), nil
+}

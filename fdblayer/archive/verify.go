@@ -1,0 +1,138 @@
+package archive
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"iter"
+	"slices"
+
+	"github.com/fdbevents/fdbevents/fdblayer"
+)
+
+// DifferenceError tells of the first event, or stream, of an archive that is not
+// in a store as the archive has it.
+type DifferenceError struct {
+	// Event is the archive's; only Stream is set when it is about a stream.
+	Event fdblayer.Event
+	// Reason says what differs.
+	Reason string
+}
+
+func (e *DifferenceError) Error() string {
+	if e.Event.Type == "" {
+		return fmt.Sprintf("stream %q: %s", e.Event.Stream, e.Reason)
+	}
+	return fmt.Sprintf("event %s of stream %q, revision %d in the archive: %s", e.Event.ID, e.Event.Stream, e.Event.Revision, e.Reason)
+}
+
+// Verify reads an archive and a store side by side, and compares: all events of the
+// archive must be in the store, in its order, with the same ids and contents, and
+// with the same revisions when the archive has whole streams; and so must the
+// settings of streams. The store may have other events, too, and events that were
+// erased since. It returns how many events it compared.
+//
+// Errors: *DifferenceError, and those of Import.
+func Verify(ctx context.Context, store *fdblayer.Store, r io.Reader, o ImportOptions) (int64, error) {
+	in, err := newReader(r)
+	if err != nil {
+		return 0, fmt.Errorf("verifying: %w", err)
+	}
+	defer in.close()
+	next, stop := iter.Pull2(store.ReadAll(ctx, fdblayer.Start, fdblayer.ReadOptions{StreamPrefix: in.header.StreamPrefix, Query: in.header.Query}))
+	defer stop()
+	for {
+		c, err := in.next()
+		if errors.Is(err, io.EOF) {
+			return in.seen.events, nil
+		}
+		if err != nil {
+			return 0, fmt.Errorf("verifying: %w", err)
+		}
+		for i := range c.events {
+			if err := find(next, &c.events[i], in.header.whole()); err != nil {
+				return 0, fmt.Errorf("verifying: %w", err)
+			}
+		}
+		for i := range c.streams {
+			if err := compareStream(ctx, store, &c.streams[i]); err != nil {
+				return 0, fmt.Errorf("verifying: %w", err)
+			}
+		}
+		if o.Progress != nil {
+			o.Progress(in.seen.events, in.frames.offset)
+		}
+	}
+}
+
+// find looks for want among the events that come next, and compares.
+func find(next func() (fdblayer.Event, error, bool), want *fdblayer.Event, revisions bool) error {
+	for {
+		got, err, ok := next()
+		if err != nil {
+			return err
+		}
+		if !ok {
+			return &DifferenceError{*want, "it is not in the store, or not after the events that come before it in the archive"}
+		}
+		if got.ID != want.ID || got.Stream != want.Stream {
+			continue
+		}
+		if reason := difference(&got, want, revisions); reason != "" {
+			return &DifferenceError{*want, reason}
+		}
+		return nil
+	}
+}
+
+func difference(got, want *fdblayer.Event, revisions bool) string {
+	differs := func(what string) string { return "the store has it with another " + what }
+	switch {
+	case revisions && got.Revision != want.Revision:
+		return fmt.Sprintf("the store has it as revision %d", got.Revision)
+	case got.Type != want.Type:
+		return differs("type")
+	case got.ContentType != want.ContentType:
+		return differs("content type")
+	case !slices.Equal(got.Tags, want.Tags):
+		return differs("list of tags")
+	case !got.Created.Equal(want.Created):
+		return differs("time")
+	case got.Erased:
+		return ""
+	case want.Erased:
+		return "the store has it with data, but it was erased"
+	case !bytes.Equal(got.Data, want.Data):
+		return differs("data")
+	case !bytes.Equal(got.Metadata, want.Metadata):
+		return differs("metadata")
+	}
+	return ""
+}
+
+func compareStream(ctx context.Context, store *fdblayer.Store, want *fdblayer.StreamInfo) error {
+	got, err := store.Stream(ctx, want.Stream)
+	if err != nil {
+		return err
+	}
+	reason := ""
+	switch {
+	case got.Tombstoned != want.Tombstoned:
+		reason = "it is tombstoned in one of archive and store only"
+	case got.Tombstoned:
+	case got.Retention != want.Retention:
+		reason = "the store has it with another retention"
+	case !bytes.Equal(got.Metadata, want.Metadata):
+		reason = "the store has it with other metadata"
+	case want.Deleted && !got.Deleted && got.LastRevision <= want.LastRevision:
+		reason = "it is not deleted in the store"
+	case got.TruncateBefore < min(want.TruncateBefore, got.LastRevision+1):
+		reason = fmt.Sprintf("the store has it truncated before revision %d only", got.TruncateBefore)
+	}
+	if reason != "" {
+		return &DifferenceError{fdblayer.Event{Stream: want.Stream}, reason}
+	}
+	return nil
+}

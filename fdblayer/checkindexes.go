@@ -1,0 +1,148 @@
+package fdblayer
+
+import (
+	"bytes"
+	"context"
+	"slices"
+
+	"github.com/fdbevents/fdbevents/fdblayer/engine"
+)
+
+// ids verifies that each event id leads to a stream entry at the same position.
+func (c *checker) ids(ctx context.Context) error {
+	s := c.store
+	return c.scan(ctx, s.keys.ids(), func(r engine.Reader, kvs []engine.KeyValue, f *findings) error {
+		entries := make([]engine.Future[[]byte], len(kvs))
+		positions := make([]Position, len(kvs))
+		for i, kv := range kvs {
+			_, stream, err := s.keys.parseID(kv.Key)
+			var e idEntry
+			if err == nil {
+				e, err = decodeIDEntry(kv.Value)
+			}
+			if err != nil {
+				f.problem("event id entry %x: %v", kv.Key, err)
+				continue
+			}
+			f.ids++
+			positions[i] = e.at
+			entries[i] = r.Get(s.keys.entry(nil, stream, e.revision))
+		}
+		for i, value := range entries {
+			if value == nil {
+				continue
+			}
+			got, err := value.Get()
+			if err != nil {
+				return err
+			}
+			id, stream, _ := s.keys.parseID(kvs[i].Key)
+			if got == nil {
+				// An id is kept when its event is scavenged, to recognise repeats.
+				e, _ := decodeIDEntry(kvs[i].Value)
+				if h, err := s.readHead(r, stream); err != nil {
+					return err
+				} else if e.revision < h.truncateBefore {
+					continue
+				}
+			}
+			if e, err := decodeEntry(got); err != nil || e.at != positions[i] {
+				f.mendable(mendStrayID(id, stream), "event id %s leads to position %s of stream %q, where that event is not", id, positions[i], stream)
+			}
+		}
+		return nil
+	})
+}
+
+// tags verifies that each tag leads to an event that has it.
+func (c *checker) tags(ctx context.Context) error {
+	d := newDecoder()
+	return c.scan(ctx, c.store.keys.allTagged(""), func(r engine.Reader, kvs []engine.KeyValue, f *findings) error {
+		// Records can be long: only so many at a time.
+		for kvs := range slices.Chunk(kvs, 32) {
+			if err := c.tagEntries(r, d, kvs, f); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+func (c *checker) tagEntries(r engine.Reader, d *decoder, kvs []engine.KeyValue, f *findings) error {
+	s := c.store
+	indexes, err := s.readIndexes(r)
+	if err != nil {
+		return err
+	}
+	type pending struct {
+		tag    string
+		to     pointer
+		record engine.Future[[]byte]
+	}
+	all := make([]pending, 0, len(kvs))
+	for _, kv := range kvs {
+		tag, _, err := s.keys.parseTag(kv.Key)
+		var to pointer
+		if err == nil {
+			to, _, err = source{tag: tag}.pointer(&s.keys, kv)
+		}
+		if err != nil {
+			f.problem("tag entry %x: %v", kv.Key, err)
+			continue
+		}
+		f.tags++
+		all = append(all, pending{tag, to, s.getRecord(r, to)})
+	}
+	for _, x := range all {
+		if _, err := x.record.Get(); err != nil {
+			return err
+		}
+		var ev Event
+		ok, err := s.awaitRecord(d, r, x.to, x.record, &ev)
+		if err != nil {
+			f.problem("tag %q: %v", x.tag, err)
+		} else if !ok {
+			f.mendable(mendStrayTag(x.tag, x.to.at), "tag %q leads to the event at position %s, which was scavenged", x.tag, x.to.at)
+		} else if !slices.Contains(indexes.tags(slices.Clone(ev.Tags), ev.Stream, ev.Type), x.tag) {
+			f.mendable(mendStrayTag(x.tag, x.to.at), "tag %q leads to the event at position %s, which does not have it", x.tag, x.to.at)
+		}
+	}
+	return nil
+}
+
+// doorbells verifies that each was rung with the last event of its partition.
+func (c *checker) doorbells(ctx context.Context) error {
+	s := c.store
+	for p := range s.header.partitions {
+		var f findings
+		err := engine.Run(ctx, s.engine, func(tr engine.Transaction, _ error) error {
+			f = findings{}
+			r := tr.Snapshot()
+			bell := r.Get(s.keys.doorbell(nil, p))
+			last, err := r.GetRange(s.keys.log(p, Start, End), engine.RangeOptions{Limit: 1, Reverse: true}).Get()
+			if err != nil {
+				return err
+			}
+			value, err := bell.Get()
+			if err != nil || len(last.KeyValues) == 0 {
+				return err
+			}
+			at, _, err := s.keys.parseSlot(p, last.KeyValues[0].Key)
+			if err != nil {
+				return err
+			}
+			rung, _, err := splitStamped(value)
+			if err != nil || !bytes.Equal(rung.stamp[:10], at.stamp[:10]) {
+				f.mendable(mendDoorbell(p), "doorbell of partition %d was last rung for %s, but its last event is at %s", p, rung, at)
+			}
+			return nil
+		})
+		if err != nil {
+			return err
+		}
+		if err := c.add(ctx, f); err != nil {
+			return err
+		}
+	}
+	return nil
+}

@@ -1,0 +1,232 @@
+package fdblayer
+
+import (
+	"context"
+	"fmt"
+	"math"
+	"math/rand/v2"
+
+	"github.com/fdbevents/fdbevents/fdblayer/engine"
+)
+
+// Sample is how many events a Check looks at: a Share of them, above 0 and up to 1,
+// or a number of Events. The zero value is all, and everything that leads to them.
+type Sample struct {
+	Share  float64
+	Events int64
+	// Seed chooses the events; one is chosen when it is zero. The same seed in a
+	// store that has not changed looks at the same events.
+	Seed uint64
+}
+
+func (o Sample) set() bool { return o.Share != 0 || o.Events != 0 }
+
+func (o Sample) check() error {
+	switch {
+	case math.IsNaN(o.Share) || o.Share < 0 || o.Share > 1:
+		return &InvalidError{What: "sample", Value: o.String(), Reason: "want more than 0 and up to 100 percent"}
+	case o.Events < 0:
+		return &InvalidError{What: "sample", Value: o.String(), Reason: "want 1 event or more"}
+	case o.Events > 0 && o.Share > 0:
+		return &InvalidError{What: "sample", Value: o.String(), Reason: "want a share or a number of events, not both"}
+	}
+	return nil
+}
+
+func (o Sample) String() string {
+	if o.Share != 0 {
+		return fmt.Sprintf("%g%%", 100*o.Share)
+	}
+	return fmt.Sprint(o.Events)
+}
+
+// sampledAtOnce is how many events are looked at side by side.
+const sampledAtOnce = 32
+
+// sampled looks at events chosen at random, each with the same chance. Stream heads
+// tell how many there are; it reads all of these twice, and besides only what
+// belongs to the events chosen.
+func (c *checker) sampled(ctx context.Context) error {
+	for c.sample.Seed == 0 {
+		c.sample.Seed = rand.Uint64()
+	}
+	c.report.Seed = c.sample.Seed
+	var total int64
+	if err := c.eachHead(ctx, func(_ string, h head) error {
+		if h.next > 0 {
+			c.report.Streams++
+		}
+		total += h.next - h.truncateBefore
+		return nil
+	}); err != nil {
+		return err
+	}
+	wanted := c.sample.Events
+	if c.sample.Share > 0 {
+		wanted = int64(math.Ceil(c.sample.Share * float64(total)))
+	}
+	if wanted = min(wanted, total); wanted == 0 {
+		return nil
+	}
+	c.total = wanted
+
+	// One event out of each of so many stretches: in order, without a list of them.
+	random := rand.New(rand.NewPCG(c.sample.Seed, 0))
+	stretch := float64(total) / float64(wanted)
+	n, chosen := int64(0), int64(-1)
+	choose := func() {
+		chosen = max(chosen+1, int64((float64(n)+random.Float64())*stretch))
+		n++
+	}
+	choose()
+	var base int64
+	var names []entryName
+	look := func() error {
+		err := c.lookAt(ctx, names)
+		names = names[:0]
+		return err
+	}
+	if err := c.eachHead(ctx, func(stream string, h head) error {
+		count := h.next - h.truncateBefore
+		for ; chosen < base+count && n <= wanted; choose() {
+			names = append(names, entryName{stream, h.truncateBefore + chosen - base})
+			if len(names) == sampledAtOnce {
+				if err := look(); err != nil {
+					return err
+				}
+			}
+		}
+		base += count
+		return nil
+	}); err != nil {
+		return err
+	}
+	return look()
+}
+
+// eachHead calls do for all heads. One that cannot be read is a problem.
+func (c *checker) eachHead(ctx context.Context, do func(stream string, h head) error) error {
+	s := c.store
+	first := c.total == 0 // do not report a problem again
+	d := newDecoder()
+	for r := s.keys.heads(""); ; {
+		p, err := s.rangePage(ctx, r)
+		if err != nil {
+			return err
+		}
+		for _, kv := range p.KeyValues {
+			stream, err := s.keys.parseHead(kv.Key)
+			var h head
+			if err == nil {
+				h, err = d.head(kv.Value)
+			}
+			if err != nil {
+				if first {
+					var f findings
+					f.problem("head %x: %v", kv.Key, err)
+					if err := c.add(ctx, f); err != nil {
+						return err
+					}
+				}
+				continue
+			}
+			if err := do(stream, h); err != nil {
+				return err
+			}
+		}
+		if !p.More {
+			return nil
+		}
+		r.Begin = after(p.KeyValues[len(p.KeyValues)-1].Key)
+	}
+}
+
+// lookAt verifies some events from their streams on.
+func (c *checker) lookAt(ctx context.Context, names []entryName) error {
+	if len(names) == 0 {
+		return nil
+	}
+	s := c.store
+	var f findings
+	err := engine.Run(ctx, s.engine, func(tr engine.Transaction, _ error) error {
+		f = findings{}
+		return s.lookAt(tr.Snapshot(), names, &f)
+	})
+	if err != nil {
+		return err
+	}
+	c.done += int64(len(names))
+	if c.progress != nil {
+		c.progress(c.done, max(c.total, c.done))
+	}
+	return c.add(ctx, f)
+}
+
+func (s *Store) lookAt(r engine.Reader, names []entryName, f *findings) error {
+	indexes, err := s.readIndexes(r)
+	if err != nil {
+		return err
+	}
+	entries := make([]engine.Future[[]byte], len(names))
+	for i, name := range names {
+		entries[i] = r.Get(s.keys.entry(nil, name.stream, name.revision))
+	}
+	places := make([]pointer, len(names))
+	slots := make([]engine.Future[[]byte], len(names))
+	for i, name := range names {
+		value, err := entries[i].Get()
+		if err != nil {
+			return err
+		}
+		if value == nil {
+			// It may have been scavenged since its stream's head was read.
+			if h, err := s.readHead(r, name.stream); err != nil {
+				return err
+			} else if name.revision >= h.truncateBefore {
+				f.problem("stream %q has no entry for its revision %d", name.stream, name.revision)
+			}
+			continue
+		}
+		e, err := decodeEntry(value)
+		if err != nil {
+			f.problem("entry of stream %q, revision %d: %v", name.stream, name.revision, err)
+			continue
+		}
+		places[i] = pointer{e.at, e.partition}
+		slots[i] = s.getRecord(r, places[i])
+	}
+	d := newDecoder()
+	var all []indexed
+	for i, name := range names {
+		if slots[i] == nil {
+			continue
+		}
+		f.events++
+		raw, err := slots[i].Get()
+		if err != nil {
+			return err
+		}
+		var ev Event
+		ok, err := s.awaitRecord(d, r, places[i], slots[i], &ev)
+		switch {
+		case isEngineError(err):
+			return err
+		case err != nil:
+			f.problem("stream %q, revision %d: %v", name.stream, name.revision, err)
+		case !ok:
+			f.problem("stream %q, revision %d: its entry leads to position %s, which was scavenged", name.stream, name.revision, places[i].at)
+		case (entryName{ev.Stream, ev.Revision}) != name:
+			f.problem("stream %q: its entry for revision %d leads to revision %d of stream %q", name.stream, name.revision, ev.Revision, ev.Stream)
+		case s.partitionOf(ev.Stream) != places[i].partition:
+			f.problem("event at position %s: stream %q is in partition %d, belongs in %d", ev.Position, ev.Stream, places[i].partition, s.partitionOf(ev.Stream))
+		default:
+			all = append(all, s.newIndexed(r, ev, places[i].partition, raw, indexes))
+		}
+	}
+	for i := range all {
+		if err := all[i].verify(s, f); err != nil {
+			return err
+		}
+	}
+	return nil
+}
