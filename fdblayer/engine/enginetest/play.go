@@ -182,6 +182,14 @@ func (q *player) step(s step, hint string) (string, error) {
 			w.Cancel()
 		}
 		q.watches[name] = t.Watch(q.key(s.args[0]))
+		// Some engines read in the background, and choose their read version late.
+		const reads = "reads"
+		if m, ok := t.Transaction.(*modelTransaction); ok && m.base != nil || hint == reads {
+			if _, err := t.ReadVersion().Get(); err != nil {
+				return t.failed(err)
+			}
+			return reads, nil
+		}
 	case "version":
 		version, err := t.ReadVersion().Get()
 		if err != nil {
