@@ -463,8 +463,8 @@ type modelWatch struct {
 	// looked at what is stored.
 	before int
 	read   bool
-	armed bool
-	err   error
+	armed  bool
+	err    error
 }
 
 // errOpen is what a model returns where engines are free: whether a watch has

@@ -184,7 +184,7 @@ func (q *player) step(s step, hint string) (string, error) {
 		q.watches[name] = t.Watch(q.key(s.args[0]))
 		// Some engines read in the background, and choose their read version late.
 		const reads = "reads"
-		if m, ok := t.Transaction.(*modelTransaction); ok && m.base != nil || hint == reads {
+		if m, ok := t.Transaction.(*modelTransaction); ok && m.base != nil && m.ended == nil || hint == reads {
 			if _, err := t.ReadVersion().Get(); err != nil {
 				return t.failed(err)
 			}
