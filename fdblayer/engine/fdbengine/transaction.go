@@ -231,6 +231,7 @@ func (t *transaction) startCommit() error {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if t.refused != nil {
+		t.state = committing // as after every commit that fails
 		return t.refused
 	}
 	if err := t.engine.beginCommit(); err != nil {
@@ -271,15 +272,11 @@ func (t *transaction) OnError(err error) error {
 	switch {
 	case err == nil:
 		return fmt.Errorf("OnError without an error: %w", engine.ErrInvalidOperation)
+	case t.isCommitted():
+		return engine.ErrUsedDuringCommit
 	case !errors.As(err, &e) || !e.Retryable():
 		return err
 	}
-	t.mu.Lock()
-	if t.state == committed {
-		t.mu.Unlock()
-		return engine.ErrUsedDuringCommit
-	}
-	t.mu.Unlock()
 	t.dropStamps()
 	t.failWatches(err)
 	if err := t.tr.OnError(fdb.Error{Code: int(e)}).Get(); err != nil {
@@ -298,6 +295,12 @@ func (t *transaction) OnError(err error) error {
 		return err
 	}
 	return nil
+}
+
+func (t *transaction) isCommitted() bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.state == committed
 }
 
 // Cancel implements engine.Transaction.

@@ -30,6 +30,9 @@ func TestMain(m *testing.M) {
 	if dir := os.Getenv(holderVariable); dir != "" {
 		holdForEver(dir)
 	}
+	if dir, name, ok := strings.Cut(os.Getenv(writerVariable), " "); ok {
+		writeForEver(dir, name)
+	}
 	os.Exit(m.Run())
 }
 

@@ -61,7 +61,7 @@ func (t *transaction) beginGet(key []byte, snapshot bool) (known node, v view, e
 	if err := engine.CheckReadKey(key); err != nil {
 		return node{}, nil, err
 	}
-	if len(key) > engine.MaxKeySize {
+	if len(key) > longestRead {
 		return node{}, nil, nil // no such key can be
 	}
 	known = t.known(key)
@@ -69,7 +69,7 @@ func (t *transaction) beginGet(key []byte, snapshot bool) (known node, v view, e
 	case written, cleared:
 		return known, nil, nil
 	case unreadable:
-		return node{}, nil, fmt.Errorf("read of %.64q: %w", key, engine.ErrUnreadable)
+		return node{}, nil, t.cannotRead(fmt.Errorf("read of %.64q: %w", key, engine.ErrUnreadable))
 	}
 	if err := t.open(); err != nil {
 		return node{}, nil, err
@@ -78,6 +78,15 @@ func (t *transaction) beginGet(key []byte, snapshot bool) (known node, v view, e
 		t.addReadPoint(key)
 	}
 	return known, t.view, nil
+}
+
+// cannotRead notes why a read has failed: the commit will, too. The caller holds
+// mu.
+func (t *transaction) cannotRead(err error) error {
+	if t.unread == nil {
+		t.unread = err
+	}
+	return err
 }
 
 // known returns what own writes say about key. The caller holds mu.
@@ -140,12 +149,8 @@ func (t *transaction) getRange(r engine.Range, o engine.RangeOptions, snapshot b
 	if o.Limit < 0 || o.Bytes < 0 {
 		return failed[engine.Page](fmt.Errorf("range limit of %d keys, %d bytes: %w", o.Limit, o.Bytes, engine.ErrInvalidOperation))
 	}
-	if r.Empty() {
+	if r = shorten(r); r.Empty() {
 		return ready[engine.Page]{}
-	}
-	r = shorten(r)
-	if err := t.open(); err != nil {
-		return failed[engine.Page](err)
 	}
 	if len(t.mutations) > 0 {
 		t.layOver()
@@ -161,6 +166,9 @@ func (t *transaction) getRange(r engine.Range, o engine.RangeOptions, snapshot b
 		}
 	}
 
+	if err := t.open(); err != nil {
+		return failed[engine.Page](err)
+	}
 	v, number := t.view, t.number
 	t.mu.Unlock()
 	f := v.scan(r, o)
@@ -211,13 +219,13 @@ func (t *transaction) merge(own []segment, o engine.RangeOptions) (engine.Page, 
 		slices.Reverse(own)
 	}
 	b := pageBuilder{options: o}
-	below := cursor{view: t.view, reverse: o.Reverse, whole: own}
+	below := cursor{t: t, reverse: o.Reverse, whole: own}
 	for i := range own {
 		s := &own[i]
 		switch s.at {
 		case cleared:
 		case unreadable:
-			return engine.Page{}, fmt.Errorf("range read that reaches %.64q: %w", s.Begin, engine.ErrUnreadable)
+			return engine.Page{}, t.cannotRead(fmt.Errorf("range read that reaches %.64q: %w", s.Begin, engine.ErrUnreadable))
 		case written:
 			if b.add(s.Begin, s.value) {
 				return b.page, nil
@@ -255,7 +263,7 @@ func (t *transaction) merge(own []segment, o engine.RangeOptions) (engine.Page, 
 // cursor steps through what is below own writes, a page at a time, in one
 // direction. It jumps over parts that nobody asks for.
 type cursor struct {
-	view    view
+	t       *transaction // whose mu is held; opened when there is something to fetch
 	reverse bool
 	whole   []segment // in the order of the read; the keys of interest
 
@@ -297,7 +305,10 @@ func (c *cursor) next(r engine.Range) (*engine.KeyValue, error) {
 		} else {
 			rest.End = c.whole[len(c.whole)-1].End
 		}
-		page, err := c.view.scan(rest, engine.RangeOptions{Limit: cursorKeys, Bytes: cursorBytes, Reverse: c.reverse}).Get()
+		if err := c.t.open(); err != nil {
+			return nil, err
+		}
+		page, err := c.t.view.scan(rest, engine.RangeOptions{Limit: cursorKeys, Bytes: cursorBytes, Reverse: c.reverse}).Get()
 		if err != nil {
 			return nil, err
 		}
@@ -386,14 +397,19 @@ func (f *scanned) record(page engine.Page) {
 	}
 }
 
+// longestRead is the longest key of which FoundationDB looks whether it is there,
+// or conflicts: the longest that can be, and room for the prefix of a tenant.
+// What is longer is absent without a look, and as a bound it is cut.
+const longestRead = engine.MaxKeySize + 8
+
 // shorten cuts bounds that are longer than any key can be: the range holds the
 // same possible keys.
 func shorten(r engine.Range) engine.Range {
-	if len(r.Begin) > engine.MaxKeySize+1 {
-		r.Begin = r.Begin[:engine.MaxKeySize+1]
+	if len(r.Begin) > longestRead+1 {
+		r.Begin = r.Begin[:longestRead+1]
 	}
-	if len(r.End) > engine.MaxKeySize+1 {
-		r.End = r.End[:engine.MaxKeySize+1]
+	if len(r.End) > longestRead+1 {
+		r.End = r.End[:longestRead+1]
 	}
 	return r
 }

@@ -53,8 +53,9 @@ type attempt struct {
 
 	stamp *stampFuture
 	size  int64
-	// invalid is the first error of a write; Commit returns it.
-	invalid error
+	// invalid is the first error of a write, and unread of a read of what is
+	// unreadable; Commit returns them.
+	invalid, unread error
 }
 
 type phase uint8
@@ -134,6 +135,9 @@ func (t *transaction) Set(key, value []byte) {
 
 // Clear implements engine.Transaction.
 func (t *transaction) Clear(key []byte) {
+	if len(key) > engine.MaxKeySize && engine.CheckReadKey(key) == nil {
+		return // no key is so long
+	}
 	t.mutate(mutation{op: opClear, key: key}, engine.CheckReadKey(key))
 }
 
@@ -141,10 +145,10 @@ func (t *transaction) Clear(key []byte) {
 func (t *transaction) ClearRange(r engine.Range) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if err := t.writable(engine.CheckRange(r)); err != nil || r.Empty() {
+	refusal := engine.CheckRange(r)
+	if r = shorten(r); t.writable(refusal) != nil || r.Empty() {
 		return
 	}
-	r = shorten(r)
 	t.mutations = append(t.mutations, mutation{op: opClearRange, key: r.Begin, value: r.End})
 	t.size += 2 * rangeSize(r)
 }
@@ -180,20 +184,21 @@ func (t *transaction) writable(err error) error {
 func (t *transaction) AddReadConflict(r engine.Range) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if err := t.writable(engine.CheckRange(r)); err != nil || r.Empty() {
+	refusal := engine.CheckRange(r)
+	if r = shorten(r); t.writable(refusal) != nil || r.Empty() {
 		return
 	}
-	t.addRead(shorten(r))
+	t.addRead(r)
 }
 
 // AddWriteConflict implements engine.Transaction.
 func (t *transaction) AddWriteConflict(r engine.Range) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if err := t.writable(engine.CheckRange(r)); err != nil || r.Empty() {
+	refusal := engine.CheckRange(r)
+	if r = shorten(r); t.writable(refusal) != nil || r.Empty() {
 		return
 	}
-	r = shorten(r)
 	t.writes = append(t.writes, r)
 	t.size += rangeSize(r)
 }
@@ -216,19 +221,23 @@ func (t *transaction) watch(w *watch) error {
 	if err := engine.CheckKey(w.key); err != nil {
 		return err
 	}
-	if err := t.open(); err != nil {
-		return err
-	}
 	known := t.known(w.key)
-	if known.at == unreadable {
+	below := false // whether the value is in the database
+	switch known.at {
+	case unreadable:
 		return fmt.Errorf("watch of key %.64q: %w", w.key, engine.ErrUnreadable)
+	case unmodified, dependent:
+		below = true
+		if err := t.open(); err != nil {
+			return err
+		}
 	}
 	if err := t.engine.keep(w); err != nil {
 		return err
 	}
 	// Until the commit the watch lives under the transaction's context.
 	independent := context.AfterFunc(t.ctx, func() { w.end(fmt.Errorf("watch: %w", t.ctx.Err())) })
-	if known.at == unmodified || known.at == dependent {
+	if below {
 		t.addReadPoint(w.key)
 	}
 	t.watches = append(t.watches, armedAt{watch: w, mutations: len(t.mutations), independent: independent})
@@ -261,6 +270,7 @@ func (t *transaction) Commit() error {
 	for _, w := range t.watches {
 		w.independent()
 	}
+	t.watches = nil // another call of this transaction fails, and they do not
 	t.release()
 	if t.phase == committing { // and not cancelled meanwhile
 		t.phase = committed
@@ -280,8 +290,11 @@ func (t *transaction) prepare() (*commit, error) {
 	if t.invalid != nil {
 		return nil, t.invalid
 	}
+	if t.unread != nil {
+		return nil, t.unread
+	}
 	for _, p := range t.pending {
-		if err := p.settle(); err != nil && !errors.Is(err, engine.ErrUnreadable) {
+		if err := p.settle(); err != nil {
 			return nil, err
 		}
 	}
