@@ -28,6 +28,8 @@ type nursery struct {
 	stdin  io.WriteCloser
 	stderr strings.Builder
 	heard  sync.WaitGroup
+	// held are the messages that the child was handed, and has not told the end of.
+	held map[handing]bool
 }
 
 // childRoles are what the writers of a child do.
@@ -65,6 +67,7 @@ func (n *nursery) spawn() error {
 	if err := n.cmd.Start(); err != nil {
 		return err
 	}
+	n.held = make(map[handing]bool)
 	n.heard.Go(func() { n.hear(out) })
 	_, err = n.stdin.Write(append(text, '\n'))
 	return err
@@ -89,6 +92,12 @@ func (n *nursery) hear(out io.Reader) {
 			n.checker.appended(*x.Append)
 		case x.Handing != nil:
 			n.checker.note(*x.Handing)
+			h := *x.Handing
+			h.What = ""
+			n.held[h] = x.Handing.What == handedOut
+			if !n.held[h] {
+				delete(n.held, h)
+			}
 		default:
 			n.checker.verdict.add(x.Defect, "in the child: %s", x.Wrong)
 		}
@@ -103,6 +112,10 @@ func (n *nursery) kill() error {
 	n.kills++
 	n.heard.Wait()
 	_ = n.cmd.Wait() // it was killed
+	for h := range n.held {
+		h.What = inDoubt // it may have been told, and had no time to tell us
+		n.checker.note(h)
+	}
 	_ = n.stdin.Close()
 	return nil
 }

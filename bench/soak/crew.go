@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"sync"
+	"time"
 
 	"github.com/fdbevents/fdbevents/fdblayer"
 )
@@ -88,5 +89,18 @@ func (c *crew) do(ctx context.Context, slot int, op func(s *fdblayer.Store) erro
 			unknown++
 		}
 		again++
+	}
+}
+
+// seldom is work with a pause after it: what is a transaction of its own, or gets
+// in the way of others, is not to take the machine from those who share theirs.
+func seldom(work func(ctx context.Context) error) func(ctx context.Context) error {
+	return func(ctx context.Context) error {
+		err := work(ctx)
+		select {
+		case <-time.After(5 * time.Millisecond):
+		case <-ctx.Done():
+		}
+		return err
 	}
 }

@@ -76,8 +76,8 @@ func (s *site) open(ctx context.Context, i int) error {
 	if !s.faults {
 		rates = nil
 	}
-	// They come a tenth as often as in tests of a minute, so that most of what is
-	// done is also done under load.
+	// They come a fifth as often as in tests of single things, so that much is also
+	// done under load.
 	for f := range rates {
 		rates[f] = (rates[f] + 4) / 5
 	}
@@ -142,22 +142,25 @@ func (s *site) reopen(ctx context.Context, pause time.Duration) error {
 }
 
 func (s *site) close() error {
-	var err error
+	errs := make([]error, len(s.slots)+1)
+	var shutting sync.WaitGroup
 	for i := range s.slots {
-		err = errors.Join(err, s.shut(i))
+		shutting.Go(func() { errs[i] = s.shut(i) })
 	}
+	shutting.Wait()
 	s.mu.Lock()
 	e := s.engine
 	s.engine = nil
 	s.mu.Unlock()
 	if e != nil {
-		err = errors.Join(err, e.Close())
+		errs[len(s.slots)] = e.Close()
 	}
-	return err
+	return errors.Join(errs...)
 }
 
-// store is one of the stores that are open: that of a slot, or another one now and
-// then. It waits for one.
+// store is the store of a slot, or another one now and then, and more often while
+// that is closed. It waits for one. If all went to the same streams through
+// different stores all the time, they would mostly be in each other's way.
 func (s *site) store(ctx context.Context, preferred int) (*fdblayer.Store, error) {
 	for {
 		s.mu.Lock()
@@ -166,11 +169,12 @@ func (s *site) store(ctx context.Context, preferred int) (*fdblayer.Store, error
 			i = s.rng.IntN(len(s.slots))
 		}
 		changed := s.changed
-		for n := range s.slots {
-			if found := s.slots[(i+n)%len(s.slots)].store; found != nil {
-				s.mu.Unlock()
-				return found, ctx.Err()
-			}
+		if s.slots[i].store == nil && s.rng.IntN(4) == 0 {
+			i = s.rng.IntN(len(s.slots))
+		}
+		if found := s.slots[i].store; found != nil {
+			s.mu.Unlock()
+			return found, ctx.Err()
 		}
 		s.mu.Unlock()
 		select {

@@ -99,10 +99,10 @@ func (r *run) begin(ctx context.Context) {
 		number++
 		return &writer{crew: w, number: number, slot: int(number), revision: -1}
 	}
-	for role, n := range map[role]int{anyRole: 48, exactRole: 48, manyRole: 6, sharedRole: 6} {
+	for i, n := range [...]int{anyRole: 96, exactRole: 96, manyRole: 6, sharedRole: 6} {
 		for range n {
 			x := next()
-			x.role = role
+			x.role = role(i)
 			w.hire(ctx, fmt.Sprintf("writer %d", x.number), x.plain)
 		}
 	}
@@ -112,19 +112,19 @@ func (r *run) begin(ctx context.Context) {
 	}
 	for range 6 {
 		x := next()
-		w.hire(ctx, fmt.Sprintf("claimant %d", x.number), x.claims)
+		w.hire(ctx, fmt.Sprintf("claimant %d", x.number), seldom(x.claims))
 	}
 	for i := range 2 * chainsInAll {
 		x := &chain{writer: next(), number: uint32(i % chainsInAll)}
-		w.hire(ctx, fmt.Sprintf("writer %d of chain %d", x.writer.number, x.number), x.extend)
+		w.hire(ctx, fmt.Sprintf("writer %d of chain %d", x.writer.number, x.number), seldom(x.extend))
 	}
 	for range 4 {
 		x := next()
-		w.hire(ctx, fmt.Sprintf("counting writer %d", x.number), x.adds)
+		w.hire(ctx, fmt.Sprintf("counting writer %d", x.number), seldom(x.adds))
 	}
 	for range 2 * countChains {
 		x := next()
-		w.hire(ctx, fmt.Sprintf("numbering writer %d", x.number), x.numbers)
+		w.hire(ctx, fmt.Sprintf("numbering writer %d", x.number), seldom(x.numbers))
 	}
 	for i := range 4 {
 		x := &keeper{writer: next(), checker: r.checker, stream: fmt.Sprint(lifePrefix, i)}

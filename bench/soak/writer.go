@@ -13,7 +13,7 @@ import (
 const (
 	hotPrefix   = "hot-"
 	groupPrefix = "shared-"
-	// hotStreams and groupStreams are how many there are: of a slot, and in all.
+	// hotStreams and groupStreams are how many there are: of a store, and in all.
 	hotStreams   = 4
 	groupStreams = 16
 	// ownLength is how long a stream of one writer gets, in events.
@@ -86,7 +86,7 @@ func (w *writer) plain(ctx context.Context) error {
 		n = 2 + rng.IntN(12)
 	}
 	b := batch{w: w, count: uint8(n)}
-	hot := fmt.Sprintf("%s%d-%d", hotPrefix, w.slot%3, rng.IntN(hotStreams))
+	hot := fmt.Sprintf("%s%d-%d", hotPrefix, w.quarter(rng), rng.IntN(hotStreams))
 	shared := fmt.Sprintf("%s%d", groupPrefix, rng.IntN(groupStreams))
 	switch w.role {
 	case anyRole:
@@ -111,6 +111,18 @@ func (w *writer) plain(ctx context.Context) error {
 		b.add(fmt.Sprintf("many-%d", w.number), fdblayer.Any, plain, 0, 1)
 	}
 	return w.append(ctx, b, rng)
+}
+
+// quarter is which of the hot streams to append to: mostly those of the same store,
+// so that many writers share a batch, and sometimes those of others.
+func (w *writer) quarter(rng *rand.Rand) int {
+	switch {
+	case rng.IntN(50) == 0:
+		return rng.IntN(stores + 1)
+	case w.number >= firstChildWriter:
+		return stores
+	}
+	return w.slot % stores
 }
 
 // own is the stream of its own. A new one is named after its first event, which
