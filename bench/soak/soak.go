@@ -175,7 +175,7 @@ func (r *run) disturb(ctx context.Context) error {
 func (r *run) trouble(ctx context.Context) error {
 	pause := time.Duration(r.rng.IntN(300)) * time.Millisecond
 	switch n := r.rng.IntN(10); {
-	case n < 4 && r.child != nil:
+	case r.child != nil && (n < 4 || r.child.kills == 0):
 		if err := r.child.kill(); err != nil {
 			return err
 		}
