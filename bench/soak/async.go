@@ -33,7 +33,7 @@ func (w *writer) async(ctx context.Context) error {
 	}
 	last := int64(-1)
 	var failed []int
-	var unknowns int
+	unknowns := 0
 	for i, p := range pending {
 		if p == nil {
 			failed = append(failed, i)
@@ -57,25 +57,24 @@ func (w *writer) async(ctx context.Context) error {
 		}
 	}
 	for _, i := range failed {
-		results, err := w.again(ctx, first+uint32(i), appends[i], unknowns)
-		if err != nil {
+		if err := w.again(ctx, first+uint32(i), appends[i], unknowns); err != nil {
 			return err
 		}
-		unknowns = 0
-		_ = results
+		unknowns = 0 // they count once
 	}
 	return nil
 }
 
 // again sends what has failed once more.
-func (w *writer) again(ctx context.Context, first uint32, appends []fdblayer.StreamAppend, unknown int) ([]reported, error) {
+func (w *writer) again(ctx context.Context, first uint32, appends []fdblayer.StreamAppend, unknown int) error {
 	var result fdblayer.AppendResult
 	more, again, err := w.do(ctx, w.slot, func(s *fdblayer.Store) (err error) {
 		result, err = s.Append(ctx, appends[0].Stream, fdblayer.Any, appends[0].Events...)
 		return err
 	})
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", ident{w.number, first}, err)
+		return fmt.Errorf("%s: %w", ident{w.number, first}, err)
 	}
-	return w.report(first, false, appends, []fdblayer.AppendResult{result}, 1+again, unknown+more), nil
+	w.report(first, false, appends, []fdblayer.AppendResult{result}, 1+again, unknown+more)
+	return nil
 }

@@ -56,7 +56,8 @@ func child(in io.Reader, out io.Writer) error {
 	if err := json.Unmarshal(line, &o); err != nil {
 		return fmt.Errorf("reading orders: %w", err)
 	}
-	ctx := context.Background()
+	ctx, giveUp := context.WithCancel(context.Background())
+	defer giveUp()
 	s, err := openSite(ctx, o.URL, 1, o.Seed+o.Life, o.Faults)
 	if err != nil {
 		return err
@@ -68,8 +69,7 @@ func child(in io.Reader, out io.Writer) error {
 	c.hire(ctx, "member", c.member)
 	c.hire(ctx, "projection", c.project)
 	_, err = io.Copy(io.Discard, input)
-	c.stop()
-	return errors.Join(err, s.close())
+	return errors.Join(err, c.stop(giveUp), s.close())
 }
 
 // pipe is a witness that passes on what it hears. Each piece of news is one write:

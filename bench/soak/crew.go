@@ -3,6 +3,8 @@ package main
 import (
 	"context"
 	"fmt"
+	"maps"
+	"slices"
 	"sync"
 	"time"
 
@@ -33,14 +35,16 @@ type crew struct {
 	stopping context.Context
 	halt     context.CancelFunc
 	working  sync.WaitGroup
-	// chief is the slot of the next one.
-	chief int
 	// claim is the number that is to be won next.
 	claim claims
+
+	mu sync.Mutex
+	// busy are those who have not ended yet.
+	busy map[string]int
 }
 
 func newCrew(s *site, seed uint64, w witness) *crew {
-	c := &crew{site: s, seed: seed, witness: w}
+	c := &crew{site: s, seed: seed, witness: w, busy: make(map[string]int)}
 	c.stopping, c.halt = context.WithCancel(context.Background())
 	return c
 }
@@ -57,20 +61,44 @@ func (c *crew) until(ctx context.Context) (context.Context, context.CancelFunc) 
 // hire lets somebody work, again and again, until the crew is stopped. An error
 // that faults do not explain is the end, and a defect.
 func (c *crew) hire(ctx context.Context, name string, work func(ctx context.Context) error) {
+	c.count(name, 1)
 	c.working.Go(func() {
-		for !c.stopped() {
+		defer c.count(name, -1)
+		for !c.stopped() && ctx.Err() == nil {
 			if err := work(ctx); err != nil {
-				c.witness.wrong(refusals, fmt.Sprintf("%s: %v", name, err))
+				if ctx.Err() == nil {
+					c.witness.wrong(refusals, fmt.Sprintf("%s: %v", name, err))
+				}
 				return
 			}
 		}
 	})
 }
 
-// stop waits until all have finished what they were at.
-func (c *crew) stop() {
+func (c *crew) count(name string, n int) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.busy[name] += n; c.busy[name] == 0 {
+		delete(c.busy, name)
+	}
+}
+
+// stop waits until all have finished what they were at. It calls giveUp, which is
+// to end their contexts, and returns an error when that takes too long.
+func (c *crew) stop(giveUp func()) (err error) {
 	c.halt()
+	late := make(chan error, 1)
+	timer := time.AfterFunc(patience, func() {
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		late <- fmt.Errorf("%d have not ended after %v: %.10q", len(c.busy), patience, slices.Sorted(maps.Keys(c.busy)))
+		giveUp()
+	})
 	c.working.Wait()
+	if !timer.Stop() {
+		err = <-late
+	}
+	return err
 }
 
 // do does something with one store after the other until it has succeeded, or

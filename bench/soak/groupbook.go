@@ -15,7 +15,7 @@ type groupBook struct {
 
 type groupStream struct {
 	events []groupEvent
-	// epoch is that of the last delivery in turn, of that revision.
+	// turns is the revision that was handed out last, in each epoch.
 	turns map[int64]int64
 }
 

@@ -89,7 +89,6 @@ type follower struct {
 	// index is that of the next event in the line, at the position of the last one.
 	index int
 	at    fdblayer.Position
-	seen  int64
 	// lost is true once it disagreed: what follows would, too.
 	lost bool
 }
@@ -109,7 +108,6 @@ func (f *follower) see(ev *fdblayer.Event) {
 		return
 	}
 	f.at = ev.Position
-	f.seen++
 	if !f.line.matches(ev) {
 		return
 	}

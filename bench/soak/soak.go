@@ -63,6 +63,8 @@ func soak(ctx context.Context, o options) (r *run, err error) {
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, r.site.close()) }()
+	ctx, giveUp := context.WithCancel(ctx)
+	defer giveUp()
 	r.writers, r.helpers = newCrew(r.site, o.seed, c), newCrew(r.site, o.seed, c)
 	r.readers = newReaders(newCrew(r.site, o.seed, c), c)
 	if o.child {
@@ -74,21 +76,20 @@ func soak(ctx context.Context, o options) (r *run, err error) {
 	r.begin(ctx)
 	err = r.disturb(ctx)
 	r.took = time.Since(r.began)
-	r.writers.stop()
+	err = errors.Join(err, r.writers.stop(giveUp))
 	if r.child != nil {
 		err = errors.Join(err, r.child.stop())
 	}
 	r.site.calm()
-	if err == nil && ctx.Err() == nil {
+	if err == nil {
 		err = r.arrive(ctx)
 	}
-	r.readers.stop()
-	r.helpers.stop()
+	err = errors.Join(err, r.readers.stop(giveUp), r.helpers.stop(giveUp))
 	r.readers.following.Wait()
 	if err == nil {
 		err = r.judge(ctx)
 	}
-	return r, errors.Join(err, ctx.Err())
+	return r, err
 }
 
 // begin lets everybody work.
@@ -99,7 +100,7 @@ func (r *run) begin(ctx context.Context) {
 		number++
 		return &writer{crew: w, number: number, slot: int(number), revision: -1}
 	}
-	for i, n := range [...]int{anyRole: 96, exactRole: 96, manyRole: 6, sharedRole: 6} {
+	for i, n := range [...]int{anyRole: 256, exactRole: 256, manyRole: 6, sharedRole: 6} {
 		for range n {
 			x := next()
 			x.role = role(i)
@@ -126,9 +127,13 @@ func (r *run) begin(ctx context.Context) {
 		x := next()
 		w.hire(ctx, fmt.Sprintf("numbering writer %d", x.number), seldom(x.numbers))
 	}
-	for i := range 4 {
+	var keepers [4]*keeper
+	for i := range keepers { // the checker knows all of them before one begins
 		x := &keeper{writer: next(), checker: r.checker, stream: fmt.Sprint(lifePrefix, i)}
 		x.life = r.checker.life(x.stream, x.number)
+		keepers[i] = x
+	}
+	for _, x := range keepers {
 		w.hire(ctx, "keeper of "+x.stream, x.keep)
 	}
 	w.hire(ctx, "scavenger", w.scavenge)

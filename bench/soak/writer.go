@@ -48,15 +48,13 @@ type writer struct {
 	// memory are appends of the past, to be sent again much later.
 	memory [16][]fdblayer.StreamAppend
 	firsts [16]uint32
-	filled int
 }
 
 func isUnknown(err error) bool { return errors.Is(err, fdblayer.ErrOutcomeUnknown) }
 
 // write lets a plain writer write, from an event and revision on.
 func (c *crew) write(ctx context.Context, number uint32, r role, seq uint32, revision int64) {
-	c.chief++
-	w := &writer{crew: c, number: number, slot: c.chief, role: r, seq: seq, revision: revision}
+	w := &writer{crew: c, number: number, slot: int(number), role: r, seq: seq, revision: revision}
 	c.hire(ctx, fmt.Sprintf("writer %d", number), w.plain)
 }
 
