@@ -29,6 +29,9 @@ func (k *keeper) keep(ctx context.Context) error {
 		}
 		k.life.next, k.life.deleted = k.life.next+1, false
 		k.life.first()
+		if k.stopped() {
+			break
+		}
 	}
 	what, change := "truncate", func(s *fdblayer.Store) error { return nil }
 	switch n := rng.IntN(10); {

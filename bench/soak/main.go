@@ -69,6 +69,7 @@ func execute(c *cli.Context, stdout, stderr io.Writer) (err error) {
 		appends:  c.Int64("appends"),
 		faults:   c.Bool("faults"),
 		restart:  c.Duration("restart-every"),
+		crowd:    256,
 		progress: stderr,
 	}
 	if o.time < 0 || o.appends < 0 || o.restart < 0 {

@@ -24,12 +24,23 @@ type readers struct {
 	// come to it.
 	goal      atomic.Pointer[fdblayer.Position]
 	following sync.WaitGroup
-	mu        sync.Mutex
-	rng       *rand.Rand
+	// hurrying ends when there is a goal, and with it the lives that began before.
+	hurrying context.Context
+	hurry    context.CancelFunc
+	mu       sync.Mutex
+	rng      *rand.Rand
 }
 
 func newReaders(c *crew, checker *checker) *readers {
-	return &readers{crew: c, checker: checker, log: checker.newLine("the log", lasting), rng: rand.New(rand.NewPCG(c.seed, 2))}
+	r := &readers{crew: c, checker: checker, log: checker.newLine("the log", lasting), rng: rand.New(rand.NewPCG(c.seed, 2))}
+	r.hurrying, r.hurry = context.WithCancel(context.Background())
+	return r
+}
+
+// end tells those who follow the log where they must come to.
+func (r *readers) end(goal fdblayer.Position) {
+	r.goal.Store(&goal)
+	r.hurry()
 }
 
 func (r *readers) draw(n int) int {
@@ -71,7 +82,7 @@ type reading = func(yield func(fdblayer.Event, error) bool)
 func (r *readers) followLog(ctx context.Context, name string, life func(ctx context.Context, f *follower) error) {
 	f := r.checker.follow(r.log, name, fdblayer.Start)
 	r.following.Go(func() {
-		for !r.stopped() {
+		for !r.stopped() && !f.lost {
 			if goal := r.goal.Load(); goal != nil && !f.at.Before(*goal) {
 				return
 			}
@@ -89,8 +100,13 @@ func (r *readers) followLog(ctx context.Context, name string, life func(ctx cont
 // life is a context for some seconds.
 func (r *readers) life(ctx context.Context) (context.Context, context.CancelFunc) {
 	ctx, stop := r.until(ctx)
+	if r.goal.Load() != nil {
+		ctx, cancel := context.WithTimeout(ctx, 300*time.Millisecond)
+		return ctx, func() { cancel(); stop() }
+	}
 	ctx, cancel := context.WithTimeout(ctx, time.Duration(200+r.draw(3000))*time.Millisecond)
-	return ctx, func() { cancel(); stop() }
+	forget := context.AfterFunc(r.hurrying, cancel)
+	return ctx, func() { forget(); cancel(); stop() }
 }
 
 // see gives what is read to a follower. Errors that are to be expected are none.

@@ -23,6 +23,8 @@ type options struct {
 	faults  bool
 	// restart is how long after one disturbance the next one comes, about.
 	restart time.Duration
+	// crowd is how many writers do each of the commonest things.
+	crowd int
 	// child lets writers and others work in a process that is killed, too.
 	child bool
 	// progress is where a line is written every few seconds.
@@ -76,7 +78,9 @@ func soak(ctx context.Context, o options) (r *run, err error) {
 	r.begin(ctx)
 	err = r.disturb(ctx)
 	r.took = time.Since(r.began)
+	r.say("the writers are to finish")
 	err = errors.Join(err, r.writers.stop(giveUp))
+	r.say("the child is to finish")
 	if r.child != nil {
 		err = errors.Join(err, r.child.stop())
 	}
@@ -84,11 +88,13 @@ func soak(ctx context.Context, o options) (r *run, err error) {
 	if err == nil {
 		err = r.arrive(ctx)
 	}
+	r.say("the readers are to finish")
 	err = errors.Join(err, r.readers.stop(giveUp), r.helpers.stop(giveUp))
 	r.readers.following.Wait()
 	if err == nil {
 		err = r.judge(ctx)
 	}
+	r.say("judged")
 	return r, err
 }
 
@@ -100,7 +106,7 @@ func (r *run) begin(ctx context.Context) {
 		number++
 		return &writer{crew: w, number: number, slot: int(number), revision: -1}
 	}
-	for i, n := range [...]int{anyRole: 256, exactRole: 256, manyRole: 6, sharedRole: 6} {
+	for i, n := range [...]int{anyRole: r.crowd, exactRole: r.crowd, manyRole: 6, sharedRole: 6} {
 		for range n {
 			x := next()
 			x.role = role(i)
@@ -192,6 +198,10 @@ func (r *run) trouble(ctx context.Context) error {
 	return r.site.restart(ctx, r.rng.IntN(stores))
 }
 
+func (r *run) say(what string) {
+	fmt.Fprintf(r.progress, "%4.0fs  %s\n", time.Since(r.began).Seconds(), what)
+}
+
 func (r *run) tell(n int64, rate float64) {
 	kills := 0
 	if r.child != nil {
@@ -217,7 +227,8 @@ func (r *run) arrive(ctx context.Context) error {
 		}
 		goal = ev.Position
 	}
-	r.readers.goal.Store(&goal)
+	r.say("readers are to come to the end of the log")
+	r.readers.end(goal)
 	arrived := make(chan struct{})
 	go func() {
 		defer close(arrived)
@@ -227,9 +238,11 @@ func (r *run) arrive(ctx context.Context) error {
 	case <-arrived:
 	case <-ctx.Done(): // those who are late will say so
 	}
+	r.say("the group is")
 	if err := r.helpers.drained(ctx); err != nil {
 		r.checker.verdict.add(unshared, "%v", err)
 	}
+	r.say("the projection is")
 	if err := r.helpers.projectedTo(ctx, goal); err != nil {
 		r.checker.verdict.add(projected, "%v", err)
 	}
@@ -247,6 +260,7 @@ func (r *run) judge(ctx context.Context) error {
 		return fmt.Errorf("reading the log: %w", err)
 	}
 	r.events = a.events
+	r.say("the log is read; streams, the view and Check follow")
 	if err := r.streams(ctx, s, a); err != nil {
 		return err
 	}

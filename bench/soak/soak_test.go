@@ -37,15 +37,16 @@ func TestSoak(t *testing.T) {
 	if testing.Short() {
 		t.Skip("skipped: it takes half a minute")
 	}
-	t.Run("mem", func(t *testing.T) { testSoak(t, "mem:", 4*time.Second) })
-	t.Run("file", func(t *testing.T) { testSoak(t, "file:"+filepath.Join(t.TempDir(), "store"), 8*time.Second) })
-	t.Run("fdb", func(t *testing.T) { testSoak(t, fdbURL(t), 10*time.Second) })
+	t.Run("mem", func(t *testing.T) { testSoak(t, "mem:", 3*time.Second) })
+	t.Run("file", func(t *testing.T) { testSoak(t, "file:"+filepath.Join(t.TempDir(), "store"), 6*time.Second) })
+	t.Run("fdb", func(t *testing.T) { testSoak(t, fdbURL(t), 8*time.Second) })
 }
 
 func testSoak(t *testing.T, url string, length time.Duration) {
 	o := options{
-		url: url, seed: soakSeed(t), time: length, faults: true, restart: 800 * time.Millisecond,
-		child: url != "mem:", progress: t.Output(),
+		// Judging takes time, too, and more of it under the race detector.
+		url: url, seed: soakSeed(t), time: length, appends: 30_000, faults: true, restart: 600 * time.Millisecond,
+		crowd: 32, child: url != "mem:", progress: t.Output(),
 	}
 	r, err := soak(t.Context(), o)
 	var text strings.Builder
