@@ -209,6 +209,10 @@ func (b *batcher) run(ctx context.Context, m *marker, batch []*request) {
 		return nil
 	}
 	stamp, err := m.commit(ctx, attempt)
+	if err != nil && s.ctx.Err() != nil && !errors.Is(err, ErrClosed) {
+		// Close has given up. Callers whose own contexts go on are to know why.
+		err = fmt.Errorf("%w: %w", ErrClosed, err)
+	}
 	for i, r := range batch {
 		switch planned := (*plannedConditionError)(nil); {
 		case err != nil:

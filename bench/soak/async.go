@@ -1,0 +1,80 @@
+package main
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/fdbevents/fdbevents/fdblayer"
+)
+
+// window is how many appends an asynchronous writer has under way.
+const window = 64
+
+// async has a window of appends to one stream under way at a time. Those that are
+// acknowledged at once must be in the order in which they were sent.
+func (w *writer) async(ctx context.Context) error {
+	s, err := w.site.store(ctx, w.slot)
+	if err != nil {
+		return err
+	}
+	stream := fmt.Sprintf("async-%d-%d", w.number, w.seq/ownLength)
+	first := w.seq
+	w.seq += window
+	w.witness.sent(w.number, false, w.seq-1)
+	appends := make([][]fdblayer.StreamAppend, window)
+	pending := make([]*fdblayer.PendingAppend, window)
+	for i := range pending {
+		appends[i] = []fdblayer.StreamAppend{{Stream: stream, Expected: fdblayer.Any, Events: []fdblayer.NewEvent{
+			newEvent(w.seed, body{ident{w.number, first + uint32(i)}, 0, 1, plain, 0}),
+		}}}
+		if pending[i], err = s.AppendAsync(ctx, stream, fdblayer.Any, appends[i][0].Events...); err != nil && !transient(err) {
+			return err
+		}
+	}
+	last := int64(-1)
+	var failed []int
+	unknowns := 0
+	for i, p := range pending {
+		if p == nil {
+			failed = append(failed, i)
+			continue
+		}
+		r, err := p.Wait()
+		switch {
+		case err == nil:
+			if r.LastRevision <= last {
+				w.witness.wrong(reordered, fmt.Sprintf("%s was sent after what is at revision %d of %q, and is at %d", ident{w.number, first + uint32(i)}, last, stream, r.LastRevision))
+			}
+			last = r.LastRevision
+			w.report(first+uint32(i), false, appends[i], []fdblayer.AppendResult{r}, 0, 0)
+		case transient(err):
+			if isUnknown(err) {
+				unknowns++
+			}
+			failed = append(failed, i)
+		default:
+			return err
+		}
+	}
+	for _, i := range failed {
+		if err := w.again(ctx, first+uint32(i), appends[i], unknowns); err != nil {
+			return err
+		}
+		unknowns = 0 // they count once
+	}
+	return nil
+}
+
+// again sends what has failed once more.
+func (w *writer) again(ctx context.Context, first uint32, appends []fdblayer.StreamAppend, unknown int) error {
+	var result fdblayer.AppendResult
+	more, again, err := w.do(ctx, w.slot, func(s *fdblayer.Store) (err error) {
+		result, err = s.Append(ctx, appends[0].Stream, fdblayer.Any, appends[0].Events...)
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("%s: %w", ident{w.number, first}, err)
+	}
+	w.report(first, false, appends, []fdblayer.AppendResult{result}, 1+again, unknown+more)
+	return nil
+}

@@ -1,0 +1,249 @@
+package main
+
+import (
+	"iter"
+	"strings"
+
+	"github.com/fdbevents/fdbevents/fdblayer"
+	"github.com/google/uuid"
+)
+
+// audit is the last reading of the whole log, from which everything else is
+// judged.
+type audit struct {
+	checker *checker
+	// at is the position of the last event, events how many there are.
+	at     fdblayer.Position
+	events int64
+	// streams are those of the log, by name.
+	streams map[string]*tally
+	// writers is how far each of them was followed.
+	writers map[uint32]*trail
+	// heads is how many events each chain has, won the claims, and counted the
+	// events that are counted in a transaction.
+	heads   map[uint32]uint32
+	won     map[uint64]uint32
+	counted uint64
+	lines   []cursorOf
+	// perWriter is what the projection should have.
+	perWriter map[uint32]uint64
+}
+
+// tally is what the log says of a stream.
+type tally struct {
+	next, count int64
+	// first is the first revision that is still in the log, order a hash of all of
+	// them in their order.
+	first int64
+	order uint64
+	last  fdblayer.Position
+}
+
+// trail follows a writer's events.
+type trail struct {
+	ledger *ledger
+	begun  bool
+	seq    uint32
+	// index, count and stamp are those of the last event's append.
+	index, count uint8
+	stamp        string
+}
+
+// cursorOf is how far a line was compared.
+type cursorOf struct {
+	line *line
+	next int
+	bad  bool
+}
+
+// fold adds an event to a hash of all before it.
+func fold(order uint64, ev *fdblayer.Event) uint64 {
+	m := markOf(ev)
+	return order*1099511628211 + uint64(m.what) + uint64(place(ev.Stream, ev.Position))<<32
+}
+
+// audit reads the log to its end. Afterwards the checker has said what is missing
+// in it, and what should not be there.
+func (c *checker) audit(events iter.Seq2[fdblayer.Event, error]) (*audit, error) {
+	a := &audit{
+		checker: c, streams: make(map[string]*tally), writers: make(map[uint32]*trail),
+		heads: make(map[uint32]uint32), won: make(map[uint64]uint32), perWriter: make(map[uint32]uint64),
+	}
+	for _, l := range c.lines {
+		a.lines = append(a.lines, cursorOf{line: l})
+	}
+	for ev, err := range events {
+		if err != nil {
+			return nil, err
+		}
+		a.take(&ev)
+	}
+	a.finish()
+	return a, nil
+}
+
+func (a *audit) take(ev *fdblayer.Event) {
+	v := &a.checker.verdict
+	if a.events > 0 && !a.at.Before(ev.Position) {
+		v.add(reordered, "%q@%d: position %s comes after %s", ev.Stream, ev.Revision, ev.Position, a.at)
+	}
+	a.at = ev.Position
+	a.events++
+	a.stream(ev)
+	for i := range a.lines {
+		a.lines[i].compare(a.checker, ev)
+	}
+	b, err := decodeBody(ev.Data)
+	if err != nil {
+		v.add(damaged, "%q@%d at position %s: %v", ev.Stream, ev.Revision, ev.Position, err)
+		return
+	}
+	if want := eventID(a.checker.seed, b.ident); ev.ID != want {
+		v.add(damaged, "%s has the id %s, want %s", b.ident, uuid.UUID(ev.ID), want)
+	}
+	if lasting(ev) {
+		a.perWriter[b.writer]++
+	}
+	a.writer(ev, b)
+	switch b.kind {
+	case claim:
+		if _, twice := a.won[b.number]; twice {
+			v.add(winners, "claim %d was won by %s, too", b.number, b.ident)
+		}
+		a.won[b.number] = place("", ev.Position)
+	case chained:
+		chain, n := uint32(b.number>>32), uint32(b.number)
+		if n != a.heads[chain] {
+			v.add(chains, "%s followed %d events of chain %d, there were %d", b.ident, n, chain, a.heads[chain])
+		}
+		a.heads[chain]++
+	case counted:
+		a.counted++
+	}
+}
+
+func (a *audit) stream(ev *fdblayer.Event) {
+	v := &a.checker.verdict
+	t, ok := a.streams[ev.Stream]
+	if !ok {
+		t = &tally{first: ev.Revision}
+		a.streams[ev.Stream] = t
+	}
+	switch {
+	case ev.Revision == t.next:
+	case ev.Revision < t.next:
+		v.add(reordered, "%q@%d at position %s comes after revision %d at %s", ev.Stream, ev.Revision, ev.Position, t.next-1, t.last)
+	case ev.Revision > a.checker.hidden(ev.Stream):
+		v.add(gaps, "%q@%d comes after revision %d", ev.Stream, ev.Revision, t.next-1)
+	}
+	t.next = max(t.next, ev.Revision+1)
+	t.count++
+	t.order = fold(t.order, ev)
+	t.last = ev.Position
+}
+
+// writer compares an event with what its writer was told.
+func (a *audit) writer(ev *fdblayer.Event, b body) {
+	v := &a.checker.verdict
+	t, ok := a.writers[b.writer]
+	if !ok {
+		t = &trail{ledger: a.checker.known(b.writer)}
+		a.writers[b.writer] = t
+	}
+	if t.ledger == nil || int64(b.seq) >= int64(len(t.ledger.entries)) {
+		v.add(uncalled, "%s in %q@%d was never sent", b.ident, ev.Stream, ev.Revision)
+		return
+	}
+	e := &t.ledger.entries[b.seq]
+	switch {
+	case e.seen:
+		v.add(duplicated, "%s is in %q@%d, too", b.ident, ev.Stream, ev.Revision)
+		return
+	case e.state == refused:
+		v.add(uncalled, "%s in %q@%d was refused", b.ident, ev.Stream, ev.Revision)
+	case e.state == acknowledged && (e.revision != unsaid && e.revision != uint32(ev.Revision) || e.place != unsaid && e.place != place(ev.Stream, ev.Position)):
+		v.add(moved, "%s is in %q@%d at position %s, acknowledged was revision %d (place %08x)", b.ident, ev.Stream, ev.Revision, ev.Position, e.revision, e.place)
+	}
+	e.seen = true
+	if !t.ledger.ordered {
+		return
+	}
+	stamp := ev.Position.String()[:20]
+	switch {
+	case t.begun && b.seq < t.seq:
+		v.add(reordered, "%s comes after event %d", b.ident, t.seq)
+	case b.index > 0 && (!t.begun || b.seq != t.seq+1 || b.index != t.index+1 || stamp != t.stamp):
+		v.add(torn, "%s is number %d of %d in its append, and what comes before it is not there", b.ident, b.index+1, b.count)
+	case b.index == 0 && t.begun && t.index+1 != t.count:
+		v.add(torn, "%s is number %d of %d in its append, and the next one is not there", ident{b.writer, t.seq}, t.index+1, t.count)
+	}
+	t.begun, t.seq, t.index, t.count, t.stamp = true, b.seq, b.index, b.count, stamp
+}
+
+// compare holds an event against the line.
+func (c *cursorOf) compare(checker *checker, ev *fdblayer.Event) {
+	if c.bad || !c.line.matches(ev) {
+		return
+	}
+	if c.next < len(c.line.marks) && c.line.marks[c.next] != markOf(ev) {
+		c.bad = true
+		checker.verdict.add(disagreeing, "%s: readers had another event %d than %q@%d at position %s", c.line.name, c.next, ev.Stream, ev.Revision, ev.Position)
+	}
+	c.next++
+}
+
+// finish says what the log does not have.
+func (a *audit) finish() {
+	c := a.checker
+	for i := range a.lines {
+		if l := &a.lines[i]; !l.bad && l.next < len(l.line.marks) {
+			c.verdict.add(disagreeing, "%s: readers saw %d events, there are %d", l.line.name, len(l.line.marks), l.next)
+		}
+	}
+	for _, l := range c.ledgers {
+		for seq := range l.entries {
+			e := &l.entries[seq]
+			if e.state == acknowledged && !e.seen && !c.gone(l.writer, e.revision) {
+				c.verdict.add(missing, "%s, acknowledged at revision %d", ident{l.writer, uint32(seq)}, e.revision)
+			}
+		}
+	}
+	for number, told := range c.claims {
+		if won, ok := a.won[number]; !ok {
+			c.verdict.add(winners, "claim %d was refused, and nobody has it", number)
+		} else if won != told {
+			c.verdict.add(winners, "claim %d was refused for an event at another position than the winner's", number)
+		}
+	}
+	for stream, t := range a.streams {
+		c.whole(stream, t)
+	}
+	c.group.finish(a.shared())
+}
+
+// shared is how many events the streams of the consumer group have.
+func (a *audit) shared() map[string]int64 {
+	out := make(map[string]int64)
+	for stream, t := range a.streams {
+		if strings.HasPrefix(stream, groupPrefix) {
+			out[stream] = t.next
+		}
+	}
+	return out
+}
+
+// unresolved counts the events of which it is not known whether they were
+// acknowledged, and how many of them are there.
+func (c *checker) unresolved() (all, present int) {
+	for _, l := range c.ledgers {
+		for i := range l.entries {
+			if e := &l.entries[i]; e.state == sent {
+				all++
+				if e.seen {
+					present++
+				}
+			}
+		}
+	}
+	return all, present
+}

@@ -1,0 +1,103 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync/atomic"
+
+	"github.com/fdbevents/fdbevents/fdblayer"
+)
+
+// claims hands out the claim that is to be won next, the same to all who ask until
+// somebody has it.
+type claims struct{ next atomic.Uint64 }
+
+// tagged is a query for one tag.
+func tagged(tag string) fdblayer.Query {
+	return fdblayer.Query{Items: []fdblayer.QueryItem{{Tags: []string{tag}}}}
+}
+
+// claims one number, which others are after, too.
+func (w *writer) claims(ctx context.Context) error {
+	number := w.claim.next.Load()
+	tag := fmt.Sprint("claim:", number)
+	b := batch{w: w, count: 1}
+	b.add(fmt.Sprint("claims-", number%8), fdblayer.Any, claim, number, 1, tag)
+	won, err := w.appendIf(ctx, fdblayer.Condition{Query: tagged(tag)}, b)
+	var failed *fdblayer.ConditionError
+	switch {
+	case errors.As(err, &failed):
+		w.witness.lost(number, failed.Position)
+	case err != nil:
+		return err
+	case !won:
+		return nil
+	}
+	w.claim.next.CompareAndSwap(number, number+1)
+	return nil
+}
+
+// appendIf sends a batch until it is acknowledged or its condition has failed.
+func (w *writer) appendIf(ctx context.Context, condition fdblayer.Condition, b batch) (bool, error) {
+	first := w.seq
+	w.seq += uint32(b.count)
+	w.witness.sent(w.number, true, w.seq-1)
+	var results []fdblayer.AppendResult
+	unknown, again, err := w.do(ctx, w.slot, func(s *fdblayer.Store) (err error) {
+		results, err = s.AppendIf(ctx, condition, b.appends...)
+		return err
+	})
+	if failed := (*fdblayer.ConditionError)(nil); errors.As(err, &failed) {
+		for i := range b.count {
+			w.witness.refused(ident{w.number, first + uint32(i)})
+		}
+		return false, err
+	}
+	if err != nil {
+		return false, fmt.Errorf("on a condition, from %s on: %w", ident{w.number, first}, err)
+	}
+	w.report(first, true, b.appends, results, again, unknown)
+	return true, nil
+}
+
+// chain is what a writer knows of a chain: how many events it has, and where the
+// last one is.
+type chain struct {
+	*writer
+	number uint32
+	known  uint32
+	at     fdblayer.Position
+}
+
+// chainsInAll is how many chains there are, each extended by several writers.
+const chainsInAll = 4
+
+// extend appends to the chain what no other writer may append at the same time.
+func (c *chain) extend(ctx context.Context) error {
+	q := tagged(fmt.Sprint("chain:", c.number))
+	b := batch{w: c.writer, count: 1}
+	b.add(fmt.Sprint("chains-", c.writer.number), fdblayer.Any, chained, uint64(c.number)<<32|uint64(c.known), 1, q.Items[0].Tags...)
+	_, err := c.appendIf(ctx, fdblayer.Condition{Query: q, After: c.at}, b)
+	if failed := (*fdblayer.ConditionError)(nil); err != nil && !errors.As(err, &failed) {
+		return err
+	}
+	return c.learn(ctx, q)
+}
+
+// learn reads what the chain has got since.
+func (c *chain) learn(ctx context.Context, q fdblayer.Query) error {
+	_, _, err := c.do(ctx, c.slot, func(s *fdblayer.Store) error {
+		for ev, err := range s.ReadAll(ctx, c.at, fdblayer.ReadOptions{Query: q}) {
+			if err != nil {
+				return err
+			}
+			if c.at.Before(ev.Position) {
+				c.known++
+				c.at = ev.Position
+			}
+		}
+		return nil
+	})
+	return err
+}

@@ -1,0 +1,23 @@
+//go:build fdb
+
+package main
+
+import (
+	"crypto/rand"
+	"testing"
+
+	"github.com/fdbevents/fdbevents/fdblayer/engine/fdbengine/fdbtest"
+	"github.com/fdbevents/fdbevents/tuple"
+)
+
+var cluster fdbtest.Cluster
+
+func runTests(m *testing.M) int { return cluster.Main(m) }
+
+// fdbURL is that of a new store on FoundationDB, which is removed when the test
+// ends.
+func fdbURL(t *testing.T) string {
+	name := "soak-" + rand.Text()
+	cluster.OpenAt(t, tuple.AppendString(nil, name)) // sweeps
+	return "fdb:" + cluster.File(t) + "?prefix=" + name
+}

@@ -1,0 +1,109 @@
+package main
+
+import "sync"
+
+// groupBook is what members of a consumer group, in all processes, were handed and
+// told. Reports of different processes may come in any order, so what they must
+// agree on is told apart by the epochs of leases.
+type groupBook struct {
+	checker *checker
+	mu      sync.Mutex
+	streams map[string]*groupStream
+	// handed and settled count; fenced are settlements that were refused.
+	handed, settled, fenced int64
+}
+
+type groupStream struct {
+	events []groupEvent
+	// turns is the revision that was handed out last, in each epoch.
+	turns map[int64]int64
+}
+
+type groupEvent struct {
+	// latest is the highest epoch in which the event was handed out, acked that in
+	// which it was acknowledged, or 0.
+	latest, acked int32
+	// doubt is true when the member could not be told.
+	doubt bool
+}
+
+// handing is that a member was handed an event, or what it was told of it.
+type handing struct {
+	What     string
+	Stream   string
+	Revision int64
+	Epoch    int64
+	// Replayed events had been parked, and come out of turn.
+	Replayed bool
+}
+
+const (
+	handedOut = "handed"
+	settled   = "acknowledged"
+	inDoubt   = "in doubt"
+	fenced    = "fenced"
+)
+
+func (b *groupBook) event(stream string, revision int64) (*groupStream, *groupEvent) {
+	if b.streams == nil {
+		b.streams = make(map[string]*groupStream)
+	}
+	s := b.streams[stream]
+	if s == nil {
+		s = &groupStream{turns: make(map[int64]int64)}
+		b.streams[stream] = s
+	}
+	for int64(len(s.events)) <= revision {
+		s.events = append(s.events, groupEvent{})
+	}
+	return s, &s.events[revision]
+}
+
+// note takes a report. Those of one member come in the order in which they
+// happened.
+func (b *groupBook) note(h handing) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	s, ev := b.event(h.Stream, h.Revision)
+	switch h.What {
+	case handedOut:
+		b.handed++
+		ev.latest = max(ev.latest, int32(h.Epoch))
+		if h.Replayed {
+			return
+		}
+		// One member holds a partition in an epoch.
+		if last, ok := s.turns[h.Epoch]; ok && h.Revision != last && h.Revision != last+1 {
+			b.checker.verdict.add(outOfTurn, "%s@%d comes after revision %d in epoch %d", h.Stream, h.Revision, last, h.Epoch)
+		}
+		s.turns[h.Epoch] = h.Revision
+	case settled:
+		b.settled++
+		if ev.acked != 0 {
+			b.checker.verdict.add(outOfTurn, "%s@%d is acknowledged in epochs %d and %d", h.Stream, h.Revision, ev.acked, h.Epoch)
+		}
+		ev.acked = int32(h.Epoch)
+	case inDoubt:
+		ev.doubt = true
+	case fenced:
+		b.fenced++
+	}
+}
+
+// finish verifies that each event was acknowledged, and not handed out by somebody
+// who should have known. counts is how many events each stream has.
+func (b *groupBook) finish(counts map[string]int64) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for stream, n := range counts {
+		for revision := range n {
+			_, ev := b.event(stream, revision)
+			switch {
+			case ev.acked == 0 && !ev.doubt:
+				b.checker.verdict.add(unshared, "%s@%d", stream, revision)
+			case ev.acked != 0 && ev.latest > ev.acked:
+				b.checker.verdict.add(outOfTurn, "%s@%d was acknowledged in epoch %d, and handed out in %d", stream, revision, ev.acked, ev.latest)
+			}
+		}
+	}
+}

@@ -1,0 +1,144 @@
+package main
+
+import (
+	"fmt"
+	"sort"
+	"strings"
+	"sync"
+
+	"github.com/fdbevents/fdbevents/fdblayer"
+)
+
+// line is the order of some events as the first reader saw it. Every other reader
+// of the same events must see the same. It keeps 16 bytes an event.
+type line struct {
+	name    string
+	matches func(ev *fdblayer.Event) bool
+
+	mu    sync.Mutex
+	marks []mark
+}
+
+type mark struct {
+	at   fdblayer.Position
+	what uint32
+}
+
+// newLine has the checker compare the line with the log in the end.
+func (c *checker) newLine(name string, matches func(ev *fdblayer.Event) bool) *line {
+	l := &line{name: name, matches: matches}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.lines = append(c.lines, l)
+	return l
+}
+
+// lasting selects events that are never scavenged: those that all readers of the
+// log see.
+func lasting(ev *fdblayer.Event) bool { return !strings.HasPrefix(ev.Stream, lifePrefix) }
+
+// markOf compresses what a reader saw of an event.
+func markOf(ev *fdblayer.Event) mark {
+	h := uint32(2166136261)
+	add := func(b byte) { h = (h ^ uint32(b)) * 16777619 }
+	for i := range len(ev.Stream) {
+		add(ev.Stream[i])
+	}
+	for i := range 8 {
+		add(byte(ev.Revision >> (8 * i)))
+	}
+	for _, b := range ev.ID {
+		add(b)
+	}
+	return mark{ev.Position, h}
+}
+
+// see puts a mark at an index, or compares it with the one that is there.
+func (l *line) see(index int, m mark) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if index == len(l.marks) {
+		l.marks = append(l.marks, m)
+		return true
+	}
+	return index < len(l.marks) && l.marks[index] == m
+}
+
+// before is how many events of the line come up to a position.
+func (l *line) before(at fdblayer.Position) int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return sort.Search(len(l.marks), func(i int) bool { return at.Before(l.marks[i].at) })
+}
+
+// pick is the position of the event at a fraction of the line.
+func (l *line) pick(fraction float64) fdblayer.Position {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if len(l.marks) == 0 {
+		return fdblayer.Start
+	}
+	return l.marks[int(fraction*float64(len(l.marks)))%len(l.marks)].at
+}
+
+// follower compares what one reader sees with the line.
+type follower struct {
+	checker *checker
+	line    *line
+	name    string
+	// index is that of the next event in the line, at the position of the last one.
+	index int
+	at    fdblayer.Position
+	// lost is true once it disagreed: what follows would, too.
+	lost bool
+}
+
+// follow begins a reader that has seen everything up to a position.
+func (c *checker) follow(l *line, name string, after fdblayer.Position) *follower {
+	return &follower{checker: c, line: l, name: name, at: after, index: l.before(after)}
+}
+
+// see takes an event of the line; others are passed over.
+func (f *follower) see(ev *fdblayer.Event) {
+	if f.lost {
+		return
+	}
+	if !f.at.Before(ev.Position) {
+		f.disagree(fmt.Sprintf("got position %s after %s", ev.Position, f.at))
+		return
+	}
+	f.at = ev.Position
+	if !f.line.matches(ev) {
+		return
+	}
+	if !f.line.see(f.index, markOf(ev)) {
+		f.disagree(fmt.Sprintf("got %q@%d at position %s as event %d of %s, where others have another one", ev.Stream, ev.Revision, ev.Position, f.index, f.line.name))
+		return
+	}
+	f.index++
+}
+
+func (f *follower) disagree(text string) {
+	f.lost = true
+	f.checker.verdict.add(disagreeing, "%s: %s", f.name, text)
+}
+
+// back lets a reader go on from an earlier place, where it will see again what it
+// has seen.
+func (f *follower) back(after fdblayer.Position) {
+	f.at, f.index = after, f.line.before(after)
+}
+
+// rejoin lets a reader go on with an event at or before the one that would be next,
+// as a reader does whose checkpoint is behind. What lies between must not be passed
+// over.
+func (f *follower) rejoin(ev *fdblayer.Event) {
+	l := f.line
+	l.mu.Lock()
+	index := sort.Search(len(l.marks), func(i int) bool { return !l.marks[i].at.Before(ev.Position) })
+	l.mu.Unlock()
+	if index > f.index && !f.lost {
+		f.disagree(fmt.Sprintf("goes on with event %d, and has seen %d", index, f.index))
+	}
+	f.index, f.at = index, fdblayer.Start
+}

@@ -1,0 +1,351 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"strings"
+	"time"
+
+	"github.com/fdbevents/fdbevents/fdblayer"
+)
+
+// options say what a run is to do.
+type options struct {
+	url  string
+	seed uint64
+	// The run ends after time, or after so many acknowledged appends; zero is no
+	// bound.
+	time    time.Duration
+	appends int64
+	faults  bool
+	// restart is how long after one disturbance the next one comes, about.
+	restart time.Duration
+	// crowd is how many writers do each of the commonest things.
+	crowd int
+	// child lets writers and others work in a process that is killed, too.
+	child bool
+	// progress is where a line is written every few seconds.
+	progress io.Writer
+}
+
+const (
+	// stores is how many there are in this process.
+	stores = 3
+	// patience is how long readers, members and the projection may take to come to
+	// the end of the log.
+	patience = 3 * time.Minute
+	// progressEvery is how often a line is written.
+	progressEvery = 5 * time.Second
+)
+
+// run is one soak.
+type run struct {
+	options
+	checker *checker
+	site    *site
+	// writers write, helpers share the group and project, readers read.
+	writers, helpers *crew
+	readers          *readers
+	child            *nursery
+	rng              *rand.Rand
+	began            time.Time
+	took             time.Duration
+	events           int64
+}
+
+// soak runs from the first append to the verdict. An error means that it could not
+// be found.
+func soak(ctx context.Context, o options) (r *run, err error) {
+	c := newChecker(o.seed)
+	r = &run{options: o, checker: c, rng: rand.New(rand.NewPCG(o.seed, 3)), began: time.Now()}
+	if r.site, err = openSite(ctx, o.url, stores, o.seed, o.faults); err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, r.site.close()) }()
+	ctx, giveUp := context.WithCancel(ctx)
+	defer giveUp()
+	r.writers, r.helpers = newCrew(r.site, o.seed, c), newCrew(r.site, o.seed, c)
+	r.readers = newReaders(newCrew(r.site, o.seed, c), c)
+	if o.child {
+		r.child = &nursery{checker: c, url: o.url, faults: o.faults}
+		if err := r.child.spawn(); err != nil {
+			return nil, err
+		}
+	}
+	r.begin(ctx)
+	err = r.disturb(ctx)
+	r.took = time.Since(r.began)
+	r.say("the writers are to finish")
+	err = errors.Join(err, r.writers.stop(giveUp))
+	r.say("the child is to finish")
+	if r.child != nil {
+		err = errors.Join(err, r.child.stop())
+	}
+	r.site.calm()
+	if err == nil {
+		err = r.arrive(ctx)
+	}
+	r.say("the readers are to finish")
+	err = errors.Join(err, r.readers.stop(giveUp), r.helpers.stop(giveUp))
+	r.readers.following.Wait()
+	if err == nil {
+		err = r.judge(ctx)
+	}
+	r.say("judged")
+	return r, err
+}
+
+// begin lets everybody work.
+func (r *run) begin(ctx context.Context) {
+	w := r.writers
+	number := uint32(0)
+	next := func() *writer {
+		number++
+		return &writer{crew: w, number: number, slot: int(number), revision: -1}
+	}
+	for i, n := range [...]int{anyRole: r.crowd, exactRole: r.crowd, manyRole: 6, sharedRole: 6} {
+		for range n {
+			x := next()
+			x.role = role(i)
+			w.hire(ctx, fmt.Sprintf("writer %d", x.number), x.plain)
+		}
+	}
+	for range 6 {
+		x := next()
+		w.hire(ctx, fmt.Sprintf("asynchronous writer %d", x.number), x.async)
+	}
+	for range 6 {
+		x := next()
+		w.hire(ctx, fmt.Sprintf("claimant %d", x.number), seldom(x.claims))
+	}
+	for i := range 2 * chainsInAll {
+		x := &chain{writer: next(), number: uint32(i % chainsInAll)}
+		w.hire(ctx, fmt.Sprintf("writer %d of chain %d", x.writer.number, x.number), seldom(x.extend))
+	}
+	for range 4 {
+		x := next()
+		w.hire(ctx, fmt.Sprintf("counting writer %d", x.number), seldom(x.adds))
+	}
+	for range 2 * countChains {
+		x := next()
+		w.hire(ctx, fmt.Sprintf("numbering writer %d", x.number), seldom(x.numbers))
+	}
+	var keepers [4]*keeper
+	for i := range keepers { // the checker knows all of them before one begins
+		x := &keeper{writer: next(), checker: r.checker, stream: fmt.Sprint(lifePrefix, i)}
+		x.life = r.checker.life(x.stream, x.number)
+		keepers[i] = x
+	}
+	for _, x := range keepers {
+		w.hire(ctx, "keeper of "+x.stream, x.keep)
+	}
+	w.hire(ctx, "scavenger", w.scavenge)
+	for range 2 {
+		r.helpers.hire(ctx, "member", r.helpers.member)
+		r.helpers.hire(ctx, "projection", r.helpers.project)
+	}
+	r.helpers.hire(ctx, "replay", r.helpers.replay)
+	r.readers.start(ctx)
+}
+
+// disturb restarts and kills until the run is over.
+func (r *run) disturb(ctx context.Context) error {
+	look := time.NewTicker(50 * time.Millisecond)
+	defer look.Stop()
+	told, at := time.Now(), int64(0)
+	pause := func() time.Time {
+		return time.Now().Add(r.restart/2 + time.Duration(r.rng.Int64N(int64(r.restart)+1)))
+	}
+	for next := pause(); ; {
+		select {
+		case <-look.C:
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+		n := r.checker.acknowledged.Load()
+		if r.time > 0 && time.Since(r.began) >= r.time || r.appends > 0 && n >= r.appends {
+			return nil
+		}
+		if since := time.Since(told); since >= progressEvery {
+			r.tell(n, float64(n-at)/since.Seconds())
+			told, at = time.Now(), n
+		}
+		if r.restart > 0 && time.Now().After(next) {
+			if err := r.trouble(ctx); err != nil {
+				return err
+			}
+			next = pause()
+		}
+	}
+}
+
+// trouble is one disturbance.
+func (r *run) trouble(ctx context.Context) error {
+	pause := time.Duration(r.rng.IntN(300)) * time.Millisecond
+	switch n := r.rng.IntN(10); {
+	case r.child != nil && (n < 4 || r.child.kills == 0):
+		if err := r.child.kill(); err != nil {
+			return err
+		}
+		time.Sleep(pause)
+		return r.child.spawn()
+	case n < 7 && !strings.HasPrefix(r.url, "mem:"):
+		return r.site.reopen(ctx, pause)
+	}
+	return r.site.restart(ctx, r.rng.IntN(stores))
+}
+
+func (r *run) say(what string) {
+	fmt.Fprintf(r.progress, "%4.0fs  %s\n", time.Since(r.began).Seconds(), what)
+}
+
+func (r *run) tell(n int64, rate float64) {
+	kills := 0
+	if r.child != nil {
+		kills = r.child.kills
+	}
+	fmt.Fprintf(r.progress, "%4.0fs  %d acknowledged (%.0f/s), %d repeats, %d unknown; %d stores and %d engines restarted, %d kills; %d defects\n",
+		time.Since(r.began).Seconds(), n, rate, r.checker.repeats.Load(), r.checker.unknown.Load(),
+		r.site.restarts.Load(), r.site.reopened.Load(), kills, r.checker.verdict.total())
+}
+
+// arrive waits until everybody has come to the end of the log.
+func (r *run) arrive(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	s, err := r.site.store(ctx, 0)
+	if err != nil {
+		return err
+	}
+	goal := fdblayer.Start
+	for ev, err := range s.ReadAll(ctx, fdblayer.End, fdblayer.ReadOptions{Backward: true, Limit: 1}) {
+		if err != nil {
+			return fmt.Errorf("reading the end of the log: %w", err)
+		}
+		goal = ev.Position
+	}
+	r.say("readers are to come to the end of the log")
+	r.readers.end(goal)
+	arrived := make(chan struct{})
+	go func() {
+		defer close(arrived)
+		r.readers.following.Wait()
+	}()
+	select {
+	case <-arrived:
+	case <-ctx.Done(): // those who are late will say so
+	}
+	r.say("the group is")
+	if err := r.helpers.drained(ctx); err != nil {
+		r.checker.verdict.add(unshared, "%v", err)
+	}
+	r.say("the projection is")
+	if err := r.helpers.projectedTo(ctx, goal); err != nil {
+		r.checker.verdict.add(projected, "%v", err)
+	}
+	return nil
+}
+
+// judge reads everything once more, and finds the verdict.
+func (r *run) judge(ctx context.Context) error {
+	s, err := r.site.store(ctx, 0)
+	if err != nil {
+		return err
+	}
+	a, err := r.checker.audit(s.ReadAll(ctx, fdblayer.Start, fdblayer.ReadOptions{}))
+	if err != nil {
+		return fmt.Errorf("reading the log: %w", err)
+	}
+	r.events = a.events
+	r.say("the log is read; streams, the view and Check follow")
+	if err := r.streams(ctx, s, a); err != nil {
+		return err
+	}
+	view, err := r.helpers.view(ctx)
+	if err != nil {
+		return fmt.Errorf("reading the projection: %w", err)
+	}
+	a.projection(view)
+	if err := r.counters(ctx, s, a); err != nil {
+		return err
+	}
+	report, err := s.Check(ctx, fdblayer.CheckOptions{})
+	if err != nil {
+		return err
+	}
+	for _, problem := range report.Problems {
+		r.checker.verdict.add(indexes, "%s", problem)
+	}
+	return nil
+}
+
+// streams reads each stream by itself and compares it with the log.
+func (r *run) streams(ctx context.Context, s *fdblayer.Store, a *audit) error {
+	found := 0
+	for info, err := range s.Streams(ctx, "") {
+		if err != nil {
+			return fmt.Errorf("listing streams: %w", err)
+		}
+		if info.LastRevision < 0 || strings.HasPrefix(info.Stream, lifePrefix) {
+			continue // keepers look at theirs
+		}
+		found++
+		t := tally{}
+		for ev, err := range s.ReadStream(ctx, info.Stream, fdblayer.StreamStart, fdblayer.ReadOptions{}) {
+			if err != nil {
+				return fmt.Errorf("reading stream %q: %w", info.Stream, err)
+			}
+			t.count++
+			t.order = fold(t.order, &ev)
+		}
+		if want := a.streams[info.Stream]; want == nil || want.count != t.count || want.order != t.order {
+			r.checker.verdict.add(disagreeing, "stream %q: reading it gives %d events, the log has others: %+v", info.Stream, t.count, want)
+		}
+	}
+	for stream := range a.streams {
+		if !strings.HasPrefix(stream, lifePrefix) {
+			found--
+		}
+	}
+	if found != 0 {
+		r.checker.verdict.add(disagreeing, "the list of streams has %d more than the log", found)
+	}
+	return nil
+}
+
+// counters compares the keys that transactions wrote with the events that they
+// appended.
+func (r *run) counters(ctx context.Context, s *fdblayer.Store, a *audit) error {
+	var adds uint64
+	var lengths [countChains]uint64
+	_, err := s.Transact(ctx, func(tx *fdblayer.Tx) error {
+		data := tx.Data(countersName)
+		value, err := data.Get([]byte("adds"))
+		if err != nil {
+			return err
+		}
+		adds = number(value)
+		for i := range lengths {
+			if value, err = data.Get(fmt.Appendf(nil, "chain-%d", countChain+i)); err != nil {
+				return err
+			}
+			lengths[i] = number(value)
+		}
+		return nil
+	})
+	if err != nil {
+		return fmt.Errorf("reading counters: %w", err)
+	}
+	if adds != a.counted {
+		r.checker.verdict.add(counters, "%d were counted, there are %d", adds, a.counted)
+	}
+	for i, n := range lengths {
+		if chain := uint32(countChain + i); n != uint64(a.heads[chain]) {
+			r.checker.verdict.add(counters, "chain %d is %d long by its key, and has %d events", chain, n, a.heads[chain])
+		}
+	}
+	return nil
+}

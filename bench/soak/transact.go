@@ -1,0 +1,90 @@
+package main
+
+import (
+	"context"
+	"encoding/binary"
+	"fmt"
+
+	"github.com/fdbevents/fdbevents/fdblayer"
+)
+
+const (
+	countersName = "soak"
+	// countChain is the number of the first chain that is kept in a key.
+	countChain = 1000
+	// countChains is how many there are.
+	countChains = 2
+)
+
+// adds counts an event in a key of the same transaction.
+func (w *writer) adds(ctx context.Context) error {
+	b := batch{w: w, count: 1}
+	b.add(fmt.Sprint("counted-", w.number), fdblayer.Any, counted, 0, 1)
+	w.witness.sent(w.number, true, w.seq)
+	var results []fdblayer.AppendResult
+	unknown, again, err := w.do(ctx, w.slot, func(s *fdblayer.Store) (err error) {
+		results, err = s.Transact(ctx, func(tx *fdblayer.Tx) error {
+			r, err := tx.Append(b.appends[0].Stream, fdblayer.Any, b.appends[0].Events...)
+			if err == nil && !r.Repeat {
+				tx.Data(countersName).Add([]byte("adds"), 1)
+			}
+			return err
+		})
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("counting %s: %w", ident{w.number, w.seq}, err)
+	}
+	w.report(w.seq, true, b.appends, results, again, unknown)
+	w.seq++
+	return nil
+}
+
+// numbers appends an event with the number that a key has, and raises it: what it
+// appends depends on what it reads, so that sending the same again is of no use. A
+// second key tells whether it has happened.
+func (w *writer) numbers(ctx context.Context) error {
+	chain := countChain + w.number%countChains
+	key, mine := fmt.Appendf(nil, "chain-%d", chain), fmt.Appendf(nil, "writer-%d", w.number)
+	w.witness.sent(w.number, true, w.seq)
+	var results []fdblayer.AppendResult
+	var b batch
+	unknown, again, err := w.do(ctx, w.slot, func(s *fdblayer.Store) (err error) {
+		results, err = s.Transact(ctx, func(tx *fdblayer.Tx) error {
+			data := tx.Data(countersName)
+			done, err := data.Get(mine)
+			if err != nil || number(done) == uint64(w.seq)+1 {
+				return err
+			}
+			value, err := data.Get(key)
+			if err != nil {
+				return err
+			}
+			b = batch{w: w, count: 1}
+			b.add(fmt.Sprint("numbered-", w.number), fdblayer.Any, chained, uint64(chain)<<32|number(value), 1)
+			data.Set(key, binary.LittleEndian.AppendUint64(nil, number(value)+1))
+			data.Set(mine, binary.LittleEndian.AppendUint64(nil, uint64(w.seq)+1))
+			_, err = tx.Append(b.appends[0].Stream, fdblayer.Any, b.appends[0].Events...)
+			return err
+		})
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("numbering %s: %w", ident{w.number, w.seq}, err)
+	}
+	if len(results) == 1 {
+		w.report(w.seq, true, b.appends, results, again, unknown)
+	} else { // it had happened before, and nobody knows where
+		w.witness.appended(report{Writer: w.number, First: w.seq, Ordered: true, Repeated: again, Unknown: unknown,
+			Results: []reported{{Nowhere: true, Count: 1}}})
+	}
+	w.seq++
+	return nil
+}
+
+func number(value []byte) uint64 {
+	if value == nil {
+		return 0
+	}
+	return binary.LittleEndian.Uint64(value)
+}

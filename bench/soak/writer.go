@@ -1,0 +1,208 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"sync"
+
+	"github.com/fdbevents/fdbevents/fdblayer"
+)
+
+const (
+	hotPrefix   = "hot-"
+	groupPrefix = "shared-"
+	// hotStreams and groupStreams are how many there are: of a store, and in all.
+	hotStreams   = 4
+	groupStreams = 16
+	// ownLength is how long a stream of one writer gets, in events.
+	ownLength = 2000
+)
+
+// role is what a writer does. What a plain writer does for its next event follows
+// from the seed and the event's number alone, so that another process can go on
+// where one was killed, and repeat what it was at.
+type role int
+
+const (
+	// anyRole appends to streams that others write, too, exactRole at the exact
+	// revision of streams of its own, manyRole to several streams at once,
+	// sharedRole to those of the consumer group.
+	anyRole role = iota
+	exactRole
+	manyRole
+	sharedRole
+)
+
+// writer appends one thing after the other.
+type writer struct {
+	*crew
+	number uint32
+	slot   int
+	role   role
+	// seq is the number of the next event, revision that of the last one in the
+	// stream of its own.
+	seq      uint32
+	revision int64
+	// memory are appends of the past, to be sent again much later.
+	memory [16][]fdblayer.StreamAppend
+	firsts [16]uint32
+}
+
+func isUnknown(err error) bool { return errors.Is(err, fdblayer.ErrOutcomeUnknown) }
+
+// write lets a plain writer write, from an event and revision on.
+func (c *crew) write(ctx context.Context, number uint32, r role, seq uint32, revision int64) {
+	w := &writer{crew: c, number: number, slot: int(number), role: r, seq: seq, revision: revision}
+	c.hire(ctx, fmt.Sprintf("writer %d", number), w.plain)
+}
+
+// batch is the events of one append, with numbers from w.seq on.
+type batch struct {
+	w       *writer
+	index   uint8
+	count   uint8
+	appends []fdblayer.StreamAppend
+}
+
+// add appends n events to a stream.
+func (b *batch) add(stream string, expected fdblayer.ExpectedRevision, k kind, number uint64, n int, tags ...string) {
+	events := make([]fdblayer.NewEvent, n)
+	for i := range events {
+		events[i] = newEvent(b.w.seed, body{ident{b.w.number, b.w.seq + uint32(b.index)}, b.index, b.count, k, number}, tags...)
+		b.index++
+	}
+	b.appends = append(b.appends, fdblayer.StreamAppend{Stream: stream, Expected: expected, Events: events})
+}
+
+// plain does one append of a plain writer.
+func (w *writer) plain(ctx context.Context) error {
+	rng := draws(w.seed, ident{w.number, w.seq})
+	n := 1
+	if rng.IntN(20) == 0 {
+		n = 2 + rng.IntN(12)
+	}
+	b := batch{w: w, count: uint8(n)}
+	hot := fmt.Sprintf("%s%d-%d", hotPrefix, w.quarter(rng), rng.IntN(hotStreams))
+	shared := fmt.Sprintf("%s%d", groupPrefix, rng.IntN(groupStreams))
+	switch w.role {
+	case anyRole:
+		tags := []string{fmt.Sprint("colour:", rng.IntN(50))}
+		if rng.IntN(2) == 0 {
+			tags = nil
+		}
+		b.add(hot, fdblayer.Any, plain, 0, n, tags...)
+	case sharedRole:
+		b.add(shared, fdblayer.Any, plain, 0, n)
+	case exactRole:
+		expected := fdblayer.ExpectedRevision(w.revision)
+		if w.revision >= ownLength || w.seq == 0 {
+			expected = fdblayer.NoStream
+		}
+		b.add(w.own(expected), expected, plain, 0, n)
+	case manyRole:
+		b.count = 4
+		b.add(fmt.Sprintf("many-%d", w.number), fdblayer.Any, plain, 0, 1)
+		b.add(hot, fdblayer.Any, plain, 0, 1)
+		b.add(shared, fdblayer.Any, plain, 0, 1)
+		b.add(fmt.Sprintf("many-%d", w.number), fdblayer.Any, plain, 0, 1)
+	}
+	return w.append(ctx, b, rng)
+}
+
+// quarter is which of the hot streams to append to: mostly those of the same store,
+// so that many writers share a batch, and sometimes those of others.
+func (w *writer) quarter(rng *rand.Rand) int {
+	switch {
+	case rng.IntN(50) == 0:
+		return rng.IntN(stores + 1)
+	case w.number >= firstChildWriter:
+		return stores
+	}
+	return w.slot % stores
+}
+
+// own is the stream of its own. A new one is named after its first event, which
+// the revision leads back to.
+func (w *writer) own(expected fdblayer.ExpectedRevision) string {
+	first := w.seq
+	if expected != fdblayer.NoStream {
+		first = w.seq - uint32(w.revision) - 1
+	}
+	return fmt.Sprintf("own-%d-%d", w.number, first)
+}
+
+// append sends a batch until it is acknowledged, now and then twice at the same
+// time, and now and then one from the past as well.
+func (w *writer) append(ctx context.Context, b batch, rng *rand.Rand) error {
+	twice := rng.IntN(50) == 0
+	results, err := w.send(ctx, w.seq, b.appends, twice)
+	if err != nil {
+		return err
+	}
+	w.seq += uint32(b.count)
+	w.revision = results[len(results)-1].Last
+	if rng.IntN(30) == 0 {
+		return w.remember(ctx, b, rng)
+	}
+	return nil
+}
+
+// remember keeps a batch, and sends one that was kept again.
+func (w *writer) remember(ctx context.Context, b batch, rng *rand.Rand) error {
+	i := rng.IntN(len(w.memory))
+	if old := w.memory[i]; old != nil {
+		if _, err := w.send(ctx, w.firsts[i], old, false); err != nil {
+			return fmt.Errorf("sending again what was acknowledged: %w", err)
+		}
+		if rng.IntN(2) == 0 {
+			return nil
+		}
+	}
+	w.memory[i], w.firsts[i] = b.appends, w.seq-uint32(b.count)
+	return nil
+}
+
+// send sends appends until they are acknowledged, and reports it.
+func (w *writer) send(ctx context.Context, first uint32, appends []fdblayer.StreamAppend, twice bool) ([]reported, error) {
+	count := 0
+	for _, a := range appends {
+		count += len(a.Events)
+	}
+	w.witness.sent(w.number, true, first+uint32(count)-1)
+	var other sync.WaitGroup
+	var otherErr error
+	if twice {
+		other.Go(func() { _, otherErr = w.deliver(ctx, w.slot+1, first, appends, 1) })
+	}
+	results, err := w.deliver(ctx, w.slot, first, appends, 0)
+	other.Wait()
+	return results, errors.Join(err, otherErr)
+}
+
+func (w *writer) deliver(ctx context.Context, slot int, first uint32, appends []fdblayer.StreamAppend, repeated int) ([]reported, error) {
+	var results []fdblayer.AppendResult
+	unknown, again, err := w.do(ctx, slot, func(s *fdblayer.Store) (err error) {
+		if len(appends) > 1 {
+			results, err = s.AppendMany(ctx, appends...)
+			return err
+		}
+		r, err := s.Append(ctx, appends[0].Stream, appends[0].Expected, appends[0].Events...)
+		results = []fdblayer.AppendResult{r}
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("from %s on: %w", ident{w.number, first}, err)
+	}
+	return w.report(first, true, appends, results, repeated+again, unknown), nil
+}
+
+func (w *writer) report(first uint32, ordered bool, appends []fdblayer.StreamAppend, results []fdblayer.AppendResult, repeated, unknown int) []reported {
+	r := report{Writer: w.number, First: first, Ordered: ordered, Repeated: repeated, Unknown: unknown}
+	for i, result := range results {
+		r.Results = append(r.Results, newReported(result, len(appends[i].Events)))
+	}
+	w.witness.appended(r)
+	return r.Results
+}
