@@ -9,6 +9,7 @@ import (
 	"math"
 	"slices"
 	"sync/atomic"
+	"syscall"
 	"time"
 
 	"github.com/cockroachdb/pebble/v2"
@@ -167,11 +168,7 @@ var errPanicked = errors.New("pebble panicked")
 // write checks and stamps the group and hands it to Pebble, which begins to bring
 // it to disk. An error is one that no commit can survive.
 func (s *store) write(g *group) (err error) {
-	defer func() {
-		if p := recover(); p != nil {
-			err = fmt.Errorf("%w: %v", errPanicked, p)
-		}
-	}()
+	defer rescue(&err)
 	now := time.Now()
 	s.prune(now)
 	g.version = max(s.version+1, now.UnixMicro())
@@ -193,18 +190,36 @@ func (s *store) write(g *group) (err error) {
 	if err := g.batch.Set(versionKey, binary.BigEndian.AppendUint64(nil, uint64(g.version)), nil); err != nil {
 		return err
 	}
-	if s.durable {
-		err = s.db.ApplyNoSyncWait(g.batch, pebble.Sync)
-	} else {
-		err = s.db.Apply(g.batch, pebble.NoSync)
-	}
-	if err != nil {
+	if err := s.apply(g.batch); err != nil {
 		return err
 	}
 	// Nobody else writes: the snapshot is the state after this very group.
 	g.view = newView(s, g.version)
 	s.views = append(s.views, g.view)
 	return nil
+}
+
+// apply hands the batch to Pebble. Should Pebble never answer, see guard, it returns
+// all the same.
+func (s *store) apply(b *pebble.Batch) error {
+	if !s.durable {
+		return s.db.Apply(b, pebble.NoSync)
+	}
+	answer := make(chan error, 1)
+	go func() {
+		var err error
+		defer func() { answer <- err }()
+		defer rescue(&err)
+		err = s.db.ApplyNoSyncWait(b, pebble.Sync)
+	}()
+	select {
+	case err := <-answer:
+		return err
+	case <-s.dead:
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		return s.broken
+	}
 }
 
 // accept adds a request's writes to the batch and to the window.
@@ -416,13 +431,49 @@ func (r *request) finish() {
 	}
 }
 
+// die ends the store's writing life because Pebble cannot go on. What is on its way
+// to the disk may still get there.
+func (s *store) die(cause error) {
+	s.mu.Lock()
+	s.breakDown(cause)
+	select {
+	case <-s.dead:
+	default:
+		close(s.dead)
+	}
+	queued := s.queue
+	s.queue = nil
+	for _, r := range queued {
+		r.err = s.broken
+	}
+	s.settle()
+	s.mu.Unlock()
+	s.watches.close(s.broken)
+	for _, r := range queued {
+		r.finish()
+	}
+}
+
+// breakDown notes why nothing can be committed any more. The caller holds mu.
+func (s *store) breakDown(cause error) {
+	if s.broken != nil {
+		return
+	}
+	way := "close the database and open it again"
+	if errors.Is(cause, errPanicked) {
+		way = "end this process and start it again" // what Pebble has locked, it keeps
+	}
+	if errors.Is(cause, syscall.ENOSPC) {
+		way = "make room on the disk, then " + way
+	}
+	s.broken = fmt.Errorf("embedded store takes no commits since a write failed; %s: %w", way, cause)
+}
+
 // fail ends the store's writing life, because of group g: nobody can know what is
 // on disk.
 func (s *store) fail(g *group, cause error) {
 	s.mu.Lock()
-	if s.broken == nil {
-		s.broken = fmt.Errorf("embedded store takes no commits since a write failed, until it is opened again: %w", cause)
-	}
+	s.breakDown(cause)
 	groups, queued := append(s.unpublished, g), s.queue
 	s.unpublished, s.queue = nil, nil
 	if !g.failed && !slices.Contains(groups[:len(groups)-1], g) {

@@ -1,6 +1,7 @@
 package pebbleengine
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -17,6 +18,8 @@ import (
 type Options struct {
 	// fs, in tests, is the file system of an engine in memory.
 	fs vfs.FS
+	// memTable, in tests, is the size of Pebble's tables in memory.
+	memTable uint64
 }
 
 // Engine is an open database. It implements engine.Engine.
@@ -48,7 +51,7 @@ func OpenMemory(o Options) (*Engine, error) {
 	if fs == nil {
 		fs = vfs.NewMem()
 	}
-	s, err := openStore(fs, "store", durable)
+	s, err := openStore(fs, "store", durable, cmp.Or(o.memTable, memTableSize))
 	if err != nil {
 		return nil, fmt.Errorf("open database in memory: %w", err)
 	}

@@ -81,7 +81,7 @@ func (d *directory) find(ctx context.Context) (backend, error) {
 
 // hold opens the store, and serves it, under the lock.
 func (d *directory) hold(l *lock) (backend, error) {
-	s, err := openStore(vfs.Default, filepath.Join(d.path, storeName), true)
+	s, err := openStore(vfs.Default, filepath.Join(d.path, storeName), true, memTableSize)
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("open database in %s: %w", d.path, err), l.release())
 	}

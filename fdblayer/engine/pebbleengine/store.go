@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"hash/maphash"
 	"math"
+	"runtime"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -45,6 +47,10 @@ type store struct {
 	broken error
 	// unpublished are the groups on their way to the disk, in order.
 	unpublished []*group
+	// loading is true while Pebble opens.
+	loading atomic.Bool
+	// dead is closed when Pebble cannot go on, and may never answer again.
+	dead chan struct{}
 	// idle is closed when the store is closed and the last commit is done.
 	idle chan struct{}
 
@@ -79,22 +85,37 @@ const (
 )
 
 // openStore opens the Pebble database in dir of fs, and creates it if need be.
-func openStore(fs vfs.FS, dir string, durable bool) (_ *store, err error) {
+func openStore(fs vfs.FS, dir string, durable bool, memTable uint64) (_ *store, err error) {
+	defer rescue(&err)
 	s := &store{
 		durable: durable,
 		start:   time.Now(),
 		seed:    maphash.MakeSeed(),
 		idle:    make(chan struct{}),
+		dead:    make(chan struct{}),
 		reads:   gate{drained: make(chan struct{}, 1)},
 	}
 	s.watches = newWatches(s.seed)
 	options := pebbleOptions(durable)
-	options.FS = fs
-	if s.db, err = pebble.Open(dir, options); err != nil {
-		return nil, err
+	options.MemTableSize = memTable
+	options.FS, options.Logger = &guard{fs, s}, logger{s}
+	options.EventListener.BackgroundError = func(err error) {
+		if s.loading.Load() || !pebble.IsCorruptionError(err) {
+			// Pebble would try again for ever, and opening and closing wait for it.
+			s.die(fmt.Errorf("%w: writing a table: %w", errPanicked, err))
+			runtime.Goexit()
+		}
 	}
-	if err := s.recover(); err != nil {
-		return nil, errors.Join(err, s.db.Close())
+	fresh, err := s.load(dir, options)
+	if err == nil && fresh && durable {
+		// The first log of a new store does not say what was synced, so that damage
+		// to it would pass for a torn write. Later ones do.
+		if err = s.db.Close(); err == nil {
+			_, err = s.load(dir, options)
+		}
+	}
+	if err != nil {
+		return nil, err
 	}
 	s.window = newWindow(s.version)
 	first := newView(s, s.version)
@@ -103,13 +124,50 @@ func openStore(fs vfs.FS, dir string, durable bool) (_ *store, err error) {
 	return s, nil
 }
 
+// load opens the Pebble database and reads or writes the store's own keys.
+func (s *store) load(dir string, options *pebble.Options) (fresh bool, err error) {
+	type opened struct {
+		db  *pebble.DB
+		err error
+	}
+	answer := make(chan opened, 1)
+	s.loading.Store(true)
+	go func() {
+		var o opened
+		defer func() { answer <- o }()
+		defer rescue(&o.err)
+		o.db, o.err = pebble.Open(dir, options)
+	}()
+	var db *pebble.DB
+	select {
+	case o := <-answer:
+		db, err = o.db, o.err
+	case <-s.dead:
+		return false, s.broken
+	}
+	s.loading.Store(false)
+	switch {
+	case err == nil:
+	case pebble.IsCorruptionError(err):
+		return false, fmt.Errorf("the data is damaged: %w", err)
+	case strings.Contains(err.Error(), "unknown format major version"): // Pebble has no value for it
+		return false, fmt.Errorf("%w: use a newer fdbevents", err)
+	default:
+		return false, err
+	}
+	s.db = db
+	if fresh, err = s.recover(); err != nil {
+		return false, errors.Join(err, s.db.Close())
+	}
+	return fresh, nil
+}
+
 // pebbleOptions are for many small synced batches, point reads of absent keys
 // and short scans, in moderate memory.
 func pebbleOptions(durable bool) *pebble.Options {
 	options := &pebble.Options{
 		DisableWAL:                  !durable,
 		FormatMajorVersion:          pebble.FormatNewest,
-		MemTableSize:                memTableSize,
 		MemTableStopWritesThreshold: 4,
 		CacheSize:                   cacheSize,
 		L0CompactionThreshold:       4,
@@ -117,7 +175,6 @@ func pebbleOptions(durable bool) *pebble.Options {
 		LBaseMaxBytes:               64 << 20,
 		BytesPerSync:                512 << 10,
 		CompactionConcurrencyRange:  func() (int, int) { return 1, 2 },
-		Logger:                      logger{},
 		EventListener: &pebble.EventListener{
 			// Whoever reads a damaged or missing table gets an error. By default,
 			// Pebble would end the process as soon as it notices.
@@ -132,8 +189,8 @@ func pebbleOptions(durable bool) *pebble.Options {
 	return options
 }
 
-// recover reads the store's own keys, or writes them when the store is new.
-func (s *store) recover() error {
+// recover reads the store's own keys, or writes them when the store is fresh.
+func (s *store) recover() (fresh bool, err error) {
 	number, err := s.own(formatKey)
 	switch {
 	case errors.Is(err, pebble.ErrNotFound):
@@ -141,18 +198,18 @@ func (s *store) recover() error {
 		s.version = time.Now().UnixMicro()
 		_ = b.Set(formatKey, binary.BigEndian.AppendUint64(nil, format), nil)
 		_ = b.Set(versionKey, binary.BigEndian.AppendUint64(nil, uint64(s.version)), nil)
-		return b.Commit(s.sync())
+		return true, b.Commit(s.sync())
 	case err != nil:
-		return err
+		return false, err
 	case number > format:
-		return fmt.Errorf("data is of format %d, this program knows formats up to %d: use a newer fdbevents", number, format)
+		return false, fmt.Errorf("data is of format %d, this program knows formats up to %d: use a newer fdbevents", number, format)
 	}
 	number, err = s.own(versionKey)
 	if err == nil && number > math.MaxInt64 {
 		err = fmt.Errorf("stored version %d is impossible", number)
 	}
 	s.version = int64(number)
-	return err
+	return false, err
 }
 
 func (s *store) own(key []byte) (uint64, error) {
@@ -191,7 +248,8 @@ func (s *store) acquire(context.Context) (view, error) {
 func (s *store) lost() bool { return false }
 
 // close implements backend.
-func (s *store) close() error {
+func (s *store) close() (err error) {
+	defer rescue(&err)
 	s.mu.Lock()
 	if s.closed {
 		s.mu.Unlock()
@@ -208,14 +266,32 @@ func (s *store) close() error {
 	for _, v := range s.views {
 		v.close()
 	}
-	switch {
-	case errors.Is(s.broken, errPanicked):
+	if errors.Is(s.failure(), errPanicked) {
 		return nil // closing Pebble could block for ever; the process gives its lock back
-	case s.broken != nil:
-		_ = s.db.Close() // what it says has been said
-		return nil
 	}
-	return s.db.Close()
+	answer := make(chan error, 1)
+	go func() {
+		var err error
+		defer func() { answer <- err }()
+		defer rescue(&err)
+		err = s.db.Close()
+	}()
+	select {
+	case err = <-answer:
+	case <-s.dead:
+		err = nil // everything acknowledged is in the log
+	}
+	if s.failure() != nil {
+		return nil // what Pebble says has been said
+	}
+	return err
+}
+
+// failure is why nothing can be committed any more, or nil.
+func (s *store) failure() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.broken
 }
 
 // describe makes an error of Pebble one of this engine.
@@ -223,11 +299,48 @@ func (s *store) describe(err error) error {
 	return fmt.Errorf("embedded store: %w", err)
 }
 
-// logger keeps Pebble quiet. Pebble calls Fatalf where it cannot go on.
-type logger struct{}
+// logger keeps Pebble quiet. Pebble calls Fatalf where it cannot go on, on a full
+// disk for example, and takes for granted that this ends the process. It ends
+// what was being done, and the store's writing life.
+type logger struct{ store *store }
 
 func (logger) Infof(string, ...any)  {}
 func (logger) Errorf(string, ...any) {}
-func (logger) Fatalf(format string, args ...any) {
-	panic(fmt.Sprintf(format, args...))
+func (l logger) Fatalf(format string, args ...any) {
+	cause := fmt.Errorf(format, args...)
+	for _, arg := range args {
+		if err, ok := arg.(error); ok && !errors.Is(cause, err) {
+			cause = &fatalError{cause.Error(), err}
+		}
+	}
+	cause = fmt.Errorf("%w: %w", errPanicked, cause)
+	if calledBy("/pebbleengine.") {
+		panic(cause) // see rescue
+	}
+	// A goroutine of Pebble's own. It cannot go on, and others must.
+	l.store.die(cause)
+	runtime.Goexit()
+}
+
+// fatalError is what Pebble said, and the error that it said it of.
+type fatalError struct {
+	text  string
+	cause error
+}
+
+func (e *fatalError) Error() string { return e.text }
+func (e *fatalError) Unwrap() error { return e.cause }
+
+// rescue makes a panic of Pebble the error of the function that defers it.
+func rescue(err *error) {
+	switch p := recover().(type) {
+	case nil:
+	case error:
+		*err = p
+		if !errors.Is(p, errPanicked) {
+			*err = fmt.Errorf("%w: %w", errPanicked, p)
+		}
+	default:
+		*err = fmt.Errorf("%w: %v", errPanicked, p)
+	}
 }
