@@ -17,6 +17,9 @@ type checker struct {
 	// acknowledged counts appended events, repeats that sent them again, unknown
 	// the outcomes that were.
 	acknowledged, repeats, unknown atomic.Int64
+	// sure counts transactions that were acknowledged and not to be repeated, unsure
+	// those of which the outcome is unknown.
+	sure, unsure atomic.Int64
 
 	mu      sync.Mutex
 	ledgers map[uint32]*ledger

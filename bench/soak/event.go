@@ -32,6 +32,8 @@ const (
 	counted
 	// fleeting events are in streams that are truncated and deleted.
 	fleeting
+	// nameless events get their IDs from the store, and are not sent again.
+	nameless
 )
 
 // body is what an event carries as its data.

@@ -129,6 +129,10 @@ func (r *run) begin(ctx context.Context) {
 		x := next()
 		w.hire(ctx, fmt.Sprintf("counting writer %d", x.number), seldom(x.adds))
 	}
+	for range 4 {
+		x := next()
+		w.hire(ctx, fmt.Sprintf("once-only writer %d", x.number), seldom(func(ctx context.Context) error { return x.once(ctx, r.checker) }))
+	}
 	for range 2 * countChains {
 		x := next()
 		w.hire(ctx, fmt.Sprintf("numbering writer %d", x.number), seldom(x.numbers))
@@ -319,7 +323,7 @@ func (r *run) streams(ctx context.Context, s *fdblayer.Store, a *audit) error {
 // counters compares the keys that transactions wrote with the events that they
 // appended.
 func (r *run) counters(ctx context.Context, s *fdblayer.Store, a *audit) error {
-	var adds uint64
+	var adds, bare uint64
 	var lengths [countChains]uint64
 	_, err := s.Transact(ctx, func(tx *fdblayer.Tx) error {
 		data := tx.Data(countersName)
@@ -328,6 +332,10 @@ func (r *run) counters(ctx context.Context, s *fdblayer.Store, a *audit) error {
 			return err
 		}
 		adds = number(value)
+		if value, err = data.Get([]byte("bare")); err != nil {
+			return err
+		}
+		bare = number(value)
 		for i := range lengths {
 			if value, err = data.Get(fmt.Appendf(nil, "chain-%d", countChain+i)); err != nil {
 				return err
@@ -341,6 +349,9 @@ func (r *run) counters(ctx context.Context, s *fdblayer.Store, a *audit) error {
 	}
 	if adds != a.counted {
 		r.checker.verdict.add(counters, "%d were counted, there are %d", adds, a.counted)
+	}
+	if sure, unsure := r.checker.sure.Load(), r.checker.unsure.Load(); int64(bare) < sure || int64(bare) > sure+unsure {
+		r.checker.verdict.add(counters, "%d transactions without events were counted, %d were acknowledged and %d are unknown", bare, sure, unsure)
 	}
 	for i, n := range lengths {
 		if chain := uint32(countChain + i); n != uint64(a.heads[chain]) {

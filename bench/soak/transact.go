@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"github.com/fdbevents/fdbevents/fdblayer"
+	"github.com/google/uuid"
 )
 
 const (
@@ -37,6 +38,46 @@ func (w *writer) adds(ctx context.Context) error {
 	}
 	w.report(w.seq, true, b.appends, results, again, unknown)
 	w.seq++
+	return nil
+}
+
+// once does what cannot be repeated: a transaction without events, and an append
+// without an ID. When their outcome is unknown, it stays so; otherwise the store
+// has found out by itself.
+func (w *writer) once(ctx context.Context, c *checker) error {
+	s, err := w.site.store(ctx, w.slot)
+	if err != nil {
+		return err
+	}
+	_, err = s.Transact(ctx, func(tx *fdblayer.Tx) error {
+		tx.Data(countersName).Add([]byte("bare"), 1)
+		return nil
+	})
+	switch {
+	case err == nil:
+		c.sure.Add(1)
+	case isUnknown(err):
+		c.unsure.Add(1)
+	case !transient(err):
+		return fmt.Errorf("counting: %w", err)
+	}
+	b := batch{w: w, count: 1}
+	b.add(fmt.Sprint("once-", w.number), fdblayer.Any, nameless, 0, 1)
+	b.appends[0].Events[0].ID = uuid.Nil
+	seq := w.seq
+	w.seq++
+	w.witness.sent(w.number, true, seq)
+	result, err := s.Append(ctx, b.appends[0].Stream, fdblayer.Any, b.appends[0].Events...)
+	switch {
+	case err == nil:
+		w.report(seq, true, b.appends, []fdblayer.AppendResult{result}, 0, 0)
+	case isUnknown(err):
+		c.unknown.Add(1)
+	case !transient(err):
+		return fmt.Errorf("%s: %w", ident{w.number, seq}, err)
+	default:
+		w.witness.refused(ident{w.number, seq})
+	}
 	return nil
 }
 
