@@ -61,6 +61,10 @@ func TestAppendIf(t *testing.T) {
 		if err == nil || err.Error() != `append condition "": its query has no items and would select every event; name types or tags` {
 			t.Errorf("got %v", err)
 		}
+		_, err = s.AppendIf(ctx, fdblayer.Condition{Query: query(fdblayer.QueryItem{}), After: fdblayer.End}, to("decisions", event("made")))
+		if err == nil || err.Error() != `append condition "after End": no event can come after End, so that nothing would be ruled out; give the position of the last event that was seen, or Start` {
+			t.Errorf("got %v", err)
+		}
 	})
 }
 

@@ -73,5 +73,8 @@ func (c *Condition) check() error {
 	if len(c.Query.Items) == 0 {
 		return &InvalidError{What: "append condition", Value: "", Reason: "its query has no items and would select every event; name types or tags"}
 	}
+	if c.After == End {
+		return &InvalidError{What: "append condition", Value: "after End", Reason: "no event can come after End, so that nothing would be ruled out; give the position of the last event that was seen, or Start"}
+	}
 	return c.Query.check()
 }
