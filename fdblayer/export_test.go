@@ -41,3 +41,15 @@ func (m *Member) Paused() bool {
 	defer m.mu.Unlock()
 	return m.paused
 }
+
+// Draining is how many leases the member is about to give up.
+func (m *Member) Draining() (n int) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for _, l := range m.leases {
+		if l.draining {
+			n++
+		}
+	}
+	return n
+}

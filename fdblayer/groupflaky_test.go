@@ -11,6 +11,7 @@ import (
 
 	"github.com/fdbevents/fdbevents/fdblayer"
 	"github.com/fdbevents/fdbevents/fdblayer/engine"
+	"github.com/fdbevents/fdbevents/fdblayer/engine/faultengine"
 )
 
 // TestGroupUnderUnknownCommits has members come, go and crash, and settle in all
@@ -237,6 +238,44 @@ func TestGroupSettlementInDoubt(t *testing.T) {
 				t.Errorf("%s: got %s in epoch %d", name, place(&msg.Event), msg.Epoch)
 			}
 			m.Close()
+		}
+	})
+}
+
+// TestGroupSettlesAndGivesUp in one transaction, the outcome of which is unknown:
+// looking again, the member finds that the lease is not its own any more, and that
+// this was its own doing.
+func TestGroupSettlesAndGivesUp(t *testing.T) {
+	eachHealthyEngine(t, func(t *testing.T, inner engineT) {
+		e := faultengine.New(inner, faultengine.Options{Seed: 1, Rate: map[faultengine.Fault]int{faultengine.UnknownLanded: 500}})
+		s := openStore(t, e, fdblayer.Options{Partitions: 2})
+		for i := range 40 {
+			mustAppend(t, s, fmt.Sprint("s", i), fdblayer.Any, event("e"))
+		}
+		g := newGroup(t, s, "g", fdblayer.GroupOptions{})
+		for range 10 {
+			// With a message of both partitions in its hands, the first gives one of
+			// them up when that is settled.
+			first := join(t, g)
+			held := map[int]*fdblayer.Message{}
+			for len(held) < 2 {
+				msg := next(t, first)
+				if held[msg.Partition] != nil {
+					ack(t, msg)
+					continue
+				}
+				held[msg.Partition] = msg
+			}
+			second := join(t, g)
+			eventually(t, "a lease to be given up", func() bool { return first.Draining() == 1 })
+			for _, msg := range held {
+				ack(t, msg)
+			}
+			ok(t, first.Close())
+			ok(t, second.Close())
+			for i := range 40 {
+				mustAppend(t, s, fmt.Sprint("s", i), fdblayer.Any, event("e"))
+			}
 		}
 	})
 }

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/fdbevents/fdbevents/fdblayer/engine"
+	"github.com/google/uuid"
 )
 
 // settlement is what shall become of an event that was delivered.
@@ -215,7 +216,11 @@ func (m *Member) write(ctx context.Context, changes []*leaseChange) error {
 				return err
 			}
 			if c.err = m.fence(c.lease, value); c.err != nil {
-				if engine.MaybeCommitted(prior) {
+				switch {
+				case !engine.MaybeCommitted(prior):
+				case c.release && c.lease.released(value):
+					c.err = nil // by the attempt before, which is in as a whole
+				default:
 					// The attempt before may be in, and the lease was lost since.
 					c.err = fmt.Errorf("%w: %w", ErrSettleUnknown, prior)
 				}
@@ -254,6 +259,13 @@ func (m *Member) fence(l *lease, value []byte) error {
 		err = ErrLeaseLost
 	}
 	return err
+}
+
+// released reports whether the store says that this very lease was given up. Whoever
+// takes the partition, or resets the group, raises the epoch.
+func (l *lease) released(value []byte) bool {
+	stored, err := newDecoder().groupLease(value)
+	return value != nil && err == nil && stored.owner == uuid.Nil && stored.epoch == l.epoch
 }
 
 // written takes in how a transaction ended.
