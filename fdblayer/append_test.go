@@ -128,6 +128,12 @@ func eachEngine2(t *testing.T, test func(t *testing.T, a, b *fdblayer.Store)) {
 	})
 }
 
+func eachHealthyEngine2(t *testing.T, test func(t *testing.T, a, b *fdblayer.Store)) {
+	eachHealthyEngine(t, func(t *testing.T, e engineT) {
+		test(t, openStore(t, e, fdblayer.Options{}), openStore(t, e, fdblayer.Options{}))
+	})
+}
+
 func TestConcurrentAppendsToOneStreamAreDense(t *testing.T) {
 	eachEngine2(t, func(t *testing.T, a, b *fdblayer.Store) {
 		const writers, each = 16, 20

@@ -31,7 +31,9 @@ func eachEngine(t *testing.T, test func(t *testing.T, e engine.Engine)) {
 	}
 }
 
-// eachHealthyEngine is eachEngine for tests that bring their own faults, or count.
+// eachHealthyEngine is eachEngine for tests that bring their own faults, count, or
+// want to know for sure what became of a message: groupflaky_test.go is for groups
+// under faults.
 func eachHealthyEngine(t *testing.T, test func(t *testing.T, e engine.Engine)) {
 	t.Run("mem", func(t *testing.T) {
 		t.Parallel()
@@ -77,6 +79,11 @@ func openMemory(t testing.TB) engine.Engine {
 // afterwards.
 func eachStore(t *testing.T, o fdblayer.Options, test func(t *testing.T, s *fdblayer.Store)) {
 	eachEngine(t, func(t *testing.T, e engine.Engine) { test(t, openStore(t, e, o)) })
+}
+
+// eachHealthyStore is eachStore for such tests.
+func eachHealthyStore(t *testing.T, o fdblayer.Options, test func(t *testing.T, s *fdblayer.Store)) {
+	eachHealthyEngine(t, func(t *testing.T, e engine.Engine) { test(t, openStore(t, e, o)) })
 }
 
 // openStore opens a store that is checked and closed when the test ends.

@@ -177,7 +177,7 @@ func TestGroupDeliversEachStreamInOrder(t *testing.T) {
 }
 
 func TestGroupSettings(t *testing.T) {
-	eachStore(t, fdblayer.Options{Partitions: 3}, func(t *testing.T, s *fdblayer.Store) {
+	eachHealthyStore(t, fdblayer.Options{Partitions: 3}, func(t *testing.T, s *fdblayer.Store) {
 		ctx := t.Context()
 		orders := query(fdblayer.QueryItem{Types: []string{"Placed", "Paid"}, Tags: []string{"vip"}}, fdblayer.QueryItem{Tags: []string{"b"}})
 		g := newGroup(t, s, "orders", fdblayer.GroupOptions{Query: orders, StreamPrefix: "o", From: fdblayer.End, MaxRetries: -1, MessageTimeout: time.Minute})
@@ -263,7 +263,7 @@ var firstPosition = func() (p fdblayer.Position) {
 }()
 
 func TestGroupSelects(t *testing.T) {
-	eachStore(t, fdblayer.Options{}, func(t *testing.T, s *fdblayer.Store) {
+	eachHealthyStore(t, fdblayer.Options{}, func(t *testing.T, s *fdblayer.Store) {
 		write := func() {
 			mustAppend(t, s, "order-1", fdblayer.Any, tagged("paid", "vip"), tagged("paid"), tagged("placed", "vip"))
 			mustAppend(t, s, "stock-1", fdblayer.Any, tagged("paid", "vip"))
@@ -299,7 +299,7 @@ func TestGroupSelects(t *testing.T) {
 }
 
 func TestGroupPause(t *testing.T) {
-	eachStore(t, fdblayer.Options{}, func(t *testing.T, s *fdblayer.Store) {
+	eachHealthyStore(t, fdblayer.Options{}, func(t *testing.T, s *fdblayer.Store) {
 		ctx := t.Context()
 		mustAppend(t, s, "s", fdblayer.Any, event("0"), event("1"))
 		g := newGroup(t, s, "g", fdblayer.GroupOptions{})
@@ -330,7 +330,7 @@ func TestGroupPause(t *testing.T) {
 }
 
 func TestGroupReset(t *testing.T) {
-	eachStore(t, fdblayer.Options{}, func(t *testing.T, s *fdblayer.Store) {
+	eachHealthyStore(t, fdblayer.Options{}, func(t *testing.T, s *fdblayer.Store) {
 		ctx := t.Context()
 		var at []fdblayer.Position
 		for i := range 5 {
@@ -388,7 +388,7 @@ func TestGroupReset(t *testing.T) {
 }
 
 func TestGroupDelete(t *testing.T) {
-	eachEngine2(t, func(t *testing.T, a, b *fdblayer.Store) {
+	eachHealthyEngine2(t, func(t *testing.T, a, b *fdblayer.Store) {
 		ctx := t.Context()
 		mustAppend(t, a, "s", fdblayer.Any, event("0"), event("1"))
 		old := newGroup(t, a, "g", fdblayer.GroupOptions{})

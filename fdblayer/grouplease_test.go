@@ -26,7 +26,7 @@ func owners(i fdblayer.GroupInfo) map[uuid.UUID]int {
 }
 
 func TestGroupRebalances(t *testing.T) {
-	eachEngine2(t, func(t *testing.T, a, b *fdblayer.Store) {
+	eachHealthyEngine2(t, func(t *testing.T, a, b *fdblayer.Store) {
 		fill(t, a, 100)
 		o := quick
 		o.MessageTimeout = time.Minute
@@ -98,7 +98,7 @@ func TestGroupRebalances(t *testing.T) {
 
 // TestGroupFencing has a member go silent with messages in its hands.
 func TestGroupFencing(t *testing.T) {
-	eachEngine2(t, func(t *testing.T, a, b *fdblayer.Store) {
+	eachHealthyEngine2(t, func(t *testing.T, a, b *fdblayer.Store) {
 		ctx := t.Context()
 		for i := range 20 {
 			mustAppend(t, a, fmt.Sprint("s", i), fdblayer.Any, event("0"), event("1"))
@@ -150,7 +150,7 @@ func TestGroupFencing(t *testing.T) {
 
 // TestGroupMemberJoinsAgain when others took it for dead.
 func TestGroupMemberJoinsAgain(t *testing.T) {
-	eachEngine2(t, func(t *testing.T, a, b *fdblayer.Store) {
+	eachHealthyEngine2(t, func(t *testing.T, a, b *fdblayer.Store) {
 		g := newGroup(t, a, "g", quick)
 		m := join(t, g)
 		old := m.ID()
@@ -185,7 +185,7 @@ func TestGroupMemberJoinsAgain(t *testing.T) {
 
 // TestGroupMissesNothingAtTheSeam appends while the only member begins to listen.
 func TestGroupMissesNothingAtTheSeam(t *testing.T) {
-	eachStore(t, fdblayer.Options{Partitions: 1}, func(t *testing.T, s *fdblayer.Store) {
+	eachHealthyStore(t, fdblayer.Options{Partitions: 1}, func(t *testing.T, s *fdblayer.Store) {
 		g := newGroup(t, s, "g", fdblayer.GroupOptions{})
 		for i := range 60 {
 			var appending sync.WaitGroup
@@ -206,7 +206,7 @@ func TestGroupMissesNothingAtTheSeam(t *testing.T) {
 
 // TestGroupEnds is all ways in which waiting for a message ends.
 func TestGroupEnds(t *testing.T) {
-	eachEngine(t, func(t *testing.T, e engineT) {
+	eachHealthyEngine(t, func(t *testing.T, e engineT) {
 		s, err := fdblayer.Open(t.Context(), e, fdblayer.Options{})
 		if err != nil {
 			t.Fatal(err)

@@ -17,7 +17,7 @@ import (
 
 // TestGroupSettles is the life of messages of one stream and another.
 func TestGroupSettles(t *testing.T) {
-	eachStore(t, fdblayer.Options{Partitions: 2}, func(t *testing.T, s *fdblayer.Store) {
+	eachHealthyStore(t, fdblayer.Options{Partitions: 2}, func(t *testing.T, s *fdblayer.Store) {
 		ctx := t.Context()
 		mustAppend(t, s, "s", fdblayer.Any, event("0"), event("1"), event("2"), event("3"), event("4"))
 		g := newGroup(t, s, "g", fdblayer.GroupOptions{MaxRetries: 2})
@@ -93,7 +93,7 @@ func TestGroupSettles(t *testing.T) {
 // TestGroupReplaysMany is more than is replayed at a time, by another member, and
 // from events of which each is in its own stream.
 func TestGroupReplaysMany(t *testing.T) {
-	eachEngine2(t, func(t *testing.T, a, b *fdblayer.Store) {
+	eachHealthyEngine2(t, func(t *testing.T, a, b *fdblayer.Store) {
 		ctx := t.Context()
 		const n = 700
 		var appends []fdblayer.StreamAppend
@@ -150,7 +150,7 @@ func TestGroupReplaysMany(t *testing.T) {
 }
 
 func TestGroupMessageTimeout(t *testing.T) {
-	eachStore(t, fdblayer.Options{}, func(t *testing.T, s *fdblayer.Store) {
+	eachHealthyStore(t, fdblayer.Options{}, func(t *testing.T, s *fdblayer.Store) {
 		mustAppend(t, s, "s", fdblayer.Any, event("0"), event("1"))
 		g := newGroup(t, s, "g", fdblayer.GroupOptions{MessageTimeout: 50 * time.Millisecond, MaxRetries: 1})
 		m := join(t, g)
@@ -181,7 +181,7 @@ func TestGroupMessageTimeout(t *testing.T) {
 // TestGroupCheckpointPassesWhatIsNotSelected, so that a new member does not read
 // it again.
 func TestGroupCheckpointPassesWhatIsNotSelected(t *testing.T) {
-	eachStore(t, fdblayer.Options{Partitions: 1}, func(t *testing.T, s *fdblayer.Store) {
+	eachHealthyStore(t, fdblayer.Options{Partitions: 1}, func(t *testing.T, s *fdblayer.Store) {
 		g := newGroup(t, s, "g", fdblayer.GroupOptions{StreamPrefix: "mine", LeaseTime: quick.LeaseTime})
 		join(t, g)
 		last := mustAppend(t, s, "other", fdblayer.Any, event("0"), event("1"))
@@ -191,7 +191,7 @@ func TestGroupCheckpointPassesWhatIsNotSelected(t *testing.T) {
 
 // TestGroupStuckStream holds one stream up, longer than others may run ahead.
 func TestGroupStuckStream(t *testing.T) {
-	eachStore(t, fdblayer.Options{Partitions: 1}, func(t *testing.T, s *fdblayer.Store) {
+	eachHealthyStore(t, fdblayer.Options{Partitions: 1}, func(t *testing.T, s *fdblayer.Store) {
 		mustAppend(t, s, "stuck", fdblayer.Any, event("0"), event("1"))
 		for i := range 50 {
 			events := make([]fdblayer.NewEvent, 60)
@@ -247,7 +247,7 @@ func TestGroupStuckStream(t *testing.T) {
 
 // TestGroupLag counts up to a bound.
 func TestGroupLag(t *testing.T) {
-	eachStore(t, fdblayer.Options{Partitions: 1}, func(t *testing.T, s *fdblayer.Store) {
+	eachHealthyStore(t, fdblayer.Options{Partitions: 1}, func(t *testing.T, s *fdblayer.Store) {
 		all, some := newGroup(t, s, "all", fdblayer.GroupOptions{}), newGroup(t, s, "some", fdblayer.GroupOptions{StreamPrefix: "s3"})
 		events := make([]fdblayer.NewEvent, 2000)
 		for i := range events {
