@@ -33,7 +33,7 @@ var mutations = []mutation{
 		file: "fdblayer/engine/pebbleengine/commit.go",
 		replace: [][2]string{
 			{"if s.durable {\n\t\t\terr = g.batch.SyncWait()", "if false {\n\t\t\terr = g.batch.SyncWait()"},
-			{"if s.durable {\n\t\terr = s.db.ApplyNoSyncWait(", "if false {\n\t\terr = s.db.ApplyNoSyncWait("},
+			{"if !s.durable {\n\t\treturn s.db.Apply(", "if true {\n\t\treturn s.db.Apply("},
 		},
 		folder: "fdblayer/engine/pebbleengine", tests: "TestCrash",
 	},
