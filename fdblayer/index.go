@@ -245,15 +245,51 @@ func (b *indexBuilder) run(ctx context.Context) error {
 			}
 		}
 	}
-	return s.changeIndexes(ctx, func(tr engine.Transaction, all []systemIndex) ([]systemIndex, bool) {
-		i := slices.Index(all, systemIndex{b.index, false})
-		if i < 0 {
-			return all, false
+	whole, err := b.finish(ctx)
+	if err == nil && !whole {
+		return b.run(ctx)
+	}
+	return err
+}
+
+// finish makes the index ready, unless it is not whole: somebody dropped and created
+// it since this builder began, and with it went what the builder had done.
+func (b *indexBuilder) finish(ctx context.Context) (whole bool, err error) {
+	s := b.store
+	err = engine.Run(ctx, s.engine, func(tr engine.Transaction, _ error) error {
+		set, err := s.readIndexes(tr)
+		if err != nil {
+			return err
 		}
-		all[i].ready = true
+		i := slices.Index(set.all, systemIndex{b.index, false})
+		if whole = i < 0; whole {
+			return nil // it is ready, or was dropped
+		}
+		page, err := tr.GetRange(s.keys.allIndexed(b.index), engine.RangeOptions{}).Get()
+		if err != nil {
+			return err
+		}
+		d, done := newDecoder(), 0
+		for _, kv := range page.KeyValues {
+			at, err := d.place(kv.Value)
+			if err != nil {
+				return err
+			}
+			if at == End {
+				done++
+			}
+		}
+		if whole = done == s.header.partitions; !whole {
+			return nil
+		}
+		h := s.header
+		h.indexes = slices.Clone(set.all)
+		h.indexes[i].ready = true
+		tr.Set(s.keys.header(), newEncoder().header(h))
 		tr.ClearRange(s.keys.allIndexed(b.index))
-		return all, true
+		return nil
 	})
+	return whole, err
 }
 
 // share is how far at is on the way to version, in thousandths. Versions count
@@ -265,7 +301,8 @@ func (b *indexBuilder) share(at Position, version int64) int64 {
 	return min(999, int64(1000*float64(at.version())/float64(version)))
 }
 
-// step indexes a page of a partition's slots.
+// step indexes a page of a partition's slots. What is appended later is indexed by
+// its writers: a partition that was gone through once is done, and says so.
 func (b *indexBuilder) step(tr engine.Transaction, p int) (through Position, done bool, err error) {
 	s := b.store
 	set, err := s.readIndexes(tr)
@@ -281,8 +318,8 @@ func (b *indexBuilder) step(tr engine.Transaction, p int) (through Position, don
 		return through, false, err
 	}
 	from, err := newDecoder().place(value)
-	if err != nil {
-		return through, false, err
+	if err != nil || from == End {
+		return from, from == End, err
 	}
 	src := source{partition: p}
 	got, err := tr.Snapshot().GetRange(src.keys(&s.keys, from.next(), End), engine.RangeOptions{Limit: 1000, Bytes: pageBytes / 2}).Get()
@@ -302,6 +339,10 @@ func (b *indexBuilder) step(tr engine.Transaction, p int) (through Position, don
 			return through, false, err
 		}
 		tr.AddReadConflict(src.keys(&s.keys, first.at, through))
+	}
+	if !t.more {
+		tr.Set(progress, newEncoder().place(End))
+	} else {
 		tr.Set(progress, newEncoder().place(through))
 	}
 	for i := range t.events {

@@ -282,6 +282,38 @@ func TestCreateIndexGoesOn(t *testing.T) {
 	})
 }
 
+// TestIndexDroppedAndCreatedWhileBuilt: a builder that began before must not call
+// what it built then part of the new index.
+func TestIndexDroppedAndCreatedWhileBuilt(t *testing.T) {
+	eachStore(t, fdblayer.Options{Partitions: 3}, func(t *testing.T, s *fdblayer.Store) {
+		fill(t, s, 200)
+		steps := 0
+		again, stop := context.WithCancel(t.Context())
+		if err := s.CreateIndex(t.Context(), fdblayer.IndexType, func(done, total int64) {
+			if steps++; steps != 2 {
+				return
+			}
+			ok(t, s.DropIndex(t.Context(), fdblayer.IndexType))
+			stop() // the other one gets as far as to announce it
+			if err := s.CreateIndex(again, fdblayer.IndexType, nil); err == nil {
+				t.Error("a cancelled build succeeded")
+			}
+			another, end := context.WithCancel(t.Context())
+			defer end()
+			if err := s.CreateIndex(another, fdblayer.IndexType, func(done, total int64) { end() }); err == nil {
+				t.Error("a build that was cancelled at its first step succeeded")
+			}
+		}); err != nil {
+			t.Fatal(err)
+		}
+		compareQueries(t, s)
+		// Check verifies, after this, that the index is whole.
+		if got, err := s.Indexes(t.Context()); err != nil || len(got) != 1 || !got[0].Ready {
+			t.Errorf("got %+v, %v", got, err)
+		}
+	})
+}
+
 func TestForeignPositions(t *testing.T) {
 	eachStore(t, fdblayer.Options{}, func(t *testing.T, s *fdblayer.Store) {
 		mustAppend(t, s, "s", fdblayer.Any, tagged("e", "x"))
