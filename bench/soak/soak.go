@@ -159,7 +159,7 @@ func (r *run) begin(ctx context.Context) {
 func (r *run) disturb(ctx context.Context) error {
 	look := time.NewTicker(50 * time.Millisecond)
 	defer look.Stop()
-	told, at := time.Now(), int64(0)
+	told, at, troubles := time.Now(), int64(0), 0
 	pause := func() time.Time {
 		return time.Now().Add(r.restart/2 + time.Duration(r.rng.Int64N(int64(r.restart)+1)))
 	}
@@ -170,7 +170,9 @@ func (r *run) disturb(ctx context.Context) error {
 			return context.Cause(ctx)
 		}
 		n := r.checker.acknowledged.Load()
-		if r.time > 0 && time.Since(r.began) >= r.time || r.appends > 0 && n >= r.appends {
+		// A fast disk may be through with the appends before anything went wrong.
+		undisturbed := r.restart > 0 && troubles == 0
+		if r.time > 0 && time.Since(r.began) >= r.time || r.appends > 0 && n >= r.appends && !undisturbed {
 			return nil
 		}
 		if since := time.Since(told); since >= progressEvery {
@@ -181,6 +183,7 @@ func (r *run) disturb(ctx context.Context) error {
 			if err := r.trouble(ctx); err != nil {
 				return err
 			}
+			troubles++
 			next = pause()
 		}
 	}
