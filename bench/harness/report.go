@@ -1,0 +1,126 @@
+package harness
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"time"
+)
+
+// ReportFormat is raised when older programs would misread a Report.
+const ReportFormat = 1
+
+// Report is all that a run has found, as it is stored.
+type Report struct {
+	Format  int       `json:"format"`
+	Began   time.Time `json:"began"`
+	Seconds float64   `json:"seconds"`
+	// Command is what was run.
+	Command string `json:"command"`
+	// Revision is of the source: "v1.2.3", or a commit.
+	Revision string         `json:"revision"`
+	Machine  Machine        `json:"machine"`
+	Systems  []SystemReport `json:"systems"`
+	Results  []Result       `json:"results"`
+}
+
+// Machine describes where a run was.
+type Machine struct {
+	CPU        string  `json:"cpu"`
+	Processors int     `json:"processors"`
+	Memory     int64   `json:"memory"` // bytes
+	OS         string  `json:"os"`
+	FileSystem string  `json:"fileSystem"`
+	Go         string  `json:"go"`
+	SyncMicros float64 `json:"syncMicros"` // median of writing 4 KiB and syncing it
+}
+
+// SystemReport is what is known of a system.
+type SystemReport struct {
+	Name    string `json:"name"`
+	Kind    Kind   `json:"kind"`
+	About   string `json:"about"`
+	Version string `json:"version,omitempty"`
+	Relaxed bool   `json:"relaxed,omitempty"`
+	// Missing says why the system was not run; empty when it was.
+	Missing string `json:"missing,omitempty"`
+}
+
+// Result is what one system did in one workload: a Sample for each turn.
+type Result struct {
+	Workload Workload `json:"workload"`
+	System   string   `json:"system"`
+	Samples  []Sample `json:"samples,omitempty"`
+	// Error says why there are no samples, or fewer: "not offered" where the system
+	// cannot do it at all.
+	Error string `json:"error,omitempty"`
+}
+
+// NotOffered is a Result's Error where the system has no such operation.
+const NotOffered = "not offered"
+
+// Sample is one turn of a system in a workload.
+type Sample struct {
+	Seconds float64 `json:"seconds"`
+	// Operations is how many appends, loads, reads or receipts there were, Events how
+	// many events they held, Bytes the size of those events' data.
+	Operations int64 `json:"operations"`
+	Events     int64 `json:"events"`
+	Bytes      int64 `json:"bytes"`
+	// Latency is of single operations, in microseconds.
+	Latency Latency `json:"latency"`
+	// CPUSeconds is of the system's process and those it started, Allocations of the
+	// Go runtime in its own process; BytesWritten is what they gave the disk to write,
+	// WrittenBytes over Bytes being the write amplification.
+	CPUSeconds   float64 `json:"cpuSeconds"`
+	Allocations  int64   `json:"allocations"`
+	BytesWritten int64   `json:"bytesWritten"`
+	// DiskBytes is the size of the system's directory after the turn, LogEvents how
+	// many events are in it.
+	DiskBytes int64 `json:"diskBytes"`
+	LogEvents int64 `json:"logEvents"`
+	// Resident is the most memory that the system's process and those it started had
+	// since they began, in bytes.
+	Resident int64 `json:"resident"`
+}
+
+// Rate is events a second.
+func (s Sample) Rate() float64 { return float64(s.Events) / s.Seconds }
+
+// Latency is percentiles in microseconds; all zero when nothing was measured.
+type Latency struct {
+	P50  float64 `json:"p50"`
+	P90  float64 `json:"p90"`
+	P99  float64 `json:"p99"`
+	P999 float64 `json:"p999"`
+	Max  float64 `json:"max"`
+}
+
+// ReadReport reads a report that Write wrote.
+func ReadReport(r io.Reader) (*Report, error) {
+	var report Report
+	if err := json.NewDecoder(r).Decode(&report); err != nil {
+		return nil, fmt.Errorf("read report: %w", err)
+	}
+	if report.Format != ReportFormat {
+		return nil, fmt.Errorf("read report: its format is %d, this program reads %d; run the older source again", report.Format, ReportFormat)
+	}
+	return &report, nil
+}
+
+// Write writes the report as JSON.
+func (r *Report) Write(w io.Writer) error {
+	e := json.NewEncoder(w)
+	e.SetIndent("", " ")
+	return e.Encode(r)
+}
+
+// Find returns the result of a system in a workload, nil when there is none.
+func (r *Report) Find(workload, system string) *Result {
+	for i := range r.Results {
+		if x := &r.Results[i]; x.System == system && x.Workload.Name() == workload {
+			return x
+		}
+	}
+	return nil
+}
