@@ -1,6 +1,6 @@
 //go:build fdb
 
-package bench
+package main
 
 import (
 	"fmt"

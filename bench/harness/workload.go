@@ -14,6 +14,8 @@ const (
 	Append Operation = "append"
 	// AppendAny appends to Streams streams that all writers share, wherever they end.
 	AppendAny Operation = "append-any"
+	// AppendTagged appends an event with a tag of its own.
+	AppendTagged Operation = "append-tagged"
 	// AppendUnless appends an event with a tag of its own, unless the tag is taken.
 	AppendUnless Operation = "append-unless"
 	// Load reads a stream of 30 events, chosen at random.

@@ -89,6 +89,12 @@ func freePort() (int, error) {
 // ClusterFile is the path of the cluster file.
 func (s *Server) ClusterFile() string { return filepath.Join(s.dir, "fdb.cluster") }
 
+// Dir is the directory that has all of the cluster's files.
+func (s *Server) Dir() string { return s.dir }
+
+// PID is the server's process id.
+func (s *Server) PID() int { return s.process.Process.Pid }
+
 func (s *Server) logs() string { return filepath.Join(s.dir, "log") }
 
 // launch runs the server process.

@@ -1,0 +1,183 @@
+package harness
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"runtime"
+	"runtime/pprof"
+	"sync"
+	"time"
+)
+
+// stage is one system at work: its instance, and what the workloads know of the
+// data in it. One goroutine uses it.
+type stage struct {
+	system   System
+	dir      string
+	instance Instance
+	// stocked is how many events stock has appended, for workloads that read.
+	stocked int
+	// logged is how many events are in the log.
+	logged int64
+	// prepared counts the workloads, so that each has streams of its own.
+	prepared int
+	load     load
+	// pace is the rate that Live workloads found out, by their names.
+	pace map[string]float64
+}
+
+// load is a workload ready to be done again and again.
+type load struct {
+	Workload
+	// turn works until the context ends, or for one operation if that takes longer.
+	turn func(ctx context.Context, t *tally) error
+}
+
+// newStage opens a system.
+func newStage(ctx context.Context, s System, dir string) (*stage, error) {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return nil, err
+	}
+	instance, err := s.Open(ctx, dir)
+	if err != nil {
+		return nil, fmt.Errorf("open %s: %w", s.Name, err)
+	}
+	return &stage{system: s, dir: dir, instance: instance, pace: make(map[string]float64)}, nil
+}
+
+func (s *stage) close() error {
+	if s.instance == nil {
+		return nil
+	}
+	err := s.instance.Close()
+	s.instance = nil
+	return err
+}
+
+// reopen closes the system and opens it with the data that it had.
+func (s *stage) reopen(ctx context.Context, between func() error) (err error) {
+	if err := s.close(); err != nil {
+		return fmt.Errorf("close %s: %w", s.system.Name, err)
+	}
+	if err := between(); err != nil {
+		return err
+	}
+	if s.instance, err = s.system.Open(ctx, s.dir); err != nil {
+		return fmt.Errorf("open %s again: %w", s.system.Name, err)
+	}
+	return nil
+}
+
+// errNotOffered is what a workload gets from a system that cannot do it.
+var errNotOffered = errors.New(NotOffered)
+
+// prepare makes ready for turns of a workload. What it returns is errNotOffered
+// where the system cannot do it.
+func (s *stage) prepare(ctx context.Context, w Workload) error {
+	s.prepared++
+	prepare := map[Operation]func(context.Context, Workload) (turnFunc, error){
+		Append:       s.prepareAppend,
+		AppendAny:    s.prepareAppendAny,
+		AppendTagged: s.prepareAppendTagged,
+		AppendUnless: s.prepareAppendUnless,
+		Load:         s.prepareLoad,
+		ReadLog:      s.prepareReadLog,
+		ReadTag:      s.prepareReadTag,
+		Live:         s.prepareLive,
+		Consume:      s.prepareConsume,
+		Open:         s.prepareOpen,
+	}[w.Operation]
+	if prepare == nil {
+		return fmt.Errorf("%s is no operation", w.Operation)
+	}
+	turn, err := prepare(ctx, w)
+	if err != nil {
+		return err
+	}
+	if _, volatile := s.instance.(Volatile); volatile && (w.Cold || w.Operation == Open) {
+		return errNotOffered
+	}
+	if w.Log > 0 && w.Size <= 0 {
+		return fmt.Errorf("%s: the size of the log's events is missing", w.Name())
+	}
+	s.load = load{Workload: w, turn: turn}
+	err = s.stock(ctx, w.Log, w.Size)
+	settle()
+	return err
+}
+
+type turnFunc = func(ctx context.Context, t *tally) error
+
+// turn carries out the workload for a while and says what it took. With a path, it
+// leaves a CPU profile of it there.
+func (s *stage) turn(ctx context.Context, length time.Duration, profile string) (_ *Sample, err error) {
+	if s.load.Cold {
+		if err := s.reopen(ctx, func() error { return forget(s.dir) }); err != nil {
+			return nil, err
+		}
+	}
+	if profile != "" {
+		stop, err := startProfile(profile)
+		if err != nil {
+			return nil, err
+		}
+		defer func() { err = errors.Join(err, stop()) }()
+	}
+	before, err := s.costs()
+	if err != nil {
+		return nil, err
+	}
+	t := &tally{began: time.Now(), deadline: time.Now().Add(length)}
+	if err := s.load.turn(ctx, t); err != nil {
+		return nil, fmt.Errorf("%s: %w", s.load.Name(), err)
+	}
+	sample := t.sample()
+	after, err := s.costs()
+	if err != nil {
+		return nil, err
+	}
+	s.logged += t.appended.Load()
+	sample.CPUSeconds = after.cpu.Seconds() - before.cpu.Seconds()
+	sample.Allocations = after.allocations - before.allocations
+	sample.BytesWritten = after.written - before.written
+	sample.Resident = after.resident
+	sample.LogEvents = s.logged
+	sample.DiskBytes, err = size(s.dataDirs())
+	return sample, err
+}
+
+func startProfile(path string) (stop func() error, err error) {
+	f, err := os.Create(path)
+	if err != nil {
+		return nil, err
+	}
+	if err := pprof.StartCPUProfile(f); err != nil {
+		return nil, errors.Join(err, f.Close())
+	}
+	return func() error {
+		pprof.StopCPUProfile()
+		return f.Close()
+	}, nil
+}
+
+// together runs work on that many goroutines and returns their first error, after
+// all have ended.
+func together(n int, work func(worker int) error) error {
+	errs := make([]error, n)
+	var wg sync.WaitGroup
+	for worker := range n {
+		wg.Go(func() { errs[worker] = work(worker) })
+	}
+	wg.Wait()
+	for _, err := range errs {
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// settle lets the collector pass, so that a turn does not pay for what was before.
+func settle() { runtime.GC() }

@@ -1,0 +1,243 @@
+// Command bench measures fdbevents side by side with the limits below it and with
+// what people use instead, and writes a report:
+//
+//	go run ./bench --out report/
+//	go run -tags fdb ./bench --out report/ --suite growth
+//	go run ./bench --compare report/report.json
+//
+// Each system runs in a process of its own; the peers come from bench/peers, a
+// module of its own. What a machine does not have is a line in the report.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"os/signal"
+	"path/filepath"
+	"runtime/debug"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/fdbevents/fdbevents/bench/harness"
+	"github.com/fdbevents/fdbevents/bench/report"
+	"github.com/fdbevents/fdbevents/bench/systems"
+	"github.com/schollz/progressbar/v3"
+	"github.com/urfave/cli/v2"
+)
+
+func main() {
+	if harness.IsWorker() {
+		os.Exit(harness.Serve(systems.All()))
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	if err := app(os.Stdout, os.Stderr).RunContext(ctx, os.Args); err != nil {
+		fmt.Fprintln(os.Stderr, "bench:", err)
+		os.Exit(1)
+	}
+}
+
+func app(stdout, stderr io.Writer) *cli.App {
+	suites := ""
+	for _, s := range harness.Suites() {
+		suites += fmt.Sprintf("\n   %s: %s", s.Name, s.About)
+	}
+	return &cli.App{
+		Name:            "bench",
+		Usage:           "measure fdbevents, its limits and its peers in one run",
+		Description:     "Suites:" + suites,
+		HideHelpCommand: true,
+		Flags: []cli.Flag{
+			&cli.StringFlag{Name: "out", Usage: "write report.md, report.json and plots to this `DIR`"},
+			&cli.StringFlag{Name: "suite", Value: harness.Suites()[0].Name, Usage: "which workloads: `NAME` of a suite"},
+			&cli.StringSliceFlag{Name: "only", Usage: "run but the workloads whose name contains `TEXT`; may be given again"},
+			&cli.StringSliceFlag{Name: "system", Usage: "run but this system, by `NAME`; may be given again"},
+			&cli.IntFlag{Name: "rounds", Value: 5, Usage: "give each system `N` turns in a workload"},
+			&cli.DurationFlag{Name: "turn", Value: time.Second, Usage: "let a turn take `TIME`"},
+			&cli.StringFlag{Name: "dir", Usage: "keep the data in a new directory below `DIR`", DefaultText: "that of temporary files"},
+			&cli.StringFlag{Name: "peers", Value: "bench/peers", Usage: "`DIR` of the peers' module; empty for none"},
+			&cli.StringFlag{Name: "compare", Usage: "say what is slower than in `FILE`, the report.json of another run"},
+			&cli.BoolFlag{Name: "profile", Usage: "with --out: CPU profiles of fdbevents in each workload"},
+		},
+		Action: func(c *cli.Context) error { return execute(c, stdout, stderr) },
+	}
+}
+
+func execute(c *cli.Context, stdout, stderr io.Writer) (err error) {
+	if c.Args().Present() {
+		return fmt.Errorf("unexpected %q: there are only flags", c.Args().First())
+	}
+	var old *harness.Report
+	if path := c.String("compare"); path != "" {
+		// Before the run: a mistyped path is not to cost an hour.
+		if old, err = readReport(path); err != nil {
+			return err
+		}
+	}
+	o, err := options(c)
+	if err != nil {
+		return err
+	}
+	if o.Dir, err = os.MkdirTemp(c.String("dir"), "fdbevents-bench-"); err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, os.RemoveAll(o.Dir)) }()
+	out := c.String("out")
+	if out != "" {
+		if err := os.MkdirAll(out, 0o755); err != nil {
+			return err
+		}
+	}
+	if c.Bool("profile") {
+		if out == "" {
+			return errors.New("--profile needs --out, which says where to put the profiles")
+		}
+		if o.Profiles, err = filepath.Abs(filepath.Join(out, "profiles")); err != nil {
+			return err
+		}
+		if err := os.MkdirAll(o.Profiles, 0o755); err != nil {
+			return err
+		}
+	}
+	if o.Hosts, err = hosts(c, o.Dir, stderr); err != nil {
+		return err
+	}
+	bar := progressbar.NewOptions(1, progressbar.OptionSetWriter(stderr), progressbar.OptionClearOnFinish(), progressbar.OptionSetPredictTime(true))
+	o.Progress = func(done, total int, next string) {
+		bar.ChangeMax(total)
+		bar.Describe(next)
+		_ = bar.Set(done) // it only shows
+	}
+	r, err := harness.Run(c.Context, o)
+	_ = bar.Finish()
+	if r == nil {
+		return err
+	}
+	return errors.Join(err, publish(out, stdout, r), compare(stdout, old, r))
+}
+
+// options are those of the run that flags ask for.
+func options(c *cli.Context) (o harness.Options, err error) {
+	o = harness.Options{
+		Rounds: c.Int("rounds"), Turn: c.Duration("turn"), Only: c.StringSlice("system"),
+		Command: "go run ./bench " + strings.Join(os.Args[1:], " "), Revision: revision(),
+	}
+	if len(o.Only) == 0 {
+		o.Only = nil
+	}
+	if o.Rounds < 1 || o.Turn <= 0 {
+		return o, fmt.Errorf("--rounds %d, --turn %v: want more than 0", o.Rounds, o.Turn)
+	}
+	var names []string
+	for _, s := range harness.Suites() {
+		names = append(names, s.Name)
+		if s.Name == c.String("suite") {
+			o.Sessions = s.Sessions
+		}
+	}
+	if o.Sessions == nil {
+		return o, fmt.Errorf("--suite %s: there is none; there are %s", c.String("suite"), strings.Join(names, ", "))
+	}
+	if texts := c.StringSlice("only"); len(texts) > 0 {
+		if o.Sessions = harness.Select(o.Sessions, texts); len(o.Sessions) == 0 {
+			return o, fmt.Errorf("--only %s: no workload of the suite has a name like that", strings.Join(texts, ", "))
+		}
+	}
+	return o, nil
+}
+
+// hosts are this program, and that of the peers when it can be built.
+func hosts(c *cli.Context, dir string, stderr io.Writer) ([]harness.Host, error) {
+	self, err := os.Executable()
+	if err != nil {
+		return nil, err
+	}
+	all := []harness.Host{harness.Program(self)}
+	module := c.String("peers")
+	if module == "" {
+		return all, nil
+	}
+	program := filepath.Join(dir, "peers")
+	fmt.Fprintln(stderr, "building the peers")
+	if said, err := exec.CommandContext(c.Context, "go", "build", "-C", module, "-o", program, ".").CombinedOutput(); err != nil {
+		reason := fmt.Sprintf("go build -C %s: %v: %s", module, err, strings.TrimSpace(string(said)))
+		fmt.Fprintln(stderr, "without peers:", reason)
+		return append(all, harness.Absent("peers", reason)), c.Context.Err()
+	}
+	return append(all, harness.Program(program)), nil
+}
+
+// revision is that of the source, as the build tells.
+func revision() string {
+	info, ok := debug.ReadBuildInfo()
+	if !ok {
+		return ""
+	}
+	if said, err := exec.Command("git", "describe", "--always", "--dirty").Output(); err == nil {
+		return strings.TrimSpace(string(said)) // go run does not record it
+	}
+	return info.Main.Version
+}
+
+func readReport(path string) (_ *harness.Report, err error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, f.Close()) }()
+	return harness.ReadReport(f)
+}
+
+// publish prints the report, or writes it and its plots to a directory.
+func publish(dir string, stdout io.Writer, r *harness.Report) error {
+	if dir == "" {
+		return report.Markdown(stdout, r, nil)
+	}
+	plots, err := report.Plots(filepath.Join(dir, "plots"), r)
+	if err != nil {
+		return err
+	}
+	err = write(filepath.Join(dir, "report.md"), func(w io.Writer) error { return report.Markdown(w, r, plots) })
+	if err == nil {
+		err = write(filepath.Join(dir, "report.json"), r.Write)
+	}
+	if err == nil {
+		_, err = fmt.Fprintln(stdout, "the report is", filepath.Join(dir, "report.md"))
+	}
+	return err
+}
+
+func write(path string, content func(io.Writer) error) (err error) {
+	f, err := os.Create(path)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, f.Close()) }()
+	return content(f)
+}
+
+// compare prints what differs from an older run; what is slower is an error.
+func compare(stdout io.Writer, old, r *harness.Report) error {
+	if old == nil {
+		return nil
+	}
+	changes := report.Compare(old, r)
+	if err := report.PrintChanges(stdout, changes); err != nil {
+		return err
+	}
+	slower := 0
+	for _, change := range changes {
+		if change.Verdict == report.Slower {
+			slower++
+		}
+	}
+	if slower > 0 {
+		return fmt.Errorf("slower than before in %d workloads", slower)
+	}
+	return nil
+}

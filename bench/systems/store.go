@@ -1,0 +1,216 @@
+package systems
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"iter"
+	"sync"
+
+	"github.com/fdbevents/fdbevents/bench/harness"
+	"github.com/fdbevents/fdbevents/fdblayer"
+	"github.com/fdbevents/fdbevents/fdblayer/engine"
+	"github.com/fdbevents/fdbevents/fdblayer/engine/engines"
+)
+
+// All are the systems of this module, on this machine.
+func All() []harness.System {
+	return append([]harness.System{Embedded(), Pebble(), Sync()}, foundationDB()...)
+}
+
+// Embedded is fdbevents on the embedded engine.
+func Embedded() harness.System {
+	return harness.System{
+		Name: "fdbevents", Kind: harness.Subject,
+		About: "this project, on its embedded engine, called in the same process",
+		Open: func(ctx context.Context, dir string) (harness.Instance, error) {
+			return open(ctx, "file:"+dir)
+		},
+	}
+}
+
+// At is fdbevents on a database that is there already, such as a user's own cluster.
+// It writes to the store at the URL, which must be one that nobody else uses.
+func At(url string) harness.System {
+	return harness.System{
+		Name: "fdbevents", Kind: harness.Subject, About: "this project",
+		Open: func(ctx context.Context, _ string) (harness.Instance, error) { return open(ctx, url) },
+	}
+}
+
+// store is an open fdbevents.
+type store struct {
+	engine engine.Engine
+	store  *fdblayer.Store
+
+	mu sync.Mutex
+	// filling are appends that Fill has not waited for.
+	filling []*fdblayer.PendingAppend
+}
+
+// fillAhead is how many appends Fill has under way.
+const fillAhead = 256
+
+func open(ctx context.Context, url string) (*store, error) {
+	e, err := engines.Open(ctx, url)
+	if err != nil {
+		return nil, err
+	}
+	s, err := fdblayer.Open(ctx, e, fdblayer.Options{})
+	if err != nil {
+		return nil, errors.Join(err, e.Close())
+	}
+	return &store{engine: e, store: s}, nil
+}
+
+func (s *store) Close() error { return errors.Join(s.store.Close(), s.engine.Close()) }
+
+// Version is empty: what is measured is the source that the harness is built from.
+func (s *store) Version() string { return "" }
+
+func newEvents(events []harness.Event) []fdblayer.NewEvent {
+	all := make([]fdblayer.NewEvent, len(events))
+	for i, e := range events {
+		all[i] = fdblayer.NewEvent{Type: "Measured", Data: e.Data, Tags: e.Tags}
+	}
+	return all
+}
+
+// expect is the expected revision of a stream that has so many events.
+func expect(next int64) fdblayer.ExpectedRevision {
+	if next == 0 {
+		return fdblayer.NoStream
+	}
+	return fdblayer.ExpectedRevision(next - 1)
+}
+
+func (s *store) Append(ctx context.Context, stream string, next int64, events []harness.Event) error {
+	_, err := s.store.Append(ctx, stream, expect(next), newEvents(events)...)
+	return err
+}
+
+func (s *store) AppendAny(ctx context.Context, stream string, events []harness.Event) error {
+	_, err := s.store.Append(ctx, stream, fdblayer.Any, newEvents(events)...)
+	return err
+}
+
+func (s *store) AppendUnless(ctx context.Context, tag, stream string, events []harness.Event) error {
+	_, err := s.store.AppendIf(ctx, fdblayer.Condition{Query: tagged(tag)}, fdblayer.StreamAppend{
+		Stream: stream, Expected: fdblayer.Any, Events: newEvents(events),
+	})
+	return err
+}
+
+func tagged(tag string) fdblayer.Query {
+	return fdblayer.Query{Items: []fdblayer.QueryItem{{Tags: []string{tag}}}}
+}
+
+func (s *store) Fill(ctx context.Context, stream string, next int64, events []harness.Event) error {
+	p, err := s.store.AppendAsync(ctx, stream, expect(next), newEvents(events)...)
+	if err != nil {
+		return err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.filling = append(s.filling, p); len(s.filling) < fillAhead {
+		return nil
+	}
+	oldest := s.filling[:fillAhead/2]
+	err = waitFor(oldest)
+	s.filling = append([]*fdblayer.PendingAppend(nil), s.filling[len(oldest):]...)
+	return err
+}
+
+func (s *store) Flush(context.Context) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	err := waitFor(s.filling)
+	s.filling = nil
+	return err
+}
+
+func waitFor(all []*fdblayer.PendingAppend) (err error) {
+	for _, p := range all {
+		_, one := p.Wait()
+		err = errors.Join(err, one)
+	}
+	return err
+}
+
+// each hands the data of events on.
+func each(events iter.Seq2[fdblayer.Event, error], yield func([]byte)) error {
+	for e, err := range events {
+		if err != nil {
+			return err
+		}
+		yield(e.Data)
+	}
+	return nil
+}
+
+func (s *store) ReadStream(ctx context.Context, stream string, yield func([]byte)) error {
+	return each(s.store.ReadStream(ctx, stream, fdblayer.StreamStart, fdblayer.ReadOptions{}), yield)
+}
+
+func (s *store) ReadLog(ctx context.Context, yield func([]byte)) error {
+	return each(s.store.ReadAll(ctx, fdblayer.Start, fdblayer.ReadOptions{}), yield)
+}
+
+func (s *store) ReadTag(ctx context.Context, tag string, yield func([]byte)) error {
+	return each(s.store.ReadAll(ctx, fdblayer.Start, fdblayer.ReadOptions{Query: tagged(tag)}), yield)
+}
+
+func (s *store) Follow(ctx context.Context, live func(), yield func([]byte)) error {
+	for e, err := range s.store.Subscribe(ctx, fdblayer.End, fdblayer.SubscribeOptions{CaughtUp: sync.OnceFunc(live)}) {
+		if ctx.Err() != nil {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		yield(e.Data)
+	}
+	return nil
+}
+
+func (s *store) Consume(ctx context.Context, name string, members int, yield func([]byte)) error {
+	group, err := s.store.Group(ctx, name, fdblayer.GroupOptions{})
+	if err != nil {
+		return err
+	}
+	errs := make(chan error, members)
+	for range members {
+		go func() { errs <- consume(ctx, group, yield) }()
+	}
+	for range members {
+		err = errors.Join(err, <-errs)
+	}
+	return err
+}
+
+// consume is one member.
+func consume(ctx context.Context, group *fdblayer.Group, yield func([]byte)) (err error) {
+	member, err := group.Join(ctx)
+	if err != nil {
+		return ended(ctx, err)
+	}
+	defer func() { err = errors.Join(err, member.Close()) }()
+	for m, err := range member.Messages(ctx) {
+		if err != nil {
+			return ended(ctx, err)
+		}
+		yield(m.Event.Data)
+		if err := m.Ack(ctx); err != nil {
+			return ended(ctx, fmt.Errorf("acknowledge: %w", err))
+		}
+	}
+	return nil
+}
+
+// ended is nil for what came of the end of ctx.
+func ended(ctx context.Context, err error) error {
+	if ctx.Err() != nil {
+		return nil
+	}
+	return err
+}
