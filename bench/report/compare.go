@@ -1,0 +1,202 @@
+package report
+
+import (
+	"cmp"
+	"math"
+	"slices"
+
+	"github.com/fdbevents/fdbevents/bench/harness"
+)
+
+// Verdict is what became of a figure between two reports.
+type Verdict string
+
+const (
+	Slower Verdict = "slower"
+	Faster Verdict = "faster"
+	Same   Verdict = "same"
+	// Unclear is where a figure and its ratio to the limit disagree: a change that the
+	// machine may have made, or may hide.
+	Unclear Verdict = "unclear"
+	// OnlyOld and OnlyNew have no counterpart in the other report.
+	OnlyOld Verdict = "only in the old report"
+	OnlyNew Verdict = "only in the new report"
+)
+
+// Change is a figure of a subject in a workload in two reports.
+type Change struct {
+	Workload harness.Workload
+	System   string
+	// Metric is empty where the workload is in one of the reports only.
+	Metric   Metric
+	Old, New Spread
+	// Slowdown is how many times worse the new median is: 2 is half the rate, or
+	// twice the latency, and below 1 it is better.
+	Slowdown float64
+	// Limit is the system that does the physical part of the same work, Relative
+	// the Slowdown of the ratio to it. Empty and zero where one of the reports does
+	// not have it.
+	Limit    string
+	Relative float64
+	Verdict  Verdict
+}
+
+const (
+	// worth is the least slow-down that is told: less is what a good turn and a bad
+	// one differ by.
+	worth = 1.25
+	// noise is how far a turn may be off; it is assumed of fewer turns than enough,
+	// whose least and most tell nothing.
+	noise  = 0.15
+	enough = 3
+)
+
+// Compare judges each figure of the subjects that both reports have: events a
+// second and the latencies p50 and p99.
+//
+// A figure has changed when its median differs by more than 1.25 times, and the
+// turns of one report, from the least to the most, do not meet those of the other.
+// Fewer than three turns are taken to reach 15 % further than they do. With that
+// rule, turns off by 15 % never make equal runs differ when there are one or two
+// of them, and hardly ever when there are more; half the speed always shows.
+//
+// Two runs seldom find the machine in the same state, so where both reports have
+// the limit, the same is asked of the ratio of the subject to it, turn by turn.
+// Slower and Faster are told where both say so. A figure that has changed as its
+// limit has, the machine's doing, is Same: the median of the ratio is within 1.25
+// times. One that has not although its limit has is Unclear, and so is one that has
+// where the turns of the ratio are too far apart to tell.
+//
+// The rate is not judged in Live workloads, which set it, nor in Open, which has
+// no events.
+func Compare(old, new *harness.Report) []Change {
+	var changes []Change
+	for _, pair := range pairs(old, new) {
+		x, y := old.Find(pair.workload.Name(), pair.system), new.Find(pair.workload.Name(), pair.system)
+		switch {
+		case !hasSamples(x) && !hasSamples(y):
+		case !hasSamples(y):
+			changes = append(changes, Change{Workload: pair.workload, System: pair.system, Verdict: OnlyOld})
+		case !hasSamples(x):
+			changes = append(changes, Change{Workload: pair.workload, System: pair.system, Verdict: OnlyNew})
+		default:
+			for _, m := range judged(pair.workload.Operation) {
+				if c, ok := compareFigure(old, new, x, y, m); ok {
+					changes = append(changes, c)
+				}
+			}
+		}
+	}
+	return changes
+}
+
+type pair struct {
+	workload harness.Workload
+	system   string
+}
+
+// pairs are the workloads of subjects in either report: the new one's order, then
+// what is left of the old one.
+func pairs(old, new *harness.Report) (all []pair) {
+	for _, r := range []*harness.Report{new, old} {
+		for _, x := range r.Results {
+			p := pair{x.Workload, x.System}
+			if isSubject(r, x.System) && !slices.Contains(all, p) {
+				all = append(all, p)
+			}
+		}
+	}
+	return all
+}
+
+func isSubject(r *harness.Report, name string) bool {
+	return slices.ContainsFunc(r.Systems, func(s harness.SystemReport) bool {
+		return s.Name == name && s.Kind == harness.Subject
+	})
+}
+
+func hasSamples(x *harness.Result) bool { return x != nil && len(x.Samples) > 0 }
+
+func judged(op harness.Operation) []Metric {
+	if comparedBy(op) == Rate {
+		return []Metric{Rate, P50, P99}
+	}
+	return []Metric{P50, P99}
+}
+
+// compareFigure is false where one of the reports does not have the figure.
+func compareFigure(old, new *harness.Report, x, y *harness.Result, m Metric) (Change, bool) {
+	c := Change{Workload: y.Workload, System: y.System, Metric: m,
+		Old: spreadOver(x, m.of), New: spreadOver(y, m.of)}
+	if !c.Old.measured() || !c.New.measured() {
+		return c, false
+	}
+	c.Slowdown = slowdown(c.Old, c.New, m)
+	c.Verdict = changed(c.Old, c.New, m)
+
+	limit := limitOf[y.System]
+	name := y.Workload.Name()
+	before := spreadOf(ratios(x, old.Find(name, limit), m.of))
+	after := spreadOf(ratios(y, new.Find(name, limit), m.of))
+	if before.measured() && after.measured() {
+		c.Limit = limit
+		c.Relative = slowdown(before, after, m)
+		c.Verdict = agreed(c.Verdict, changed(before, after, m), c.Relative)
+	}
+	return c, true
+}
+
+// agreed is what the figure and its ratio to the limit say together; relative is by
+// how much the ratio is worse.
+func agreed(figure, ratio Verdict, relative float64) Verdict {
+	switch {
+	case figure == ratio:
+		return figure
+	case ratio == Same && relative < worth && relative > 1/worth:
+		return Same // the limit has changed as much
+	default:
+		return Unclear
+	}
+}
+
+func slowdown(before, after Spread, m Metric) float64 {
+	if m.moreIsBetter() {
+		return before.Median / after.Median
+	}
+	return after.Median / before.Median
+}
+
+func changed(before, after Spread, m Metric) Verdict {
+	factor := slowdown(before, after, m)
+	before, after = before.widened(), after.widened()
+	apart := before.Max < after.Min || after.Max < before.Min
+	switch {
+	case apart && factor > worth:
+		return Slower
+	case apart && factor < 1/worth:
+		return Faster
+	default:
+		return Same
+	}
+}
+
+// widened reaches as far as noise may where there are too few turns to tell.
+func (s Spread) widened() Spread {
+	if s.Turns < enough {
+		s.Min *= 1 - noise
+		s.Max *= 1 + noise
+	}
+	return s
+}
+
+// slower orders changes: what should be looked at first, first.
+func slower(a, b Change) int {
+	rank := []Verdict{Slower, Unclear, Faster, Same, OnlyNew, OnlyOld}
+	if d := slices.Index(rank, a.Verdict) - slices.Index(rank, b.Verdict); d != 0 {
+		return d
+	}
+	if a.Metric == "" || a.Verdict == Same {
+		return 0
+	}
+	return cmp.Compare(math.Abs(math.Log(b.Slowdown)), math.Abs(math.Log(a.Slowdown)))
+}

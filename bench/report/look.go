@@ -1,0 +1,197 @@
+package report
+
+import (
+	"image/color"
+	"math"
+	"slices"
+
+	"github.com/fdbevents/fdbevents/bench/harness"
+	xfont "golang.org/x/image/font"
+	"gonum.org/v1/plot"
+	"gonum.org/v1/plot/font"
+	"gonum.org/v1/plot/plotter"
+	"gonum.org/v1/plot/text"
+	"gonum.org/v1/plot/vg"
+	"gonum.org/v1/plot/vg/draw"
+)
+
+var (
+	ink  = color.RGBA{0x22, 0x22, 0x22, 0xff}
+	pale = color.RGBA{0xe2, 0xe2, 0xe2, 0xff}
+)
+
+// look is how a system is drawn, the same in all plots: subjects strong, limits
+// grey and dashed, peers in colours that also those tell apart who see few.
+type look struct {
+	line  draw.LineStyle
+	glyph draw.GlyphStyle
+	// faint is for what the turns were.
+	faint color.Color
+}
+
+type paint struct {
+	color color.RGBA
+	glyph draw.GlyphDrawer
+	dash  []vg.Length
+}
+
+var paints = map[string]paint{
+	embedded:     {color.RGBA{0x00, 0x4c, 0xb3, 0xff}, draw.CircleGlyph{}, nil},
+	onFDB:        {color.RGBA{0x7a, 0x1f, 0xa2, 0xff}, draw.SquareGlyph{}, nil},
+	pebble:       {color.RGBA{0x55, 0x55, 0x55, 0xff}, draw.RingGlyph{}, []vg.Length{6, 3}},
+	foundationDB: {color.RGBA{0x7d, 0x7d, 0x7d, 0xff}, draw.BoxGlyph{}, []vg.Length{3, 3}},
+	fsync:        {color.RGBA{0xa3, 0xa3, 0xa3, 0xff}, draw.CrossGlyph{}, []vg.Length{1, 3}},
+	jetStream:    {color.RGBA{0xe6, 0x9f, 0x00, 0xff}, draw.TriangleGlyph{}, nil},
+	messageDB:    {color.RGBA{0x00, 0x9e, 0x73, 0xff}, draw.PyramidGlyph{}, nil},
+	etcd:         {color.RGBA{0x56, 0xb4, 0xe9, 0xff}, draw.BoxGlyph{}, nil},
+	redis:        {color.RGBA{0xd5, 0x5e, 0x00, 0xff}, draw.PlusGlyph{}, nil},
+	sqlite:       {color.RGBA{0xcc, 0x79, 0xa7, 0xff}, draw.CrossGlyph{}, nil},
+	bbolt:        {color.RGBA{0x9a, 0x8a, 0x1a, 0xff}, draw.RingGlyph{}, nil},
+}
+
+// unknown is for systems that have no paint.
+var unknown = paint{color.RGBA{0x8b, 0x5a, 0x2b, 0xff}, draw.RingGlyph{}, nil}
+
+func lookOf(s harness.SystemReport) look {
+	p, ok := paints[s.Name]
+	if !ok {
+		p = unknown
+	}
+	width, radius := vg.Length(1.5), vg.Length(3)
+	if s.Kind == harness.Subject {
+		width, radius = 3, 4.5
+	}
+	faint := p.color
+	for _, c := range []*uint8{&faint.R, &faint.G, &faint.B} {
+		*c = *c/2 + 0x7f
+	}
+	dash := p.dash
+	if s.Relaxed {
+		dash = []vg.Length{1, 2}
+	}
+	return look{
+		line:  draw.LineStyle{Color: p.color, Width: width, Dashes: dash},
+		glyph: draw.GlyphStyle{Color: p.color, Radius: radius, Shape: p.glyph},
+		faint: faint,
+	}
+}
+
+func labelOf(s harness.SystemReport) string {
+	if s.Relaxed {
+		return s.Name + " (relaxed)"
+	}
+	return s.Name
+}
+
+const margin = vg.Length(12)
+
+// head writes the title and leaves the rest of the canvas.
+func head(c draw.Canvas, title, subtitle string) draw.Canvas {
+	c.SetColor(color.White)
+	c.Fill(c.Rectangle.Path())
+	c = draw.Crop(c, margin, -margin, margin, -margin)
+	bold := textStyle(15, draw.XLeft)
+	bold.Font.Weight = xfont.WeightBold
+	c.FillText(bold, vg.Point{X: c.Min.X, Y: c.Max.Y - 8}, title)
+	c.FillText(textStyle(12, draw.XLeft), vg.Point{X: c.Min.X, Y: c.Max.Y - 26}, subtitle)
+	return draw.Crop(c, 0, 0, 0, -42)
+}
+
+func textStyle(size vg.Length, align text.XAlignment) text.Style {
+	return text.Style{Color: ink, Font: fontOf(size), XAlign: align, YAlign: draw.YCenter, Handler: plot.DefaultTextHandler}
+}
+
+func fontOf(size vg.Length) font.Font {
+	return font.Font{Typeface: "Liberation", Variant: "Sans", Size: size}
+}
+
+func newPlot() *plot.Plot {
+	p := plot.New()
+	for _, axis := range []*plot.Axis{&p.X, &p.Y} {
+		axis.Label.TextStyle.Font = fontOf(12)
+		axis.Label.TextStyle.Color = ink
+		axis.Label.Padding = 5
+		axis.Tick.Label.Font = fontOf(11)
+		axis.Tick.Label.Color = ink
+		axis.Tick.Length = 4
+	}
+	return p
+}
+
+func grid() *plotter.Grid {
+	style := draw.LineStyle{Color: pale, Width: 0.75}
+	return &plotter.Grid{Vertical: style, Horizontal: style}
+}
+
+// atValues are ticks where the data is, with a label where there is room.
+func atValues(xs []float64) (ticks plot.ConstantTicks) {
+	slices.Sort(xs)
+	const labels = 14.0
+	apart := math.Log(xs[len(xs)-1]/xs[0]) / labels
+	last := math.Inf(-1)
+	for _, x := range xs {
+		tick := plot.Tick{Value: x}
+		if math.Log(x)-last >= apart {
+			tick.Label, last = short(x), math.Log(x)
+		}
+		ticks = append(ticks, tick)
+	}
+	return ticks
+}
+
+// rounded are ticks at 1, 2, 5, 10, … that enclose what is drawn. Over many decades
+// only these are named.
+func rounded(low, high float64) (ticks plot.ConstantTicks) {
+	steps := []float64{1, 2, 5}
+	first := int(math.Floor(math.Log10(low)))
+	wide := math.Log10(high/low) > 3
+	for decade := first; ; decade++ {
+		for i, step := range steps {
+			v := step * math.Pow10(decade)
+			next := steps[(i+1)%len(steps)] * math.Pow10(decade)
+			if i == len(steps)-1 {
+				next *= 10
+			}
+			if next <= low {
+				continue
+			}
+			tick := plot.Tick{Value: v}
+			if i == 0 || !wide {
+				tick.Label = short(v)
+			}
+			ticks = append(ticks, tick)
+			if v >= high && len(ticks) > 1 {
+				return ticks
+			}
+		}
+	}
+}
+
+// linear are the default ticks, their numbers written as elsewhere.
+type linear struct{}
+
+func (linear) Ticks(low, high float64) []plot.Tick {
+	ticks := plot.DefaultTicks{}.Ticks(low, high)
+	for i := range ticks {
+		switch {
+		case ticks[i].IsMinor():
+		case ticks[i].Value == 0:
+			ticks[i].Label = "0"
+		default:
+			ticks[i].Label = short(ticks[i].Value)
+		}
+	}
+	return ticks
+}
+
+// short is a number on an axis: 500, 20 k, 1 M. Thousands have four digits still.
+func short(v float64) string {
+	switch {
+	case v >= 1e6:
+		return trimmed(v/1e6) + " M"
+	case v >= 1e4:
+		return trimmed(v/1e3) + " k"
+	default:
+		return trimmed(v)
+	}
+}

@@ -1,0 +1,84 @@
+package report
+
+import "github.com/fdbevents/fdbevents/bench/harness"
+
+// Metric is a figure of a turn that is judged.
+type Metric string
+
+const (
+	// Rate is events a second; the only one of which more is better.
+	Rate Metric = "events/s"
+	// P50 and P99 are latencies of single operations.
+	P50 Metric = "p50"
+	P99 Metric = "p99"
+	// Resident is the most memory that the system's processes had.
+	Resident Metric = "resident"
+)
+
+// of is the figure of a turn: events a second, microseconds, or bytes; zero when it
+// was not measured.
+func (m Metric) of(s harness.Sample) float64 {
+	switch m {
+	case P50:
+		return s.Latency.P50
+	case P99:
+		return s.Latency.P99
+	case Resident:
+		return float64(s.Resident)
+	default:
+		return rate(s)
+	}
+}
+
+func (m Metric) moreIsBetter() bool { return m == Rate }
+
+// text is a figure with its unit.
+func (m Metric) text(v float64) string {
+	switch {
+	case v <= 0:
+		return none
+	case m == Resident:
+		return byteText(v)
+	case m == Rate:
+		return number(v) + " events/s"
+	default:
+		return durationText(v)
+	}
+}
+
+// rate is Sample.Rate without the infinities of turns that took no time.
+func rate(s harness.Sample) float64 { return over(float64(s.Events), s.Seconds) }
+
+// perEvent are costs, zero when nothing was done.
+func perEvent(cost func(harness.Sample) float64) func(harness.Sample) float64 {
+	return func(s harness.Sample) float64 { return over(cost(s), float64(s.Events)) }
+}
+
+var (
+	cpuMicros   = perEvent(func(s harness.Sample) float64 { return s.CPUSeconds * 1e6 })
+	allocations = perEvent(func(s harness.Sample) float64 { return float64(s.Allocations) })
+	written     = perEvent(func(s harness.Sample) float64 { return float64(s.BytesWritten) })
+)
+
+func amplification(s harness.Sample) float64 { return over(float64(s.BytesWritten), float64(s.Bytes)) }
+
+func diskPerEvent(s harness.Sample) float64 { return over(float64(s.DiskBytes), float64(s.LogEvents)) }
+
+// comparedBy is the metric in which systems are compared at an operation. Live
+// workloads have the rate that they are given, and opening has no events.
+func comparedBy(op harness.Operation) Metric {
+	if op == harness.Live || op == harness.Open {
+		return P50
+	}
+	return Rate
+}
+
+// writes tells whether an operation appends, so that its write amplification means
+// something.
+func writes(op harness.Operation) bool {
+	switch op {
+	case harness.Append, harness.AppendAny, harness.AppendUnless, harness.Live:
+		return true
+	}
+	return false
+}

@@ -1,0 +1,168 @@
+package report
+
+import (
+	"fmt"
+
+	"github.com/fdbevents/fdbevents/bench/harness"
+)
+
+// Outcome is what a report says of a target.
+type Outcome struct {
+	// Met is told where Why is empty.
+	Met bool
+	// Measured is of the figure or the ratio, over the turns. The median is judged,
+	// of Resident the most.
+	Measured Spread
+	// Why it was not measured.
+	Why string
+}
+
+// Evaluate measures the target in a report. Ratios are of the same turns of both,
+// which is when the machine was in the same state for both.
+func (t Target) Evaluate(r *harness.Report) Outcome {
+	var o Outcome
+	if t.Workload == (harness.Workload{}) {
+		o.Measured = everywhere(r, t.System, t.Metric)
+		if !o.Measured.measured() {
+			o.Why = reason(r, "", t.System)
+		}
+	} else {
+		o.Measured, o.Why = t.measure(r)
+	}
+	if o.Why == "" {
+		o.Met = t.holds(o.Measured)
+	}
+	return o
+}
+
+func (t Target) measure(r *harness.Report) (Spread, string) {
+	name := t.Workload.Name()
+	x := r.Find(name, t.System)
+	if !spreadOver(x, t.Metric.of).measured() {
+		return Spread{}, reason(r, name, t.System)
+	}
+	if t.Against == "" {
+		return spreadOver(x, t.Metric.of), ""
+	}
+	if t.Baseline != (harness.Workload{}) {
+		name = t.Baseline.Name()
+	}
+	if relaxed(r, t.Against) {
+		return Spread{}, t.Against + " acknowledges before the disk has it"
+	}
+	y := r.Find(name, t.Against)
+	s := spreadOf(ratios(x, y, t.Metric.of))
+	if !s.measured() {
+		return Spread{}, reason(r, name, t.Against)
+	}
+	return s, ""
+}
+
+// everywhere is over all workloads of a system.
+func everywhere(r *harness.Report, system string, m Metric) Spread {
+	var values []float64
+	for i := range r.Results {
+		if x := &r.Results[i]; x.System == system {
+			values = append(values, figures(x, m.of)...)
+		}
+	}
+	return spreadOf(values)
+}
+
+// holds compares with the bound. Memory is judged by the most there was: a median
+// of it would hide what a machine must have.
+func (t Target) holds(s Spread) bool {
+	v := s.Median
+	if t.Metric == Resident {
+		v = s.Max
+	}
+	switch {
+	case t.Strict && v == t.Bound:
+		return false
+	case t.Metric.moreIsBetter():
+		return v >= t.Bound
+	default:
+		return v <= t.Bound
+	}
+}
+
+// reason says why there is nothing of a system in a workload.
+func reason(r *harness.Report, workload, system string) string {
+	for _, s := range r.Systems {
+		if s.Name == system && s.Missing != "" {
+			return fmt.Sprintf("%s was not run: %s", system, s.Missing)
+		}
+	}
+	x := r.Find(workload, system)
+	switch {
+	case x != nil && x.Error == harness.NotOffered:
+		return system + " does not offer it"
+	case x != nil && x.Error != "":
+		return fmt.Sprintf("%s failed: %s", system, x.Error)
+	case workload == "":
+		return system + " was not run"
+	default:
+		return fmt.Sprintf("%s of %s was not run", workload, system)
+	}
+}
+
+func relaxed(r *harness.Report, system string) bool {
+	for _, s := range r.Systems {
+		if s.Name == system {
+			return s.Relaxed
+		}
+	}
+	return false
+}
+
+// boundText is the bound as it is read: "≥ 0.7×".
+func (t Target) boundText() string {
+	sign := "≤ "
+	switch {
+	case t.Strict && t.Metric.moreIsBetter():
+		sign = "> "
+	case t.Strict:
+		sign = "< "
+	case t.Metric.moreIsBetter():
+		sign = "≥ "
+	}
+	return sign + t.text(t.Bound)
+}
+
+// text is a figure of what the target measures.
+func (t Target) text(v float64) string {
+	if t.Against != "" {
+		return times(v)
+	}
+	return t.Metric.text(v)
+}
+
+// figureText says what is measured: "events/s of fdbevents / pebble".
+func (t Target) figureText() string {
+	if t.Against == "" {
+		return fmt.Sprintf("%s of %s", t.Metric, t.System)
+	}
+	return fmt.Sprintf("%s of %s / %s", t.Metric, t.System, t.Against)
+}
+
+func (t Target) workloadText() string {
+	switch {
+	case t.Workload == (harness.Workload{}):
+		return "each"
+	case t.Baseline != (harness.Workload{}):
+		return "`" + t.Workload.Name() + "` / `" + t.Baseline.Name() + "`"
+	default:
+		return "`" + t.Workload.Name() + "`"
+	}
+}
+
+func (o Outcome) text() string {
+	switch {
+	case o.Why != "":
+		return "not measured: " + o.Why
+	case o.Met:
+		return "met"
+	default:
+		return "**missed**"
+	}
+}

@@ -1,0 +1,156 @@
+package report
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+	"path"
+	"path/filepath"
+
+	"github.com/fdbevents/fdbevents/bench/harness"
+	"gonum.org/v1/plot/vg"
+	"gonum.org/v1/plot/vg/draw"
+	"gonum.org/v1/plot/vg/vgsvg"
+)
+
+// Plot is a drawing that was written.
+type Plot struct {
+	Title string
+	// Path is from the folder that the plots' own is in, with slashes: "plots/x.svg".
+	Path string
+}
+
+// Plots draws what there is in the report, as SVG files in the directory, which it
+// makes if need be. What has fewer than two points is not drawn.
+func Plots(dir string, r *harness.Report) ([]Plot, error) {
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return nil, fmt.Errorf("make the folder of plots: %w", err)
+	}
+	var plots []Plot
+	for _, f := range figuresOf(r) {
+		file := f.name + ".svg"
+		if err := os.WriteFile(filepath.Join(dir, file), f.svg(), 0o644); err != nil {
+			return nil, fmt.Errorf("write plot: %w", err)
+		}
+		plots = append(plots, Plot{f.title, path.Join(filepath.Base(dir), file)})
+	}
+	return plots, nil
+}
+
+// figure is a plot that is not drawn yet.
+type figure struct {
+	name, title   string
+	width, height vg.Length
+	draw          func(draw.Canvas)
+}
+
+func (f figure) svg() []byte {
+	c := vgsvg.New(f.width, f.height)
+	f.draw(draw.New(c))
+	var b bytes.Buffer
+	c.WriteTo(&b) // a bytes.Buffer takes everything
+	// Whoever looks may not have the font; these have letters of the same width.
+	return bytes.ReplaceAll(b.Bytes(), []byte("font-family:Liberation Sans;"),
+		[]byte("font-family:Liberation Sans,Arial,Helvetica,sans-serif;"))
+}
+
+// figuresOf are the plots that the report has data for.
+func figuresOf(r *harness.Report) (figures []figure) {
+	add := func(f figure, ok bool) {
+		if ok {
+			figures = append(figures, f)
+		}
+	}
+	add(ratesAt(r, append64))
+	for _, s := range sweeps {
+		add(s.figure(r))
+	}
+	add(percentiles(r, append64))
+	add(costs(r, append64))
+	return figures
+}
+
+// sweep is a field of a workload against a metric, all else being equal.
+type sweep struct {
+	name, title, unit string
+	operation         harness.Operation
+	field             func(*harness.Workload) *int
+	metric            Metric
+}
+
+var sweeps = []sweep{
+	{"append-writers", "Appends by writers", "writers", harness.Append, writersOf, Rate},
+	{"append-streams", "Appends by streams", "streams", harness.Append, streamsOf, Rate},
+	{"append-events", "Appends by events an append", "events an append", harness.Append, eventsOf, Rate},
+	{"append-size", "Appends by size of an event", "bytes of data an event", harness.Append, sizeOf, Rate},
+	{"append-log", "Appends as the log grows", "events in the log", harness.Append, logOf, P50},
+	{"read-log", "Reading as the log grows", "events in the log", harness.ReadLog, logOf, Rate},
+	{"load-log", "Loading a stream as the log grows", "events in the log", harness.Load, logOf, P50},
+	{"open-log", "Opening as the log grows", "events in the log", harness.Open, logOf, P50},
+	{"live-readers", "Live by readers", "readers", harness.Live, readersOf, P50},
+}
+
+func writersOf(w *harness.Workload) *int { return &w.Writers }
+func readersOf(w *harness.Workload) *int { return &w.Readers }
+func streamsOf(w *harness.Workload) *int { return &w.Streams }
+func eventsOf(w *harness.Workload) *int  { return &w.Events }
+func sizeOf(w *harness.Workload) *int    { return &w.Size }
+func logOf(w *harness.Workload) *int     { return &w.Log }
+
+func (s sweep) figure(r *harness.Report) (figure, bool) {
+	rest, family := s.family(r)
+	c := chart{title: s.title, subtitle: describe(rest), x: s.unit, y: s.metric.axis(rest.Operation)}
+	for _, system := range r.Systems {
+		var points []point
+		for _, w := range family {
+			y := spreadOver(r.Find(w.Name(), system.Name), s.metric.of)
+			if x := *s.field(&w); x > 0 && y.measured() {
+				points = append(points, point{float64(x), y.scaled(s.metric.scale())})
+			}
+		}
+		c.add(system, points)
+	}
+	if len(c.curves) == 0 {
+		return figure{}, false
+	}
+	return c.figure(s.name), true
+}
+
+// family are the workloads that differ in the field alone, and what they have in
+// common. There may be several; the largest shows most.
+func (s sweep) family(r *harness.Report) (rest harness.Workload, best []harness.Workload) {
+	families := make(map[harness.Workload][]harness.Workload)
+	for _, w := range workloadsOf(r, s.operation) {
+		common := w
+		*s.field(&common) = 0
+		families[common] = append(families[common], w)
+		if len(families[common]) > len(best) {
+			rest, best = common, families[common]
+		}
+	}
+	return rest, best
+}
+
+// axis says what the metric is, with the unit in which it is drawn.
+func (m Metric) axis(op harness.Operation) string {
+	switch {
+	case m == Rate:
+		return "events a second"
+	case op == harness.Live:
+		return "acknowledgement to receipt, " + string(m) + ", ms"
+	default:
+		return "latency " + string(m) + ", ms"
+	}
+}
+
+// scale turns the metric into the unit in which it is drawn.
+func (m Metric) scale() float64 {
+	if m == P50 || m == P99 {
+		return 1e-3
+	}
+	return 1
+}
+
+func (s Spread) scaled(by float64) Spread {
+	return Spread{s.Median * by, s.Min * by, s.Max * by, s.Turns}
+}

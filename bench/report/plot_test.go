@@ -1,0 +1,131 @@
+package report
+
+import (
+	"bytes"
+	"encoding/xml"
+	"errors"
+	"flag"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/fdbevents/fdbevents/bench/harness"
+	"gonum.org/v1/plot/vg/draw"
+	"gonum.org/v1/plot/vg/vgimg"
+)
+
+var pictures = flag.String("pictures", "", "folder for the plots of the tests as PNG, to be looked at")
+
+func TestPlots(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "drawings")
+	plots, err := Plots(dir, large())
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := 3 + len(sweeps)
+	if len(plots) != want {
+		t.Errorf("%d plots, want %d", len(plots), want)
+	}
+	for _, p := range plots {
+		file, ok := strings.CutPrefix(p.Path, "drawings/")
+		if !ok {
+			t.Errorf("path is %q", p.Path)
+		}
+		data, err := os.ReadFile(filepath.Join(dir, file))
+		if err != nil {
+			t.Fatal(err)
+		}
+		parse(t, file, data)
+	}
+	for i, f := range figuresOf(large()) {
+		again, err := os.ReadFile(filepath.Join(dir, f.name+".svg"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !bytes.Equal(again, f.svg()) {
+			t.Errorf("plot %d, %s, is another the second time", i, f.name)
+		}
+		if *pictures != "" {
+			picture(t, f)
+		}
+	}
+}
+
+func parse(t *testing.T, name string, svg []byte) {
+	t.Helper()
+	if i := bytes.Index(svg, []byte("NaN")); i >= 0 || bytes.Contains(svg, []byte("Inf")) {
+		t.Errorf("%s has a number that is none", name)
+	}
+	d := xml.NewDecoder(bytes.NewReader(svg))
+	for n := 0; ; n++ {
+		_, err := d.Token()
+		if errors.Is(err, io.EOF) && n > 50 {
+			return
+		}
+		if err != nil {
+			t.Fatalf("%s after %d tokens: %v", name, n, err)
+		}
+	}
+}
+
+func picture(t *testing.T, f figure) {
+	c := vgimg.NewWith(vgimg.UseWH(f.width, f.height), vgimg.UseDPI(110))
+	f.draw(draw.New(c))
+	file, err := os.Create(filepath.Join(*pictures, f.name+".png"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer file.Close()
+	if _, err := (vgimg.PngCanvas{Canvas: c}).WriteTo(file); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// What has one point only, or none, is not drawn, and nothing is divided by zero.
+func TestPlotsOfLittle(t *testing.T) {
+	empty := &harness.Report{Systems: systems}
+	for _, system := range systems {
+		empty.Results = append(empty.Results,
+			harness.Result{Workload: append64, System: system.Name, Error: harness.NotOffered},
+			harness.Result{Workload: append1, System: system.Name, Samples: []harness.Sample{{}}})
+	}
+	single := steady(1).report(append64)
+	single.Systems = single.Systems[:1]
+	equal := &harness.Report{Systems: systems, Results: []harness.Result{
+		{Workload: append64, System: embedded, Samples: []harness.Sample{{Seconds: 1, Events: 10}}},
+		{Workload: append1, System: embedded, Samples: []harness.Sample{{Seconds: 1, Events: 10}}},
+	}}
+	for _, test := range []struct {
+		name   string
+		report *harness.Report
+		want   string
+	}{
+		{"no report", &harness.Report{}, ""},
+		{"nothing measured", empty, ""},
+		{"one system, one workload", single, "append-latency"},
+		{"the same everywhere", equal, "append-writers"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			var names []string
+			for _, f := range figuresOf(test.report) {
+				names = append(names, f.name)
+				parse(t, f.name, f.svg())
+			}
+			if got := strings.Join(names, " "); got != test.want {
+				t.Errorf("drew %q, want %q", got, test.want)
+			}
+		})
+	}
+}
+
+func TestPlotsNeedAFolder(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "file")
+	if err := os.WriteFile(file, nil, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Plots(file, large()); err == nil || !strings.Contains(err.Error(), "folder of plots") {
+		t.Errorf("error is %v", err)
+	}
+}

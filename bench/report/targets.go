@@ -1,0 +1,140 @@
+package report
+
+import "github.com/fdbevents/fdbevents/bench/harness"
+
+// The names of systems, as they are in reports.
+const (
+	embedded     = "fdbevents"
+	onFDB        = "fdbevents-fdb"
+	pebble       = "pebble"
+	foundationDB = "fdb"
+	fsync        = "fsync"
+	jetStream    = "jetstream"
+	messageDB    = "messagedb"
+	etcd         = "etcd"
+	redis        = "redis"
+	sqlite       = "sqlite"
+	bbolt        = "bbolt"
+)
+
+// limitOf is the system that does the physical part of a subject's work.
+var limitOf = map[string]string{embedded: pebble, onFDB: foundationDB}
+
+// The workloads that targets speak of.
+var (
+	append64   = harness.Workload{Operation: harness.Append, Writers: 64, Size: 256, Events: 1, Streams: 1000}
+	append1    = with(append64, func(w *harness.Workload) { w.Writers = 1 })
+	hotStream  = with(append64, func(w *harness.Workload) { w.Operation, w.Streams = harness.AppendAny, 1 })
+	loads      = harness.Workload{Operation: harness.Load, Readers: 1, Size: 256, Log: smallLog}
+	readLog    = harness.Workload{Operation: harness.ReadLog, Readers: 1, Size: 256, Log: smallLog}
+	live100    = harness.Workload{Operation: harness.Live, Writers: 64, Readers: 100, Size: 256, Events: 1, Streams: 1000}
+	appendLow  = with(append64, func(w *harness.Workload) { w.Log = smallLog })
+	appendHigh = with(append64, func(w *harness.Workload) { w.Log = largeLog })
+	readHigh   = with(readLog, func(w *harness.Workload) { w.Log = largeLog })
+	openMany   = harness.Workload{Operation: harness.Open, Size: 256, Streams: 1_000_000, Log: 1_000_000}
+)
+
+const (
+	smallLog = 100_000
+	largeLog = 20_000_000
+)
+
+func with(w harness.Workload, change func(*harness.Workload)) harness.Workload {
+	change(&w)
+	return w
+}
+
+// Target is something that fdbevents promises of its speed: a figure of a system in
+// a workload, or its ratio to another's, within a bound.
+type Target struct {
+	// Promise is what it means to somebody who uses it.
+	Promise string
+	System  string
+	// Workload is the one it is measured in; the zero Workload is each there is.
+	Workload harness.Workload
+	Metric   Metric
+	// Against is the system that the figure is divided by; empty, the figure itself
+	// is judged.
+	Against string
+	// Baseline is Against's workload where that is another.
+	Baseline harness.Workload
+	// Bound is what a Rate reaches at least, other metrics at most: a ratio, or
+	// microseconds, or bytes. A Strict one is not to be met exactly.
+	Bound  float64
+	Strict bool
+}
+
+// Targets are the promises, in the order in which they are shown.
+func Targets() []Target {
+	var all []Target
+	for _, group := range [][]Target{appendTargets(), readTargets(), layerTargets(), absoluteTargets(), flatTargets()} {
+		all = append(all, group...)
+	}
+	return all
+}
+
+// appendTargets are of events of 256 B with the exact revision expected.
+func appendTargets() []Target {
+	ratio := func(promise string, w harness.Workload, against string, bound float64) Target {
+		return Target{Promise: promise, System: embedded, Workload: w, Metric: Rate, Against: against, Bound: bound}
+	}
+	ahead := func(against string) Target {
+		t := ratio("1 writer is ahead of "+against, append1, against, 1)
+		t.Strict = true
+		return t
+	}
+	hot := ratio("a stream that 64 writers share has half of what they have apart", hotStream, embedded, 0.5)
+	hot.Baseline = append64
+	return []Target{
+		ratio("64 writers have most of what plain Pebble gives", append64, pebble, 0.7),
+		ratio("64 writers are far ahead of JetStream", append64, jetStream, 10),
+		ratio("64 writers are far ahead of Message DB", append64, messageDB, 7),
+		ratio("64 writers are far ahead of etcd", append64, etcd, 10),
+		ratio("64 writers are ahead of Redis", append64, redis, 1.1),
+		ratio("1 writer has most of what a bare write and sync gives", append1, fsync, 0.8),
+		ahead(jetStream), ahead(messageDB), ahead(etcd), ahead(sqlite), ahead(bbolt),
+		ratio("1 writer equals Redis", append1, redis, 0.95),
+		hot,
+	}
+}
+
+func readTargets() []Target {
+	return []Target{
+		{Promise: "reading the log has a good part of Pebble's scan", System: embedded, Workload: readLog, Metric: Rate, Against: pebble, Bound: 0.4},
+		{Promise: "reading the log is far ahead of JetStream", System: embedded, Workload: readLog, Metric: Rate, Against: jetStream, Bound: 4},
+		{Promise: "loading 30 events takes at most twice as long as from plain Pebble", System: embedded, Workload: loads, Metric: P50, Against: pebble, Bound: 2},
+		{Promise: "loading 30 events is far ahead of Message DB", System: embedded, Workload: loads, Metric: Rate, Against: messageDB, Bound: 5},
+	}
+}
+
+// layerTargets are of FoundationDB: the layer is to cost little above it.
+func layerTargets() []Target {
+	ratio := func(promise string, w harness.Workload) Target {
+		return Target{Promise: promise, System: onFDB, Workload: w, Metric: Rate, Against: foundationDB, Bound: 0.85}
+	}
+	return []Target{
+		ratio("on FoundationDB, appending costs little above it", append64),
+		ratio("on FoundationDB, loading 30 events costs little above it", loads),
+		ratio("on FoundationDB, reading the log costs little above it", readLog),
+	}
+}
+
+func absoluteTargets() []Target {
+	below := func(promise string, w harness.Workload, m Metric, bound float64) Target {
+		return Target{Promise: promise, System: embedded, Workload: w, Metric: m, Bound: bound, Strict: true}
+	}
+	return []Target{
+		below("100 live readers have an event soon", live100, P50, 1000),
+		below("100 live readers have nearly each event soon", live100, P99, 5000),
+		below("a store of 1,000,000 streams opens at once", openMany, P50, 1e6),
+		below("memory stays small, whatever is done", harness.Workload{}, Resident, 512<<20),
+	}
+}
+
+// flatTargets bound what gets worse as the log grows. What gets better is met.
+func flatTargets() []Target {
+	return []Target{
+		{Promise: "appending does not slow down as the log grows", System: embedded, Workload: appendHigh, Metric: P50, Against: embedded, Baseline: appendLow, Bound: 1.2},
+		{Promise: "reading does not slow down as the log grows", System: embedded, Workload: readHigh, Metric: Rate, Against: embedded, Baseline: readLog, Bound: 0.8},
+	}
+}
