@@ -28,6 +28,7 @@ import (
 	"github.com/fdbevents/fdbevents/bench/systems"
 	"github.com/schollz/progressbar/v3"
 	"github.com/urfave/cli/v2"
+	"golang.org/x/term"
 )
 
 func main() {
@@ -107,14 +108,10 @@ func execute(c *cli.Context, stdout, stderr io.Writer) (err error) {
 	if o.Hosts, err = hosts(c, o.Dir, stderr); err != nil {
 		return err
 	}
-	bar := progressbar.NewOptions(1, progressbar.OptionSetWriter(stderr), progressbar.OptionClearOnFinish(), progressbar.OptionSetPredictTime(true))
-	o.Progress = func(done, total int, next string) {
-		bar.ChangeMax(total)
-		bar.Describe(next)
-		_ = bar.Set(done) // it only shows
-	}
+	var finish func()
+	o.Progress, finish = progress(stderr)
 	r, err := harness.Run(c.Context, o)
-	_ = bar.Finish()
+	finish()
 	if r == nil {
 		return err
 	}
@@ -149,6 +146,20 @@ func options(c *cli.Context) (o harness.Options, err error) {
 		}
 	}
 	return o, nil
+}
+
+// progress shows how far a run is, on a terminal.
+func progress(stderr io.Writer) (tell func(done, total int, next string), finish func()) {
+	if f, ok := stderr.(*os.File); !ok || !term.IsTerminal(int(f.Fd())) {
+		return nil, func() {}
+	}
+	bar := progressbar.NewOptions(1, progressbar.OptionSetWriter(stderr), progressbar.OptionClearOnFinish(),
+		progressbar.OptionSetPredictTime(true), progressbar.OptionSetSpinnerChangeInterval(0))
+	return func(done, total int, next string) {
+		bar.ChangeMax(total)
+		bar.Describe(next)
+		_ = bar.Set(done) // it only shows
+	}, func() { _ = bar.Finish() }
 }
 
 // hosts are this program, and that of the peers when it can be built.

@@ -12,8 +12,9 @@ var (
 	BaseAppend = Workload{Operation: Append, Writers: 64, Size: 256, Events: 1, Streams: 1000}
 	// LoneAppend has one writer, who waits for the disk each time.
 	LoneAppend = BaseAppend.with(func(w *Workload) { w.Writers = 1 })
-	// HotAppend is all writers on one stream.
-	HotAppend = Workload{Operation: AppendAny, Writers: 64, Size: 256, Events: 1, Streams: 1}
+	// HotAppend is all writers on one stream, ApartAppend the same on many.
+	HotAppend   = Workload{Operation: AppendAny, Writers: 64, Size: 256, Events: 1, Streams: 1}
+	ApartAppend = HotAppend.with(func(w *Workload) { w.Streams = 1000 })
 	// TaggedAppend and ConditionalAppend give each event a tag of its own, the second
 	// one on the condition that the tag is new.
 	TaggedAppend      = Workload{Operation: AppendTagged, Writers: 64, Size: 256, Events: 1, Streams: 1000}
@@ -76,7 +77,7 @@ func appends() []Session {
 			func(w *Workload) { w.Size, w.Writers = 4096, 1 },
 			func(w *Workload) { w.Events = 100 },
 			func(w *Workload) { w.Events, w.Writers = 100, 1 }),
-		{Name: "hot", Workloads: []Workload{BaseAppend.with(func(w *Workload) { w.Operation, w.Streams = AppendAny, 1000 }), HotAppend}},
+		{Name: "hot", Workloads: []Workload{ApartAppend, HotAppend}},
 		{Name: "conditions", Workloads: []Workload{TaggedAppend, ConditionalAppend}},
 	}
 }

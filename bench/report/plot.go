@@ -61,12 +61,12 @@ func figuresOf(r *harness.Report) (figures []figure) {
 			figures = append(figures, f)
 		}
 	}
-	add(ratesAt(r, append64))
+	add(ratesAt(r, harness.BaseAppend))
 	for _, s := range sweeps {
 		add(s.figure(r))
 	}
-	add(percentiles(r, append64))
-	add(costs(r, append64))
+	add(percentiles(r, harness.BaseAppend))
+	add(costs(r, harness.BaseAppend))
 	return figures
 }
 

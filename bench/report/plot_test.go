@@ -88,14 +88,14 @@ func TestPlotsOfLittle(t *testing.T) {
 	empty := &harness.Report{Systems: systems}
 	for _, system := range systems {
 		empty.Results = append(empty.Results,
-			harness.Result{Workload: append64, System: system.Name, Error: harness.NotOffered},
-			harness.Result{Workload: append1, System: system.Name, Samples: []harness.Sample{{}}})
+			harness.Result{Workload: harness.BaseAppend, System: system.Name, Error: harness.NotOffered},
+			harness.Result{Workload: harness.LoneAppend, System: system.Name, Samples: []harness.Sample{{}}})
 	}
-	single := steady(1).report(append64)
+	single := steady(1).report(harness.BaseAppend)
 	single.Systems = single.Systems[:1]
 	equal := &harness.Report{Systems: systems, Results: []harness.Result{
-		{Workload: append64, System: embedded, Samples: []harness.Sample{{Seconds: 1, Events: 10}}},
-		{Workload: append1, System: embedded, Samples: []harness.Sample{{Seconds: 1, Events: 10}}},
+		{Workload: harness.BaseAppend, System: embedded, Samples: []harness.Sample{{Seconds: 1, Events: 10}}},
+		{Workload: harness.LoneAppend, System: embedded, Samples: []harness.Sample{{Seconds: 1, Events: 10}}},
 	}}
 	for _, test := range []struct {
 		name   string

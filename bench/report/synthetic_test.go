@@ -98,24 +98,24 @@ func noisy(turns int, noise float64, seed uint64) synthetic {
 
 // large has all that can be drawn.
 func large() *harness.Report {
-	ws := []harness.Workload{append64}
+	ws := []harness.Workload{harness.BaseAppend}
 	vary := func(base harness.Workload, field func(*harness.Workload) *int, values ...int) {
 		for _, v := range values {
 			w := base
 			*field(&w) = v
-			if w != append64 {
+			if w != harness.BaseAppend {
 				ws = append(ws, w)
 			}
 		}
 	}
-	vary(append64, writersOf, 1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024)
-	vary(append64, streamsOf, 1, 100, 1000, 100_000, 1_000_000)
-	vary(append64, eventsOf, 1, 10, 100, 1000)
-	vary(append64, sizeOf, 16, 256, 4096, 65_536)
-	vary(append64, logOf, 100_000, 1_000_000, 5_000_000, 20_000_000)
-	vary(readLog, logOf, 100_000, 1_000_000, 5_000_000, 20_000_000)
-	vary(loads, logOf, 100_000, 20_000_000)
-	vary(openMany, logOf, 100_000, 1_000_000)
-	vary(live100, readersOf, 1, 10, 100, 1000)
+	vary(harness.BaseAppend, writersOf, 1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024)
+	vary(harness.BaseAppend, streamsOf, 1, 100, 1000, 100_000, 1_000_000)
+	vary(harness.BaseAppend, eventsOf, 1, 10, 100, 1000)
+	vary(harness.BaseAppend, sizeOf, 16, 256, 4096, 65_536)
+	vary(harness.BaseAppend, logOf, 100_000, 1_000_000, 5_000_000, 20_000_000)
+	vary(harness.ReadWarm, logOf, 100_000, 1_000_000, 5_000_000, 20_000_000)
+	vary(harness.LoadStream, logOf, 100_000, 20_000_000)
+	vary(harness.OpenMillion, logOf, 100_000, 1_000_000)
+	vary(harness.LiveHundred, readersOf, 1, 10, 100, 1000)
 	return noisy(5, 0.15, 7).report(ws...)
 }

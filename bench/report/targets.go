@@ -20,28 +20,9 @@ const (
 // limitOf is the system that does the physical part of a subject's work.
 var limitOf = map[string]string{embedded: pebble, onFDB: foundationDB}
 
-// The workloads that targets speak of.
-var (
-	append64   = harness.Workload{Operation: harness.Append, Writers: 64, Size: 256, Events: 1, Streams: 1000}
-	append1    = with(append64, func(w *harness.Workload) { w.Writers = 1 })
-	hotStream  = with(append64, func(w *harness.Workload) { w.Operation, w.Streams = harness.AppendAny, 1 })
-	loads      = harness.Workload{Operation: harness.Load, Readers: 1, Size: 256, Log: smallLog}
-	readLog    = harness.Workload{Operation: harness.ReadLog, Readers: 1, Size: 256, Log: smallLog}
-	live100    = harness.Workload{Operation: harness.Live, Writers: 64, Readers: 100, Size: 256, Events: 1, Streams: 1000}
-	appendLow  = with(append64, func(w *harness.Workload) { w.Log = smallLog })
-	appendHigh = with(append64, func(w *harness.Workload) { w.Log = largeLog })
-	readHigh   = with(readLog, func(w *harness.Workload) { w.Log = largeLog })
-	openMany   = harness.Workload{Operation: harness.Open, Size: 256, Streams: 1_000_000, Log: 1_000_000}
-)
-
-const (
-	smallLog = 100_000
-	largeLog = 20_000_000
-)
-
-func with(w harness.Workload, change func(*harness.Workload)) harness.Workload {
-	change(&w)
-	return w
+// grown is a workload at the lengths of the log between which speed is to stay flat.
+func grown(w harness.Workload) (short, long harness.Workload) {
+	return harness.Grown(w, 100_000), harness.Grown(w, 20_000_000)
 }
 
 // Target is something that fdbevents promises of its speed: a figure of a system in
@@ -79,31 +60,32 @@ func appendTargets() []Target {
 		return Target{Promise: promise, System: embedded, Workload: w, Metric: Rate, Against: against, Bound: bound}
 	}
 	ahead := func(against string) Target {
-		t := ratio("1 writer is ahead of "+against, append1, against, 1)
+		t := ratio("1 writer is ahead of "+against, harness.LoneAppend, against, 1)
 		t.Strict = true
 		return t
 	}
-	hot := ratio("a stream that 64 writers share has half of what they have apart", hotStream, embedded, 0.5)
-	hot.Baseline = append64
+	hot := ratio("a stream that 64 writers share has half of what they have apart", harness.HotAppend, embedded, 0.5)
+	hot.Baseline = harness.ApartAppend
 	return []Target{
-		ratio("64 writers have most of what plain Pebble gives", append64, pebble, 0.7),
-		ratio("64 writers are far ahead of JetStream", append64, jetStream, 10),
-		ratio("64 writers are far ahead of Message DB", append64, messageDB, 7),
-		ratio("64 writers are far ahead of etcd", append64, etcd, 10),
-		ratio("64 writers are ahead of Redis", append64, redis, 1.1),
-		ratio("1 writer has most of what a bare write and sync gives", append1, fsync, 0.8),
+		ratio("64 writers have most of what plain Pebble gives", harness.BaseAppend, pebble, 0.7),
+		ratio("64 writers are far ahead of JetStream", harness.BaseAppend, jetStream, 10),
+		ratio("64 writers are far ahead of Message DB", harness.BaseAppend, messageDB, 7),
+		ratio("64 writers are far ahead of etcd", harness.BaseAppend, etcd, 10),
+		ratio("64 writers are ahead of Redis", harness.BaseAppend, redis, 1.1),
+		ratio("1 writer has most of what a bare write and sync gives", harness.LoneAppend, fsync, 0.8),
 		ahead(jetStream), ahead(messageDB), ahead(etcd), ahead(sqlite), ahead(bbolt),
-		ratio("1 writer equals Redis", append1, redis, 0.95),
+		ratio("1 writer equals Redis", harness.LoneAppend, redis, 0.95),
 		hot,
+		{Promise: "a condition costs little", System: embedded, Workload: harness.ConditionalAppend, Metric: Rate, Against: embedded, Baseline: harness.TaggedAppend, Bound: 0.7},
 	}
 }
 
 func readTargets() []Target {
 	return []Target{
-		{Promise: "reading the log has a good part of Pebble's scan", System: embedded, Workload: readLog, Metric: Rate, Against: pebble, Bound: 0.4},
-		{Promise: "reading the log is far ahead of JetStream", System: embedded, Workload: readLog, Metric: Rate, Against: jetStream, Bound: 4},
-		{Promise: "loading 30 events takes at most twice as long as from plain Pebble", System: embedded, Workload: loads, Metric: P50, Against: pebble, Bound: 2},
-		{Promise: "loading 30 events is far ahead of Message DB", System: embedded, Workload: loads, Metric: Rate, Against: messageDB, Bound: 5},
+		{Promise: "reading the log has a good part of Pebble's scan", System: embedded, Workload: harness.ReadWarm, Metric: Rate, Against: pebble, Bound: 0.4},
+		{Promise: "reading the log is far ahead of JetStream", System: embedded, Workload: harness.ReadWarm, Metric: Rate, Against: jetStream, Bound: 4},
+		{Promise: "loading 30 events takes at most twice as long as from plain Pebble", System: embedded, Workload: harness.LoadStream, Metric: P50, Against: pebble, Bound: 2},
+		{Promise: "loading 30 events is far ahead of Message DB", System: embedded, Workload: harness.LoadStream, Metric: Rate, Against: messageDB, Bound: 5},
 	}
 }
 
@@ -113,9 +95,9 @@ func layerTargets() []Target {
 		return Target{Promise: promise, System: onFDB, Workload: w, Metric: Rate, Against: foundationDB, Bound: 0.85}
 	}
 	return []Target{
-		ratio("on FoundationDB, appending costs little above it", append64),
-		ratio("on FoundationDB, loading 30 events costs little above it", loads),
-		ratio("on FoundationDB, reading the log costs little above it", readLog),
+		ratio("on FoundationDB, appending costs little above it", harness.BaseAppend),
+		ratio("on FoundationDB, loading 30 events costs little above it", harness.LoadStream),
+		ratio("on FoundationDB, reading the log costs little above it", harness.ReadWarm),
 	}
 }
 
@@ -124,17 +106,19 @@ func absoluteTargets() []Target {
 		return Target{Promise: promise, System: embedded, Workload: w, Metric: m, Bound: bound, Strict: true}
 	}
 	return []Target{
-		below("100 live readers have an event soon", live100, P50, 1000),
-		below("100 live readers have nearly each event soon", live100, P99, 5000),
-		below("a store of 1,000,000 streams opens at once", openMany, P50, 1e6),
+		below("100 live readers have an event soon", harness.LiveHundred, P50, 1000),
+		below("100 live readers have nearly each event soon", harness.LiveHundred, P99, 5000),
+		below("a store of 1,000,000 streams opens at once", harness.OpenMillion, P50, 1e6),
 		below("memory stays small, whatever is done", harness.Workload{}, Resident, 512<<20),
 	}
 }
 
 // flatTargets bound what gets worse as the log grows. What gets better is met.
 func flatTargets() []Target {
+	shortAppend, longAppend := grown(harness.BaseAppend)
+	shortRead, longRead := grown(harness.ReadWarm)
 	return []Target{
-		{Promise: "appending does not slow down as the log grows", System: embedded, Workload: appendHigh, Metric: P50, Against: embedded, Baseline: appendLow, Bound: 1.2},
-		{Promise: "reading does not slow down as the log grows", System: embedded, Workload: readHigh, Metric: Rate, Against: embedded, Baseline: readLog, Bound: 0.8},
+		{Promise: "appending does not slow down as the log grows", System: embedded, Workload: longAppend, Metric: P50, Against: embedded, Baseline: shortAppend, Bound: 1.2},
+		{Promise: "reading does not slow down as the log grows", System: embedded, Workload: longRead, Metric: Rate, Against: embedded, Baseline: shortRead, Bound: 0.8},
 	}
 }
