@@ -76,7 +76,7 @@ func execute(c *cli.Context, stdout, stderr io.Writer) (err error) {
 	var old *harness.Report
 	if path := c.String("compare"); path != "" {
 		// Before the run: a mistyped path is not to cost an hour.
-		if old, err = readReport(path); err != nil {
+		if old, err = harness.ReadFile(path); err != nil {
 			return err
 		}
 	}
@@ -140,10 +140,9 @@ func options(c *cli.Context) (o harness.Options, err error) {
 	if o.Sessions == nil {
 		return o, fmt.Errorf("--suite %s: there is none; there are %s", c.String("suite"), strings.Join(names, ", "))
 	}
-	if texts := c.StringSlice("only"); len(texts) > 0 {
-		if o.Sessions = harness.Select(o.Sessions, texts); len(o.Sessions) == 0 {
-			return o, fmt.Errorf("--only %s: no workload of the suite has a name like that", strings.Join(texts, ", "))
-		}
+	texts := c.StringSlice("only")
+	if o.Sessions = harness.Select(o.Sessions, texts); len(o.Sessions) == 0 {
+		return o, fmt.Errorf("--only %s: no workload of the suite has a name like that", strings.Join(texts, ", "))
 	}
 	return o, nil
 }
@@ -195,15 +194,6 @@ func revision() string {
 	return info.Main.Version
 }
 
-func readReport(path string) (_ *harness.Report, err error) {
-	f, err := os.Open(path)
-	if err != nil {
-		return nil, err
-	}
-	defer func() { err = errors.Join(err, f.Close()) }()
-	return harness.ReadReport(f)
-}
-
 // publish prints the report, or writes it and its plots to a directory.
 func publish(dir string, stdout io.Writer, r *harness.Report) error {
 	if dir == "" {
@@ -215,7 +205,7 @@ func publish(dir string, stdout io.Writer, r *harness.Report) error {
 	}
 	err = write(filepath.Join(dir, "report.md"), func(w io.Writer) error { return report.Markdown(w, r, plots) })
 	if err == nil {
-		err = write(filepath.Join(dir, "report.json"), r.Write)
+		err = r.WriteFile(filepath.Join(dir, "report.json"))
 	}
 	if err == nil {
 		_, err = fmt.Fprintln(stdout, "the report is", filepath.Join(dir, "report.md"))

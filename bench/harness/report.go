@@ -3,7 +3,7 @@ package harness
 import (
 	"encoding/json"
 	"fmt"
-	"io"
+	"os"
 	"time"
 )
 
@@ -96,23 +96,32 @@ type Latency struct {
 	Max  float64 `json:"max"`
 }
 
-// ReadReport reads a report that Write wrote.
-func ReadReport(r io.Reader) (*Report, error) {
-	var report Report
-	if err := json.NewDecoder(r).Decode(&report); err != nil {
+// ReadFile reads a report that WriteFile wrote.
+func ReadFile(path string) (*Report, error) {
+	text, err := os.ReadFile(path)
+	if err != nil {
 		return nil, fmt.Errorf("read report: %w", err)
 	}
+	var report Report
+	if err := json.Unmarshal(text, &report); err != nil {
+		return nil, fmt.Errorf("read report %s: %w", path, err)
+	}
 	if report.Format != ReportFormat {
-		return nil, fmt.Errorf("read report: its format is %d, this program reads %d; run the older source again", report.Format, ReportFormat)
+		return nil, fmt.Errorf("read report %s: its format is %d, this program reads %d; run the older source again", path, report.Format, ReportFormat)
 	}
 	return &report, nil
 }
 
-// Write writes the report as JSON.
-func (r *Report) Write(w io.Writer) error {
-	e := json.NewEncoder(w)
-	e.SetIndent("", " ")
-	return e.Encode(r)
+// WriteFile writes the report as JSON.
+func (r *Report) WriteFile(path string) error {
+	text, err := json.MarshalIndent(r, "", " ")
+	if err == nil {
+		err = os.WriteFile(path, append(text, '\n'), 0o644)
+	}
+	if err != nil {
+		return fmt.Errorf("write report: %w", err)
+	}
+	return nil
 }
 
 // Find returns the result of a system in a workload, nil when there is none.

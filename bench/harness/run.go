@@ -202,6 +202,7 @@ func (c *contestant) do(ctx context.Context, x command) (answer, error) {
 
 // workload lets systems do one workload in turns.
 func (r *runner) workload(ctx context.Context, w Workload, all []*contestant) error {
+	all = slices.DeleteFunc(slices.Clone(all), func(c *contestant) bool { return c.Missing != "" })
 	results := make([]Result, len(all))
 	for i, c := range all {
 		results[i] = Result{Workload: w, System: c.Name}

@@ -145,8 +145,35 @@ func smoke() []Session {
 	return []Session{s}
 }
 
-// Select keeps the workloads whose name contains one of the texts.
+// ClusterSuite is what a user wants to know of a database: a few minutes.
+func ClusterSuite() []Session {
+	const log = 90_000
+	writers := func(n int) Workload { return BaseAppend.with(func(w *Workload) { w.Writers = n }) }
+	return []Session{
+		{Name: "append", Workloads: []Workload{
+			writers(1), writers(16), writers(64), writers(256), BaseAppend.with(func(w *Workload) { w.Events = 100 }), HotAppend, ConditionalAppend,
+		}},
+		{Name: "read", Workloads: []Workload{Grown(LoadStream, log), Grown(ReadWarm, log), Grown(ReadOfTag, log), Grown(ConsumeAll, log)}},
+		{Name: "live", Workloads: []Workload{LiveHundred.with(func(w *Workload) { w.Readers = 10 })}},
+	}
+}
+
+// Names are those of all workloads.
+func Names(sessions []Session) (names []string) {
+	for _, s := range sessions {
+		for _, w := range s.Workloads {
+			names = append(names, w.Name())
+		}
+	}
+	return names
+}
+
+// Select keeps the workloads whose name contains one of the texts, all when there is
+// none.
 func Select(sessions []Session, texts []string) (kept []Session) {
+	if len(texts) == 0 {
+		return sessions
+	}
 	for _, s := range sessions {
 		s.Workloads = slices.DeleteFunc(slices.Clone(s.Workloads), func(w Workload) bool {
 			return !slices.ContainsFunc(texts, func(text string) bool { return strings.Contains(w.Name(), text) })

@@ -60,6 +60,7 @@ func (p *program) app() *cli.App {
 			p.command(p.importCommand()),
 			p.command(p.statCommand()),
 			p.command(p.checkCommand()),
+			p.command(p.benchCommand()),
 			p.command(p.completionCommand()),
 			p.command(p.helpCommand()),
 		},

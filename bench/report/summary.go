@@ -1,0 +1,32 @@
+package report
+
+import (
+	"fmt"
+	"io"
+
+	"github.com/fdbevents/fdbevents/bench/harness"
+)
+
+// Summary writes what was measured as one table, for a terminal: a row for each
+// system in each workload.
+func Summary(w io.Writer, r *harness.Report) error {
+	t := table{columns: append(texts("workload", "system"), numbers("events/s (least to most)", "p50 ms", "p99 ms", "CPU µs/event", "failed")...)}
+	for i := range r.Results {
+		x := &r.Results[i]
+		if x.Error == harness.NotOffered {
+			continue
+		}
+		median := func(figure func(harness.Sample) float64) string { return number(spreadOver(x, figure).Median) }
+		failed := none
+		if x.Error != "" {
+			failed = x.Error
+		}
+		t.add(x.Workload.Name(), x.System, spreadText(spreadOver(x, rate), number),
+			median(func(s harness.Sample) float64 { return s.Latency.P50 / 1000 }),
+			median(func(s harness.Sample) float64 { return s.Latency.P99 / 1000 }),
+			median(cpuMicros), failed)
+	}
+	t.dropEmpty()
+	_, err := fmt.Fprint(w, &t)
+	return err
+}

@@ -1,0 +1,101 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/fdbevents/fdbevents/bench/harness"
+	"github.com/fdbevents/fdbevents/bench/report"
+	"github.com/fdbevents/fdbevents/bench/systems"
+	"github.com/urfave/cli/v2"
+)
+
+const benchDescription = `Measures appending, reading and following where the store is, on the same cluster or
+the same disk, in a new store that is removed afterwards. The store itself is not
+touched. It uses all that it can get: others on the cluster will notice.
+
+Latencies are of single operations; those of "live" are from the acknowledgement of
+an event to its receipt. To compare with plain Pebble, or with other software, run
+"go run ./bench" in the source.`
+
+func (p *program) benchCommand() *cli.Command {
+	return &cli.Command{
+		Name:        "bench",
+		Usage:       "measure how fast a store is here",
+		UsageText:   "fdbevents bench [options]",
+		Description: benchDescription,
+		Flags: []cli.Flag{
+			&cli.StringSliceFlag{Name: "only", Usage: "run but the workloads whose name contains `TEXT`; may be given again"},
+			&cli.IntFlag{Name: "rounds", Value: 3, Usage: "do each workload `N` times"},
+			&cli.DurationFlag{Name: "turn", Value: 2 * time.Second, Usage: "for `TIME` each time"},
+			&cli.StringFlag{Name: "out", Usage: "write all figures to `FILE`, as JSON"},
+			&cli.StringFlag{Name: "compare", Usage: "say what differs from `FILE`, which --out wrote"},
+		},
+		Action: p.bench,
+	}
+}
+
+func (p *program) bench(c *cli.Context) (err error) {
+	if c.Args().Present() {
+		return usagef(c, "bench takes no arguments, got %q", c.Args().Slice())
+	}
+	o := harness.Options{Rounds: c.Int("rounds"), Turn: c.Duration("turn"), Command: "fdbevents bench", Revision: c.App.Version}
+	if o.Rounds < 1 || o.Turn <= 0 {
+		return usagef(c, "--rounds %d, --turn %v: want more than 0", o.Rounds, o.Turn)
+	}
+	if o.Sessions = harness.Select(harness.ClusterSuite(), c.StringSlice("only")); len(o.Sessions) == 0 {
+		return usagef(c, "--only %s: no workload has a name like that; there are\n  %s",
+			strings.Join(c.StringSlice("only"), ", "), strings.Join(harness.Names(harness.ClusterSuite()), "\n  "))
+	}
+	var old *harness.Report
+	if path := c.String("compare"); path != "" {
+		if old, err = harness.ReadFile(path); err != nil {
+			return err
+		}
+	}
+	system, parent, err := systems.Scratch(c.String("db"))
+	if err != nil {
+		return err
+	}
+	o.Hosts = []harness.Host{harness.Here(system)}
+	if o.Dir, err = os.MkdirTemp(parent, "fdbevents-bench-"); err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, os.RemoveAll(o.Dir)) }()
+	bar := newProgress(p.stderr, isTerminal(p.stderr), "measuring", -1)
+	o.Progress = func(done, total int, _ string) { bar.set(int64(done), int64(total)) }
+	r, err := harness.Run(c.Context, o)
+	bar.finish()
+	if r == nil {
+		return err
+	}
+	if err != nil {
+		err = fmt.Errorf("%w; these are the workloads that were done", stopped(c.Context, err))
+	}
+	err = errors.Join(err, report.Summary(p.stdout, r), failures(r))
+	if path := c.String("out"); path != "" {
+		err = errors.Join(err, r.WriteFile(path))
+	}
+	if old != nil {
+		err = errors.Join(err, report.PrintChanges(p.stdout, report.Compare(old, r)))
+	}
+	return err
+}
+
+// failures makes the exit code tell that a workload failed.
+func failures(r *harness.Report) (err error) {
+	for _, s := range r.Systems {
+		if s.Missing != "" {
+			err = errors.Join(err, errors.New(s.Missing))
+		}
+	}
+	for _, x := range r.Results {
+		if x.Error != "" && x.Error != harness.NotOffered {
+			err = errors.Join(err, fmt.Errorf("%s: %s", x.Workload.Name(), x.Error))
+		}
+	}
+	return err
+}
