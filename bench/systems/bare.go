@@ -21,10 +21,13 @@ const (
 	barePartitions = 8
 	// recordExtra is what a record has besides the data: stream, type, id, time and
 	// checksum, as fdbevents stores them.
-	recordExtra = 70
+	recordExtra = 87
 	// entryExtra is what comes before the record in a stream entry: a stamp, the
 	// partition and a length.
 	entryExtra = 15
+	// headSize and idSize are of a head's value and an id's.
+	headSize = 8
+	idSize   = 13
 )
 
 // bareKeys builds keys after a prefix.

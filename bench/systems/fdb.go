@@ -218,7 +218,7 @@ func (p *plain) commit(batch []*plainAppend, number uint64) error {
 		rung := [barePartitions]bool{}
 		user := uint16(0)
 		for _, a := range batch {
-			tr.Set(fdb.Key(p.keys.head(a.stream)), make([]byte, 12))
+			tr.Set(fdb.Key(p.keys.head(a.stream)), make([]byte, headSize))
 			for i, e := range a.events {
 				record := bareRecord(e.Data)
 				partition := int(number+uint64(user)) % barePartitions
@@ -227,7 +227,7 @@ func (p *plain) commit(batch []*plainAppend, number uint64) error {
 				slot := p.keys.slot(partition, 0)
 				binary.BigEndian.PutUint16(slot[len(slot)-2:], user)
 				tr.SetVersionstampedKey(fdb.Key(stampedAt(slot, len(slot)-12)), record)
-				tr.SetVersionstampedValue(fdb.Key(p.keys.id(number+uint64(user), a.stream)), stampedAt(make([]byte, 14), 0))
+				tr.SetVersionstampedValue(fdb.Key(p.keys.id(number+uint64(user), a.stream)), stampedAt(make([]byte, idSize), 0))
 				user++
 			}
 		}

@@ -68,7 +68,7 @@ func (p *plainPebble) Flush(context.Context) error { return p.db.LogData(nil, pe
 func (p *plainPebble) append(stream string, next int64, events []harness.Event, o *pebble.WriteOptions) (err error) {
 	b := p.db.NewBatch()
 	defer func() { err = errors.Join(err, b.Close()) }()
-	if err := b.Set(p.keys.head(stream), make([]byte, 12), nil); err != nil {
+	if err := b.Set(p.keys.head(stream), make([]byte, headSize), nil); err != nil {
 		return err
 	}
 	for i, e := range events {
@@ -77,7 +77,7 @@ func (p *plainPebble) append(stream string, next int64, events []harness.Event, 
 		for _, kv := range [][2][]byte{
 			{p.keys.entry(stream, revision), bareEntryValue(record)},
 			{p.keys.slot(int(number%barePartitions), number), record},
-			{p.keys.id(number, stream), make([]byte, 14)},
+			{p.keys.id(number, stream), make([]byte, idSize)},
 		} {
 			if err := b.Set(kv[0], kv[1], nil); err != nil {
 				return err
