@@ -1,0 +1,195 @@
+// Package harnesstest is the conformance suite of the harness: what a system does
+// must be right before it is worth measuring.
+package harnesstest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"syscall"
+	"testing"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/fdbevents/fdbevents/bench/harness"
+)
+
+// patience is how long one case may take on a slow machine.
+const patience = time.Minute
+
+// Run tests that the system keeps the promises of the interfaces that it
+// implements. It is skipped when the system cannot run on this machine. Data is
+// ASCII text without quotes and backslashes, as that of the workloads.
+func Run(t *testing.T, s harness.System) {
+	if s.Name == "" || s.Kind == "" || s.About == "" {
+		t.Errorf("a system needs a name, a kind and a line about it: %+v", s)
+	}
+	dir := t.TempDir()
+	f := &fixture{T: t, book: newBook(), instance: open(t, s, dir)}
+	closed := false
+	t.Cleanup(func() {
+		if !closed {
+			_ = f.instance.Close()
+		}
+	})
+	if f.instance.Version() == "" {
+		t.Error("no version")
+	}
+	// All cases use one instance: what one has left behind must not disturb the next.
+	for _, c := range cases {
+		f.run(t, c.name, c.run)
+	}
+	processes := f.processes()
+	if err := f.instance.Close(); err != nil {
+		t.Errorf("close: %v", err)
+	}
+	closed = true
+	checkGone(t, processes)
+	if _, ok := f.instance.(harness.Volatile); ok {
+		return
+	}
+	f.instance, closed = open(t, s, dir), false
+	f.run(t, "all is there after it was closed and opened again", reopened)
+}
+
+func open(t *testing.T, s harness.System, dir string) harness.Instance {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 3*patience)
+	defer cancel()
+	i, err := s.Open(ctx, dir)
+	if errors.Is(err, harness.ErrMissing) {
+		t.Skip(err)
+	}
+	if err != nil {
+		t.Fatalf("open: %v", err)
+	}
+	return i
+}
+
+// fixture is an open instance, and what must be in it.
+type fixture struct {
+	*testing.T
+	ctx      context.Context
+	instance harness.Instance
+	book     *book
+}
+
+func (f *fixture) run(t *testing.T, name string, test func(*fixture)) {
+	t.Run(name, func(t *testing.T) {
+		ctx, cancel := context.WithTimeout(t.Context(), patience)
+		defer cancel()
+		test(&fixture{T: t, ctx: ctx, instance: f.instance, book: f.book})
+	})
+}
+
+// capability returns the instance as a C, and skips the case when it is none.
+func capability[C any](f *fixture) C {
+	c, ok := f.instance.(C)
+	if !ok {
+		f.Skip(harness.NotOffered)
+	}
+	return c
+}
+
+// most is the size of an append: n, or as many as the instance takes at once.
+func (f *fixture) most(n int) int {
+	if _, ok := f.instance.(harness.SingleAppender); ok {
+		return 1
+	}
+	return n
+}
+
+// append adds n events at the stream's end, and fails when it cannot.
+func (f *fixture) append(stream string, n int) {
+	f.Helper()
+	if err := f.tryAppend(stream, n); err != nil {
+		f.Fatal(err)
+	}
+}
+
+// tryAppend may be called from any goroutine, one at a time for each stream.
+func (f *fixture) tryAppend(stream string, n int) error {
+	next := f.book.length(stream)
+	return f.book.write(stream, n, func(events []harness.Event) error {
+		return f.instance.(harness.Appender).Append(f.ctx, stream, next, events)
+	})
+}
+
+// refuse fails unless an append with a wrong next is refused, and without a trace.
+func (f *fixture) refuse(stream string, next int64) {
+	f.Helper()
+	events := []harness.Event{{Data: []byte("must not be there")}}
+	if err := f.instance.(harness.Appender).Append(f.ctx, stream, next, events); err == nil {
+		f.Errorf("%s has %d events, and an append as if it had %d went through", stream, f.book.length(stream), next)
+	}
+	f.check(stream)
+}
+
+// check compares the stream with the book, if it can be read.
+func (f *fixture) check(stream string) {
+	f.Helper()
+	r, ok := f.instance.(harness.StreamReader)
+	if !ok {
+		return
+	}
+	var got []string
+	if err := r.ReadStream(f.ctx, stream, collect(&got)); err != nil {
+		f.Fatalf("read %s: %v", stream, err)
+	}
+	if err := f.book.compare(stream, got); err != nil {
+		f.Error(err)
+	}
+}
+
+// together runs n calls at once and fails when one does.
+func (f *fixture) together(n int, call func(i int) error) {
+	f.Helper()
+	var g errgroup.Group
+	for i := range n {
+		g.Go(func() error { return call(i) })
+	}
+	if err := g.Wait(); err != nil {
+		f.Fatal(err)
+	}
+}
+
+func (f *fixture) processes() []int {
+	c, ok := f.instance.(harness.Costed)
+	if !ok {
+		return nil
+	}
+	ids := c.Processes()
+	if len(ids) == 0 {
+		f.Error("an instance with processes of its own has none")
+	}
+	for _, id := range ids {
+		if id == os.Getpid() || !alive(id) {
+			f.Errorf("process %d is not one of the instance's", id)
+		}
+	}
+	return ids
+}
+
+// checkGone fails when processes outlive the instance that started them.
+func checkGone(t *testing.T, ids []int) {
+	for _, id := range ids {
+		if alive(id) {
+			t.Errorf("process %d outlives the instance", id)
+		}
+	}
+}
+
+func alive(id int) bool {
+	p, err := os.FindProcess(id)
+	return err == nil && !errors.Is(p.Signal(syscall.Signal(0)), os.ErrProcessDone)
+}
+
+// collect returns a yield that keeps what it is given.
+func collect(into *[]string) func([]byte) {
+	return func(data []byte) { *into = append(*into, string(data)) }
+}
+
+// name makes a stream name of the form that systems may rely on.
+func name(category string, number int) string { return fmt.Sprintf("%s-%d", category, number) }
