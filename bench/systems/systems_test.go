@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/fdbevents/fdbevents/bench/harness"
+	"github.com/fdbevents/fdbevents/bench/harness/harnesstest"
 	"github.com/fdbevents/fdbevents/bench/systems"
 )
 
@@ -36,5 +37,12 @@ func TestSmoke(t *testing.T) {
 				t.Errorf("%s on %s: %s", result.Workload.Name(), result.System, result.Error)
 			}
 		}
+	}
+}
+
+// TestConformance makes sure that what is measured does what it says.
+func TestConformance(t *testing.T) {
+	for _, s := range systems.All() {
+		t.Run(s.Name, func(t *testing.T) { harnesstest.Run(t, s) })
 	}
 }
