@@ -37,9 +37,9 @@ type paint struct {
 
 var paints = map[string]paint{
 	embedded:     {color.RGBA{0x00, 0x4c, 0xb3, 0xff}, draw.CircleGlyph{}, nil},
-	onFDB:        {color.RGBA{0x7a, 0x1f, 0xa2, 0xff}, draw.SquareGlyph{}, nil},
+	onFDB:        {color.RGBA{0x7a, 0x1f, 0xa2, 0xff}, draw.BoxGlyph{}, nil},
 	pebble:       {color.RGBA{0x55, 0x55, 0x55, 0xff}, draw.RingGlyph{}, []vg.Length{6, 3}},
-	foundationDB: {color.RGBA{0x7d, 0x7d, 0x7d, 0xff}, draw.BoxGlyph{}, []vg.Length{3, 3}},
+	foundationDB: {color.RGBA{0x7d, 0x7d, 0x7d, 0xff}, draw.SquareGlyph{}, []vg.Length{3, 3}},
 	fsync:        {color.RGBA{0xa3, 0xa3, 0xa3, 0xff}, draw.CrossGlyph{}, []vg.Length{1, 3}},
 	jetStream:    {color.RGBA{0xe6, 0x9f, 0x00, 0xff}, draw.TriangleGlyph{}, nil},
 	messageDB:    {color.RGBA{0x00, 0x9e, 0x73, 0xff}, draw.PyramidGlyph{}, nil},
@@ -101,6 +101,12 @@ func textStyle(size vg.Length, align text.XAlignment) text.Style {
 	return text.Style{Color: ink, Font: fontOf(size), XAlign: align, YAlign: draw.YCenter, Handler: plot.DefaultTextHandler}
 }
 
+// write centers what has neither high nor deep letters, such as figures, which the
+// library does not.
+func write(c draw.Canvas, style text.Style, x, y vg.Length, s string) {
+	c.FillText(style, vg.Point{X: x, Y: y + style.Font.Size/8}, s)
+}
+
 func fontOf(size vg.Length) font.Font {
 	return font.Font{Typeface: "Liberation", Variant: "Sans", Size: size}
 }
@@ -118,9 +124,12 @@ func newPlot() *plot.Plot {
 	return p
 }
 
-func grid() *plotter.Grid {
-	style := draw.LineStyle{Color: pale, Width: 0.75}
-	return &plotter.Grid{Vertical: style, Horizontal: style}
+func grid(both bool) *plotter.Grid {
+	g := &plotter.Grid{Vertical: draw.LineStyle{Color: pale, Width: 0.75}}
+	if both {
+		g.Horizontal = g.Vertical
+	}
+	return g
 }
 
 // atValues are ticks where the data is, with a label where there is room.
@@ -191,6 +200,8 @@ func short(v float64) string {
 		return trimmed(v/1e6) + " M"
 	case v >= 1e4:
 		return trimmed(v/1e3) + " k"
+	case v >= 1 && v == math.Trunc(v):
+		return whole(int(v)) // 1,024 writers are not 1,020
 	default:
 		return trimmed(v)
 	}
