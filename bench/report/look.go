@@ -4,6 +4,7 @@ import (
 	"image/color"
 	"math"
 	"slices"
+	"strings"
 
 	"github.com/fdbevents/fdbevents/bench/harness"
 	xfont "golang.org/x/image/font"
@@ -49,14 +50,33 @@ var paints = map[string]paint{
 	bbolt:        {color.RGBA{0x9a, 0x8a, 0x1a, 0xff}, draw.RingGlyph{}, nil},
 }
 
-// unknown is for systems that have no paint.
-var unknown = paint{color.RGBA{0x8b, 0x5a, 0x2b, 0xff}, draw.RingGlyph{}, nil}
+// spare are for systems without a paint of their own.
+var spare = []paint{
+	{color.RGBA{0x8b, 0x5a, 0x2b, 0xff}, draw.RingGlyph{}, nil},
+	{color.RGBA{0xb0, 0x30, 0x60, 0xff}, draw.TriangleGlyph{}, nil},
+	{color.RGBA{0x2f, 0x6f, 0x6f, 0xff}, draw.SquareGlyph{}, nil},
+	{color.RGBA{0x6b, 0x8e, 0x23, 0xff}, draw.PlusGlyph{}, nil},
+}
+
+// paintOf goes by the name alone, so that it is the same in all plots. A relaxed
+// variant, "redis-everysec", looks like the system that it is one of.
+func paintOf(s harness.SystemReport) paint {
+	name := s.Name
+	if s.Relaxed {
+		name, _, _ = strings.Cut(name, "-")
+	}
+	if p, ok := paints[name]; ok {
+		return p
+	}
+	sum := 0
+	for _, b := range []byte(name) {
+		sum += int(b)
+	}
+	return spare[sum%len(spare)]
+}
 
 func lookOf(s harness.SystemReport) look {
-	p, ok := paints[s.Name]
-	if !ok {
-		p = unknown
-	}
+	p := paintOf(s)
 	width, radius := vg.Length(1.5), vg.Length(3)
 	if s.Kind == harness.Subject {
 		width, radius = 3, 4.5

@@ -30,14 +30,14 @@ func number(v float64) string {
 
 // grouped separates thousands.
 func grouped(s string) string {
-	whole, fraction, found := strings.Cut(s, ".")
-	for i := len(whole) - 3; i > 0; i -= 3 {
-		whole = whole[:i] + "," + whole[i:]
+	integer, fraction, found := strings.Cut(s, ".")
+	for i := len(integer) - 3; i > 0; i -= 3 {
+		integer = integer[:i] + "," + integer[i:]
 	}
 	if found {
-		return whole + "." + fraction
+		return integer + "." + fraction
 	}
-	return whole
+	return integer
 }
 
 // whole is a count in full: 1,000,000.
