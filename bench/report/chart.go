@@ -67,7 +67,7 @@ func (c *chart) draw(canvas draw.Canvas) {
 	// room there for labels of its own.
 	write(canvas, textStyle(12, draw.XLeft), area.Min.X, area.Max.Y+axisLabel-6, c.y)
 	data := p.DataCanvas(area)
-	write(canvas, textStyle(12, draw.XCenter), data.Center().X, canvas.Min.Y+4, c.x)
+	write(canvas, textStyle(12, draw.XCenter), data.Center().X, canvas.Min.Y+9, c.x)
 	c.legend(draw.Crop(canvas, canvas.Max.X-canvas.Min.X-legend, 0, 0, 0))
 }
 
@@ -137,7 +137,7 @@ func (c *chart) legendWidth() (width vg.Length) {
 	for _, cv := range c.curves {
 		width = max(width, textStyle(12, draw.XLeft).Width(labelOf(cv.system)))
 	}
-	return legendSample + legendGap + width
+	return legendSample + legendGap + 1.15*width // whoever looks may have wider letters
 }
 
 // legend lists the curves from the upper to the lower, as they end.
