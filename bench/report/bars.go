@@ -100,7 +100,7 @@ func drawBars(c draw.Canvas, bars []bar, unit string) {
 	}
 	p.X.Tick.Marker = linear{}
 	p.X.Padding, p.Y.Padding = 0, 0
-	p.Add(grid(), lying(bars))
+	p.Add(grid(false), lying(bars))
 	// Room for the figure of the longest.
 	p.X.Max *= 1 + 70/float64(c.Max.X-c.Min.X-110)
 	p.Draw(c)
@@ -129,6 +129,6 @@ func (bars lying) Plot(c draw.Canvas, p *plot.Plot) {
 				c.StrokeLine2(whisker, x(v), middle-3, x(v), middle+3)
 			}
 		}
-		c.FillText(textStyle(11, draw.XLeft), vg.Point{X: max(end, x(b.value.Max)) + 5, Y: middle}, number(b.value.Median))
+		write(c, textStyle(11, draw.XLeft), max(end, x(b.value.Max))+5, middle, number(b.value.Median))
 	}
 }

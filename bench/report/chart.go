@@ -45,23 +45,30 @@ func (c *chart) figure(name string) figure {
 }
 
 const (
-	chartWidth  = 660 * vg.Length(1)
-	chartHeight = 360 * vg.Length(1)
-	legendWidth = 130 * vg.Length(1)
+	chartWidth  vg.Length = 700
+	chartHeight vg.Length = 380
+	axisLabel   vg.Length = 20
 )
 
 func (c *chart) draw(canvas draw.Canvas) {
 	canvas = head(canvas, c.title, c.subtitle)
 	p := newPlot()
-	p.X.Label.Text, p.Y.Label.Text = c.x, c.y
 	c.axes(p)
-	p.Add(grid())
+	p.Add(grid(true))
 	// Those that come first in a report lie on top.
 	for _, cv := range slices.Backward(c.curves) {
 		cv.draw(p)
 	}
-	p.Draw(draw.Crop(canvas, 0, -legendWidth, 0, 0))
-	c.legend(draw.Crop(canvas, chartWidth-2*margin-legendWidth+16, 0, 0, 0))
+	// Beside the curves, the legend lies on none.
+	legend := c.legendWidth()
+	area := draw.Crop(canvas, 0, -legend-margin, axisLabel, -axisLabel)
+	p.Draw(area)
+	// The library takes the middle of a logarithmic axis to be elsewhere, and makes
+	// room there for labels of its own.
+	write(canvas, textStyle(12, draw.XLeft), area.Min.X, area.Max.Y+axisLabel-6, c.y)
+	data := p.DataCanvas(area)
+	write(canvas, textStyle(12, draw.XCenter), data.Center().X, canvas.Min.Y+9, c.x)
+	c.legend(draw.Crop(canvas, canvas.Max.X-canvas.Min.X-legend, 0, 0, 0))
 }
 
 // axes are set by the data, not by what was drawn, and end at round numbers.
@@ -120,20 +127,32 @@ func (t turns) Plot(c draw.Canvas, p *plot.Plot) {
 	}
 }
 
+const (
+	legendLine   = 18 // height
+	legendSample = 26 // width
+	legendGap    = 6
+)
+
+func (c *chart) legendWidth() (width vg.Length) {
+	for _, cv := range c.curves {
+		width = max(width, textStyle(12, draw.XLeft).Width(labelOf(cv.system)))
+	}
+	return legendSample + legendGap + 1.15*width // whoever looks may have wider letters
+}
+
 // legend lists the curves from the upper to the lower, as they end.
 func (c *chart) legend(canvas draw.Canvas) {
 	sorted := slices.Clone(c.curves)
 	slices.SortStableFunc(sorted, func(a, b curve) int {
 		return cmp.Compare(b.points[len(b.points)-1].y.Median, a.points[len(a.points)-1].y.Median)
 	})
-	const lineHeight, sample = 18, 26
-	y := canvas.Max.Y - lineHeight
+	y := canvas.Max.Y - legendLine
 	for _, cv := range sorted {
 		look := lookOf(cv.system)
-		canvas.StrokeLine2(look.line, canvas.Min.X, y, canvas.Min.X+sample, y)
-		canvas.DrawGlyph(look.glyph, vg.Point{X: canvas.Min.X + sample/2, Y: y})
-		canvas.FillText(textStyle(12, draw.XLeft), vg.Point{X: canvas.Min.X + sample + 6, Y: y}, labelOf(cv.system))
-		y -= lineHeight
+		canvas.StrokeLine2(look.line, canvas.Min.X, y, canvas.Min.X+legendSample, y)
+		canvas.DrawGlyph(look.glyph, vg.Point{X: canvas.Min.X + legendSample/2, Y: y})
+		write(canvas, textStyle(12, draw.XLeft), canvas.Min.X+legendSample+legendGap, y, labelOf(cv.system))
+		y -= legendLine
 	}
 }
 

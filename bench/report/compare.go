@@ -56,9 +56,9 @@ const (
 //
 // A figure has changed when its median differs by more than 1.25 times, and the
 // turns of one report, from the least to the most, do not meet those of the other.
-// Fewer than three turns are taken to reach 15 % further than they do. With that
-// rule, turns off by 15 % never make equal runs differ when there are one or two
-// of them, and hardly ever when there are more; half the speed always shows.
+// Fewer than three turns are taken to reach 15 % further than they do. Where turns
+// are off by up to 15 %, half the speed then shows from one turn on, and equal runs
+// differ never with one turn or two, and once in a thousand times with five.
 //
 // Two runs seldom find the machine in the same state, so where both reports have
 // the limit, the same is asked of the ratio of the subject to it, turn by turn.

@@ -4,6 +4,7 @@ import (
 	"image/color"
 	"math"
 	"slices"
+	"strings"
 
 	"github.com/fdbevents/fdbevents/bench/harness"
 	xfont "golang.org/x/image/font"
@@ -37,9 +38,9 @@ type paint struct {
 
 var paints = map[string]paint{
 	embedded:     {color.RGBA{0x00, 0x4c, 0xb3, 0xff}, draw.CircleGlyph{}, nil},
-	onFDB:        {color.RGBA{0x7a, 0x1f, 0xa2, 0xff}, draw.SquareGlyph{}, nil},
+	onFDB:        {color.RGBA{0x7a, 0x1f, 0xa2, 0xff}, draw.BoxGlyph{}, nil},
 	pebble:       {color.RGBA{0x55, 0x55, 0x55, 0xff}, draw.RingGlyph{}, []vg.Length{6, 3}},
-	foundationDB: {color.RGBA{0x7d, 0x7d, 0x7d, 0xff}, draw.BoxGlyph{}, []vg.Length{3, 3}},
+	foundationDB: {color.RGBA{0x7d, 0x7d, 0x7d, 0xff}, draw.SquareGlyph{}, []vg.Length{3, 3}},
 	fsync:        {color.RGBA{0xa3, 0xa3, 0xa3, 0xff}, draw.CrossGlyph{}, []vg.Length{1, 3}},
 	jetStream:    {color.RGBA{0xe6, 0x9f, 0x00, 0xff}, draw.TriangleGlyph{}, nil},
 	messageDB:    {color.RGBA{0x00, 0x9e, 0x73, 0xff}, draw.PyramidGlyph{}, nil},
@@ -49,14 +50,33 @@ var paints = map[string]paint{
 	bbolt:        {color.RGBA{0x9a, 0x8a, 0x1a, 0xff}, draw.RingGlyph{}, nil},
 }
 
-// unknown is for systems that have no paint.
-var unknown = paint{color.RGBA{0x8b, 0x5a, 0x2b, 0xff}, draw.RingGlyph{}, nil}
+// spare are for systems without a paint of their own.
+var spare = []paint{
+	{color.RGBA{0x8b, 0x5a, 0x2b, 0xff}, draw.RingGlyph{}, nil},
+	{color.RGBA{0xb0, 0x30, 0x60, 0xff}, draw.TriangleGlyph{}, nil},
+	{color.RGBA{0x2f, 0x6f, 0x6f, 0xff}, draw.SquareGlyph{}, nil},
+	{color.RGBA{0x6b, 0x8e, 0x23, 0xff}, draw.PlusGlyph{}, nil},
+}
+
+// paintOf goes by the name alone, so that it is the same in all plots. A relaxed
+// variant, "redis-everysec", looks like the system that it is one of.
+func paintOf(s harness.SystemReport) paint {
+	name := s.Name
+	if s.Relaxed {
+		name, _, _ = strings.Cut(name, "-")
+	}
+	if p, ok := paints[name]; ok {
+		return p
+	}
+	sum := 0
+	for _, b := range []byte(name) {
+		sum += int(b)
+	}
+	return spare[sum%len(spare)]
+}
 
 func lookOf(s harness.SystemReport) look {
-	p, ok := paints[s.Name]
-	if !ok {
-		p = unknown
-	}
+	p := paintOf(s)
 	width, radius := vg.Length(1.5), vg.Length(3)
 	if s.Kind == harness.Subject {
 		width, radius = 3, 4.5
@@ -101,6 +121,12 @@ func textStyle(size vg.Length, align text.XAlignment) text.Style {
 	return text.Style{Color: ink, Font: fontOf(size), XAlign: align, YAlign: draw.YCenter, Handler: plot.DefaultTextHandler}
 }
 
+// write centers what has neither high nor deep letters, such as figures, which the
+// library does not.
+func write(c draw.Canvas, style text.Style, x, y vg.Length, s string) {
+	c.FillText(style, vg.Point{X: x, Y: y + style.Font.Size/8}, s)
+}
+
 func fontOf(size vg.Length) font.Font {
 	return font.Font{Typeface: "Liberation", Variant: "Sans", Size: size}
 }
@@ -118,9 +144,12 @@ func newPlot() *plot.Plot {
 	return p
 }
 
-func grid() *plotter.Grid {
-	style := draw.LineStyle{Color: pale, Width: 0.75}
-	return &plotter.Grid{Vertical: style, Horizontal: style}
+func grid(both bool) *plotter.Grid {
+	g := &plotter.Grid{Vertical: draw.LineStyle{Color: pale, Width: 0.75}}
+	if both {
+		g.Horizontal = g.Vertical
+	}
+	return g
 }
 
 // atValues are ticks where the data is, with a label where there is room.
@@ -191,6 +220,8 @@ func short(v float64) string {
 		return trimmed(v/1e6) + " M"
 	case v >= 1e4:
 		return trimmed(v/1e3) + " k"
+	case v >= 1 && v == math.Trunc(v):
+		return whole(int(v)) // 1,024 writers are not 1,020
 	default:
 		return trimmed(v)
 	}

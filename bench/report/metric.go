@@ -32,15 +32,13 @@ func (m Metric) of(s harness.Sample) float64 {
 
 func (m Metric) moreIsBetter() bool { return m == Rate }
 
-// text is a figure with its unit.
+// text is a figure with its unit; that of a Rate is its name.
 func (m Metric) text(v float64) string {
 	switch {
-	case v <= 0:
-		return none
 	case m == Resident:
 		return byteText(v)
 	case m == Rate:
-		return number(v) + " events/s"
+		return number(v)
 	default:
 		return durationText(v)
 	}

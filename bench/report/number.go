@@ -12,34 +12,32 @@ const none = "–"
 // number has three significant digits at most, since no run repeats a fourth:
 // 83,200, 14.3, 0.19.
 func number(v float64) string {
-	if v <= 0 || math.IsInf(v, 0) || math.IsNaN(v) {
+	if !(v >= 1e-6) || math.IsInf(v, 0) {
 		return none
 	}
 	digits := 3
 	if v < 1 {
 		digits = 2
 	}
-	decimals := digits - 1 - int(math.Floor(math.Log10(v)))
-	unit := math.Pow10(-decimals)
-	if decimals > 0 {
-		// Dividing by a power of ten keeps 0.19 what it is.
-		v = math.Round(v*math.Pow10(decimals)) / math.Pow10(decimals)
-	} else {
-		v = math.Round(v/unit) * unit
+	// Rounded first, so that 99.96 is 100 and not 100.0.
+	v, _ = strconv.ParseFloat(strconv.FormatFloat(v, 'e', digits-1, 64), 64)
+	if v >= 1 {
+		digits = 3
 	}
+	decimals := digits - 1 - int(math.Floor(math.Log10(v)))
 	return grouped(strconv.FormatFloat(v, 'f', max(0, min(decimals, 6)), 64))
 }
 
 // grouped separates thousands.
 func grouped(s string) string {
-	whole, fraction, found := strings.Cut(s, ".")
-	for i := len(whole) - 3; i > 0; i -= 3 {
-		whole = whole[:i] + "," + whole[i:]
+	integer, fraction, found := strings.Cut(s, ".")
+	for i := len(integer) - 3; i > 0; i -= 3 {
+		integer = integer[:i] + "," + integer[i:]
 	}
 	if found {
-		return whole + "." + fraction
+		return integer + "." + fraction
 	}
-	return whole
+	return integer
 }
 
 // whole is a count in full: 1,000,000.
@@ -47,6 +45,9 @@ func whole(n int) string { return grouped(strconv.Itoa(n)) }
 
 // byteText is a size: 256 B, 1.2 MiB.
 func byteText(v float64) string {
+	if v <= 0 {
+		return none
+	}
 	units := []string{"B", "KiB", "MiB", "GiB", "TiB"}
 	i := 0
 	for v >= 1024 && i < len(units)-1 {
@@ -59,6 +60,8 @@ func byteText(v float64) string {
 // durationText is a time given in microseconds: 12 µs, 0.19 ms, 1.3 s.
 func durationText(micros float64) string {
 	switch {
+	case micros <= 0:
+		return none
 	case micros < 100:
 		return number(micros) + " µs"
 	case micros < 1e6:
@@ -77,18 +80,33 @@ func times(v float64) string {
 }
 
 // spreadText is the median, and the least and the most of the turns if there are
-// several.
+// several: "83,200 (79,000 to 85,000)", "0.82 (0.79 to 0.85) ms".
 func spreadText(s Spread, text func(float64) string) string {
+	median := text(s.Median)
 	if s.Turns < 2 {
-		return text(s.Median)
+		return median
 	}
-	return text(s.Median) + " (" + text(s.Min) + " to " + text(s.Max) + ")"
+	least, most := text(s.Min), text(s.Max)
+	unit := unitOf(median)
+	if unitOf(least) != unit || unitOf(most) != unit {
+		return median + " (" + least + " to " + most + ")"
+	}
+	bare := func(s string) string { return strings.TrimSuffix(s, unit) }
+	return bare(median) + " (" + bare(least) + " to " + bare(most) + ")" + unit
 }
 
+// unitOf is what follows the figures.
+func unitOf(s string) string { return strings.TrimLeft(s, "0123456789,.") }
+
 // trimmed is a number without zeros at its end.
-func trimmed(v float64) string {
-	if s := number(v); strings.Contains(s, ".") {
-		return strings.TrimRight(strings.TrimRight(s, "0"), ".")
+func trimmed(v float64) string { return trim(number(v)) }
+
+// trim takes the zeros from the end of the fraction; a unit may follow.
+func trim(s string) string {
+	unit := unitOf(s)
+	s = strings.TrimSuffix(s, unit)
+	if strings.Contains(s, ".") {
+		s = strings.TrimRight(strings.TrimRight(s, "0"), ".")
 	}
-	return number(v)
+	return s + unit
 }

@@ -99,10 +99,12 @@ func reason(r *harness.Report, workload, system string) string {
 		return system + " does not offer it"
 	case x != nil && x.Error != "":
 		return fmt.Sprintf("%s failed: %s", system, x.Error)
+	case x != nil:
+		return fmt.Sprintf("`%s` of %s measured nothing", workload, system)
 	case workload == "":
 		return system + " was not run"
 	default:
-		return fmt.Sprintf("%s of %s was not run", workload, system)
+		return fmt.Sprintf("`%s` of %s was not run", workload, system)
 	}
 }
 
@@ -126,7 +128,7 @@ func (t Target) boundText() string {
 	case t.Metric.moreIsBetter():
 		sign = "≥ "
 	}
-	return sign + t.text(t.Bound)
+	return sign + trim(t.text(t.Bound))
 }
 
 // text is a figure of what the target measures.
@@ -137,29 +139,30 @@ func (t Target) text(v float64) string {
 	return t.Metric.text(v)
 }
 
-// figureText says what is measured: "events/s of fdbevents / pebble".
+// figureText says what is measured: "events/s, fdbevents / pebble".
 func (t Target) figureText() string {
-	if t.Against == "" {
-		return fmt.Sprintf("%s of %s", t.Metric, t.System)
+	if t.Against == "" || t.Against == t.System {
+		return fmt.Sprintf("%s, %s", t.Metric, t.System)
 	}
-	return fmt.Sprintf("%s of %s / %s", t.Metric, t.System, t.Against)
+	return fmt.Sprintf("%s, %s / %s", t.Metric, t.System, t.Against)
 }
 
 func (t Target) workloadText() string {
+	text := func(w harness.Workload) string { return string(w.Operation) + ", " + describe(w) }
 	switch {
 	case t.Workload == (harness.Workload{}):
-		return "each"
+		return "each, at its worst"
 	case t.Baseline != (harness.Workload{}):
-		return "`" + t.Workload.Name() + "` / `" + t.Baseline.Name() + "`"
+		return text(t.Workload) + " / " + text(t.Baseline)
 	default:
-		return "`" + t.Workload.Name() + "`"
+		return text(t.Workload)
 	}
 }
 
 func (o Outcome) text() string {
 	switch {
 	case o.Why != "":
-		return "not measured: " + o.Why
+		return "not measured"
 	case o.Met:
 		return "met"
 	default:

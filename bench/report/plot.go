@@ -6,6 +6,7 @@ import (
 	"os"
 	"path"
 	"path/filepath"
+	"slices"
 
 	"github.com/fdbevents/fdbevents/bench/harness"
 	"gonum.org/v1/plot/vg"
@@ -76,18 +77,20 @@ type sweep struct {
 	operation         harness.Operation
 	field             func(*harness.Workload) *int
 	metric            Metric
+	// with is a field that may differ along with it.
+	with func(*harness.Workload) *int
 }
 
 var sweeps = []sweep{
-	{"append-writers", "Appends by writers", "writers", harness.Append, writersOf, Rate},
-	{"append-streams", "Appends by streams", "streams", harness.Append, streamsOf, Rate},
-	{"append-events", "Appends by events an append", "events an append", harness.Append, eventsOf, Rate},
-	{"append-size", "Appends by size of an event", "bytes of data an event", harness.Append, sizeOf, Rate},
-	{"append-log", "Appends as the log grows", "events in the log", harness.Append, logOf, P50},
-	{"read-log", "Reading as the log grows", "events in the log", harness.ReadLog, logOf, Rate},
-	{"load-log", "Loading a stream as the log grows", "events in the log", harness.Load, logOf, P50},
-	{"open-log", "Opening as the log grows", "events in the log", harness.Open, logOf, P50},
-	{"live-readers", "Live by readers", "readers", harness.Live, readersOf, P50},
+	{"append-writers", "Appends by writers", "writers", harness.Append, writersOf, Rate, nil},
+	{"append-streams", "Appends by streams", "streams", harness.Append, streamsOf, Rate, nil},
+	{"append-events", "Appends by events an append", "events an append", harness.Append, eventsOf, Rate, nil},
+	{"append-size", "Appends by size of an event", "bytes of data an event", harness.Append, sizeOf, Rate, nil},
+	{"append-log", "Appends as the log grows", "events in the log", harness.Append, logOf, P50, nil},
+	{"read-log", "Reading as the log grows", "events in the log", harness.ReadLog, logOf, Rate, nil},
+	{"load-log", "Loading a stream as the log grows", "events in the log", harness.Load, logOf, P50, nil},
+	{"open-log", "Opening as the log grows", "events in the log", harness.Open, logOf, P50, streamsOf},
+	{"live-readers", "Live by readers", "readers", harness.Live, readersOf, P50, nil},
 }
 
 func writersOf(w *harness.Workload) *int { return &w.Writers }
@@ -104,8 +107,10 @@ func (s sweep) figure(r *harness.Report) (figure, bool) {
 		var points []point
 		for _, w := range family {
 			y := spreadOver(r.Find(w.Name(), system.Name), s.metric.of)
-			if x := *s.field(&w); x > 0 && y.measured() {
-				points = append(points, point{float64(x), y.scaled(s.metric.scale())})
+			x := float64(*s.field(&w))
+			again := slices.ContainsFunc(points, func(p point) bool { return p.x == x })
+			if x > 0 && y.measured() && !again {
+				points = append(points, point{x, y.scaled(s.metric.scale())})
 			}
 		}
 		c.add(system, points)
@@ -123,6 +128,9 @@ func (s sweep) family(r *harness.Report) (rest harness.Workload, best []harness.
 	for _, w := range workloadsOf(r, s.operation) {
 		common := w
 		*s.field(&common) = 0
+		if s.with != nil {
+			*s.with(&common) = 0
+		}
 		families[common] = append(families[common], w)
 		if len(families[common]) > len(best) {
 			rest, best = common, families[common]

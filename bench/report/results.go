@@ -22,7 +22,7 @@ func writeWorkload(b *strings.Builder, r *harness.Report, w harness.Workload) {
 		case x.Error == harness.NotOffered:
 			notOffered = append(notOffered, x.System)
 		case x.Error != "":
-			failed = append(failed, fmt.Sprintf("%s, %d turns: %s", x.System, len(x.Samples), inline(x.Error)))
+			failed = append(failed, fmt.Sprintf("%s (turns measured: %d): %s", x.System, len(x.Samples), inline(x.Error)))
 		}
 		if len(x.Samples) > 0 {
 			t.add(resultRow(r, x)...)

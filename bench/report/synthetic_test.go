@@ -3,6 +3,7 @@ package report
 import (
 	"math"
 	"math/rand/v2"
+	"slices"
 	"time"
 
 	"github.com/fdbevents/fdbevents/bench/harness"
@@ -17,6 +18,8 @@ type synthetic struct {
 	// machine slows down everything, slow a system.
 	machine float64
 	slow    map[string]float64
+	// without are systems that are not run.
+	without []string
 }
 
 var systems = []harness.SystemReport{
@@ -50,6 +53,9 @@ func (s synthetic) report(workloads ...harness.Workload) *harness.Report {
 	}
 	for _, w := range workloads {
 		for _, system := range r.Systems {
+			if slices.Contains(s.without, system.Name) {
+				continue
+			}
 			x := harness.Result{Workload: w, System: system.Name}
 			for range s.turns {
 				x.Samples = append(x.Samples, s.sample(w, system.Name))
