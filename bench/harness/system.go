@@ -66,6 +66,10 @@ type Appender interface {
 // SingleAppender is an Appender that takes but one event at a time.
 type SingleAppender interface{ AppendsOneEventOnly() }
 
+// Unchecked is an Appender that takes the caller's word for next: a limit, which
+// does the physical part only.
+type Unchecked interface{ ChecksNothing() }
+
 // AnyAppender appends wherever the stream ends.
 type AnyAppender interface {
 	AppendAny(ctx context.Context, stream string, events []Event) error

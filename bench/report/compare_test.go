@@ -19,7 +19,7 @@ func verdicts(t *testing.T, turns int, old, new func(*synthetic)) map[Verdict]in
 		a, b := noisy(turns, 0.15, 2*trial), noisy(turns, 0.15, 2*trial+1)
 		old(&a)
 		new(&b)
-		for _, c := range Compare(a.report(append64), b.report(append64)) {
+		for _, c := range Compare(a.report(harness.BaseAppend), b.report(harness.BaseAppend)) {
 			if c.System == embedded && c.Metric == Rate {
 				counts[c.Verdict]++
 			}
@@ -87,7 +87,7 @@ func TestCompareTellsWhat(t *testing.T) {
 	old, new := noisy(5, 0.15, 1), noisy(5, 0.15, 2)
 	new.slow = map[string]float64{embedded: 2}
 	got := make(map[string]Verdict)
-	for _, c := range Compare(old.report(append64, live100), new.report(append64, live100)) {
+	for _, c := range Compare(old.report(harness.BaseAppend, harness.LiveHundred), new.report(harness.BaseAppend, harness.LiveHundred)) {
 		got[fmt.Sprintf("%s %s %s", c.Workload.Operation, c.System, c.Metric)] = c.Verdict
 	}
 	want := map[string]Verdict{
@@ -110,16 +110,16 @@ func TestPrintChanges(t *testing.T) {
 	old, new := noisy(5, 0.1, 1), noisy(5, 0.1, 2)
 	new.slow = map[string]float64{embedded: 2, onFDB: 0.4}
 	golden(t, "changes.md", func(b *bytes.Buffer) error {
-		return PrintChanges(b, Compare(old.report(append64, readLog, hotStream), new.report(append64, readLog, openMany)))
+		return PrintChanges(b, Compare(old.report(harness.BaseAppend, harness.ReadWarm, harness.HotAppend), new.report(harness.BaseAppend, harness.ReadWarm, harness.OpenMillion)))
 	})
 }
 
 func TestPrintChangesOfLittle(t *testing.T) {
 	zeros := &harness.Report{Systems: systems, Results: []harness.Result{
-		{Workload: append64, System: embedded, Samples: []harness.Sample{{}, {Seconds: 1}}},
-		{Workload: append1, System: embedded, Error: "none"},
+		{Workload: harness.BaseAppend, System: embedded, Samples: []harness.Sample{{}, {Seconds: 1}}},
+		{Workload: harness.LoneAppend, System: embedded, Error: "none"},
 	}}
-	equal := steady(2).report(append64)
+	equal := steady(2).report(harness.BaseAppend)
 	for _, test := range []struct {
 		name     string
 		old, new *harness.Report
@@ -128,7 +128,7 @@ func TestPrintChangesOfLittle(t *testing.T) {
 		{"zeros", zeros, zeros},
 		{"zeros after something", equal, zeros},
 		{"equal", equal, equal},
-		{"one turn", steady(1).report(append64), equal},
+		{"one turn", steady(1).report(harness.BaseAppend), equal},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			var b bytes.Buffer

@@ -19,7 +19,7 @@ var update = flag.Bool("update", false, "write testdata anew")
 // small has a row of each kind: subjects, a limit, peers, a relaxed one, one that is
 // missing, one that does not offer an operation and one that failed.
 func small() *harness.Report {
-	r := steady(3).report(append64, append1, readLog, live100, openMany)
+	r := steady(3).report(harness.BaseAppend, harness.LoneAppend, harness.ReadWarm, harness.LiveHundred, harness.OpenMillion)
 	kept := map[string]bool{embedded: true, pebble: true, jetStream: true, redis + "-everysec": true, messageDB: true, onFDB: true, foundationDB: true}
 	var systems []harness.SystemReport
 	for _, s := range r.Systems {
@@ -36,10 +36,10 @@ func small() *harness.Report {
 		if !kept[x.System] || x.System == messageDB {
 			continue
 		}
-		if x.Workload == live100 && x.System == pebble {
+		if x.Workload == harness.LiveHundred && x.System == pebble {
 			x.Samples, x.Error = nil, harness.NotOffered
 		}
-		if x.Workload == readLog && x.System == jetStream {
+		if x.Workload == harness.ReadWarm && x.System == jetStream {
 			x.Samples, x.Error = x.Samples[:1], "turn 2: the server | went\naway"
 		}
 		if x.Workload.Operation == harness.Open {
@@ -116,13 +116,13 @@ func sound(t *testing.T, text string) {
 // A report in which nothing took time or did anything is written all the same.
 func TestMarkdownOfLittle(t *testing.T) {
 	zeros := &harness.Report{Systems: systems}
-	for _, w := range []harness.Workload{append64, live100, openMany, {Operation: "strange"}, {}} {
+	for _, w := range []harness.Workload{harness.BaseAppend, harness.LiveHundred, harness.OpenMillion, {Operation: "strange"}, {}} {
 		for _, s := range systems {
 			zeros.Results = append(zeros.Results, harness.Result{Workload: w, System: s.Name, Samples: []harness.Sample{{}, {Seconds: 1}, {Events: 1}}})
 		}
 	}
-	none := &harness.Report{Results: []harness.Result{{Workload: append64, System: embedded}}}
-	for _, r := range []*harness.Report{{}, none, zeros, steady(1).report(append64, live100), large()} {
+	none := &harness.Report{Results: []harness.Result{{Workload: harness.BaseAppend, System: embedded}}}
+	for _, r := range []*harness.Report{{}, none, zeros, steady(1).report(harness.BaseAppend, harness.LiveHundred), large()} {
 		var b strings.Builder
 		if err := Markdown(&b, r, nil); err != nil {
 			t.Fatal(err)
@@ -176,7 +176,7 @@ func TestNumbers(t *testing.T) {
 		{short(1024), "1,024"},
 		{short(20_000_000), "20 M"},
 		{short(0.5), "0.5"},
-		{describe(append64), "64 writers, 256 B, 1,000 streams"},
+		{describe(harness.BaseAppend), "64 writers, 256 B, 1,000 streams"},
 		{describe(harness.Workload{Operation: harness.Consume, Readers: 4, Events: 10, Log: 1000, Rate: 500, Cold: true}),
 			"4 members, 10 events an append, log of 1,000, 500 appends a second, cold"},
 		{describe(harness.Workload{Operation: harness.Open}), "open"},

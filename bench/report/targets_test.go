@@ -20,12 +20,12 @@ func turnsOf(w harness.Workload, system string, rates ...float64) harness.Result
 }
 
 func TestTargetsEvaluate(t *testing.T) {
-	ratio := Target{System: embedded, Workload: append64, Metric: Rate, Against: pebble, Bound: 0.7}
-	ahead := Target{System: embedded, Workload: append64, Metric: Rate, Against: pebble, Bound: 1, Strict: true}
-	latency := Target{System: embedded, Workload: append64, Metric: P50, Against: pebble, Bound: 2}
-	absolute := Target{System: embedded, Workload: append64, Metric: P99, Bound: 5000, Strict: true}
+	ratio := Target{System: embedded, Workload: harness.BaseAppend, Metric: Rate, Against: pebble, Bound: 0.7}
+	ahead := Target{System: embedded, Workload: harness.BaseAppend, Metric: Rate, Against: pebble, Bound: 1, Strict: true}
+	latency := Target{System: embedded, Workload: harness.BaseAppend, Metric: P50, Against: pebble, Bound: 2}
+	absolute := Target{System: embedded, Workload: harness.BaseAppend, Metric: P99, Bound: 5000, Strict: true}
 	memory := Target{System: embedded, Metric: Resident, Bound: 2 << 20}
-	flat := Target{System: embedded, Workload: append1, Metric: Rate, Against: embedded, Baseline: append64, Bound: 0.8}
+	flat := Target{System: embedded, Workload: harness.LoneAppend, Metric: Rate, Against: embedded, Baseline: harness.BaseAppend, Bound: 0.8}
 	ran := func(results ...harness.Result) *harness.Report {
 		return &harness.Report{Systems: systems, Results: results}
 	}
@@ -38,33 +38,33 @@ func TestTargetsEvaluate(t *testing.T) {
 		why    string
 	}{
 		// The machine is ten times slower in turn 2, for both.
-		{"met, turn by turn", ratio, ran(turnsOf(append64, embedded, 800, 80, 900), turnsOf(append64, pebble, 1000, 100, 1000)), true, 0.8, ""},
-		{"missed", ratio, ran(turnsOf(append64, embedded, 600, 60, 900), turnsOf(append64, pebble, 1000, 100, 1000)), false, 0.6, ""},
-		{"met exactly", ratio, ran(turnsOf(append64, embedded, 700), turnsOf(append64, pebble, 1000)), true, 0.7, ""},
-		{"not met exactly", ahead, ran(turnsOf(append64, embedded, 1000), turnsOf(append64, pebble, 1000)), false, 1, ""},
-		{"fewer turns of one", ratio, ran(turnsOf(append64, embedded, 800, 800), turnsOf(append64, pebble, 1000)), true, 0.8, ""},
-		{"latency ratio met", latency, ran(turnsOf(append64, embedded, 500), turnsOf(append64, pebble, 1000)), true, 2, ""},
-		{"latency ratio missed", latency, ran(turnsOf(append64, embedded, 400), turnsOf(append64, pebble, 1000)), false, 2.5, ""},
-		{"latency met", absolute, ran(turnsOf(append64, embedded, 1250, 2000, 100)), true, 4000, ""},
-		{"latency missed", absolute, ran(turnsOf(append64, embedded, 1000)), false, 5000, ""},
-		{"memory met", memory, ran(turnsOf(append64, embedded, 1024), turnsOf(append1, embedded, 1024, 512)), true, 1 << 20, ""},
-		{"memory missed in one turn", memory, ran(turnsOf(append64, embedded, 512, 512), turnsOf(append1, embedded, 4096)), false, 512 << 10, ""},
-		{"flat", flat, ran(turnsOf(append1, embedded, 900), turnsOf(append64, embedded, 1000)), true, 0.9, ""},
-		{"not flat", flat, ran(turnsOf(append1, embedded, 700), turnsOf(append64, embedded, 1000)), false, 0.7, ""},
+		{"met, turn by turn", ratio, ran(turnsOf(harness.BaseAppend, embedded, 800, 80, 900), turnsOf(harness.BaseAppend, pebble, 1000, 100, 1000)), true, 0.8, ""},
+		{"missed", ratio, ran(turnsOf(harness.BaseAppend, embedded, 600, 60, 900), turnsOf(harness.BaseAppend, pebble, 1000, 100, 1000)), false, 0.6, ""},
+		{"met exactly", ratio, ran(turnsOf(harness.BaseAppend, embedded, 700), turnsOf(harness.BaseAppend, pebble, 1000)), true, 0.7, ""},
+		{"not met exactly", ahead, ran(turnsOf(harness.BaseAppend, embedded, 1000), turnsOf(harness.BaseAppend, pebble, 1000)), false, 1, ""},
+		{"fewer turns of one", ratio, ran(turnsOf(harness.BaseAppend, embedded, 800, 800), turnsOf(harness.BaseAppend, pebble, 1000)), true, 0.8, ""},
+		{"latency ratio met", latency, ran(turnsOf(harness.BaseAppend, embedded, 500), turnsOf(harness.BaseAppend, pebble, 1000)), true, 2, ""},
+		{"latency ratio missed", latency, ran(turnsOf(harness.BaseAppend, embedded, 400), turnsOf(harness.BaseAppend, pebble, 1000)), false, 2.5, ""},
+		{"latency met", absolute, ran(turnsOf(harness.BaseAppend, embedded, 1250, 2000, 100)), true, 4000, ""},
+		{"latency missed", absolute, ran(turnsOf(harness.BaseAppend, embedded, 1000)), false, 5000, ""},
+		{"memory met", memory, ran(turnsOf(harness.BaseAppend, embedded, 1024), turnsOf(harness.LoneAppend, embedded, 1024, 512)), true, 1 << 20, ""},
+		{"memory missed in one turn", memory, ran(turnsOf(harness.BaseAppend, embedded, 512, 512), turnsOf(harness.LoneAppend, embedded, 4096)), false, 512 << 10, ""},
+		{"flat", flat, ran(turnsOf(harness.LoneAppend, embedded, 900), turnsOf(harness.BaseAppend, embedded, 1000)), true, 0.9, ""},
+		{"not flat", flat, ran(turnsOf(harness.LoneAppend, embedded, 700), turnsOf(harness.BaseAppend, embedded, 1000)), false, 0.7, ""},
 
 		{"nothing was run", ratio, ran(), false, 0, "`append/writers=64/size=256/events=1/streams=1000` of fdbevents was not run"},
 		{"no memory", memory, ran(), false, 0, "fdbevents was not run"},
-		{"the other did not run", ratio, ran(turnsOf(append64, embedded, 800)), false, 0, "`append/writers=64/size=256/events=1/streams=1000` of pebble was not run"},
-		{"not offered", ratio, ran(turnsOf(append64, embedded, 800), harness.Result{Workload: append64, System: pebble, Error: harness.NotOffered}), false, 0, "pebble does not offer it"},
-		{"failed", ratio, ran(harness.Result{Workload: append64, System: embedded, Error: "disk full"}), false, 0, "fdbevents failed: disk full"},
-		{"no time passed", ratio, ran(harness.Result{Workload: append64, System: embedded, Samples: []harness.Sample{{Events: 1}}}), false, 0, "`append/writers=64/size=256/events=1/streams=1000` of fdbevents measured nothing"},
+		{"the other did not run", ratio, ran(turnsOf(harness.BaseAppend, embedded, 800)), false, 0, "`append/writers=64/size=256/events=1/streams=1000` of pebble was not run"},
+		{"not offered", ratio, ran(turnsOf(harness.BaseAppend, embedded, 800), harness.Result{Workload: harness.BaseAppend, System: pebble, Error: harness.NotOffered}), false, 0, "pebble does not offer it"},
+		{"failed", ratio, ran(harness.Result{Workload: harness.BaseAppend, System: embedded, Error: "disk full"}), false, 0, "fdbevents failed: disk full"},
+		{"no time passed", ratio, ran(harness.Result{Workload: harness.BaseAppend, System: embedded, Samples: []harness.Sample{{Events: 1}}}), false, 0, "`append/writers=64/size=256/events=1/streams=1000` of fdbevents measured nothing"},
 		{"missing", ratio, &harness.Report{
 			Systems: []harness.SystemReport{{Name: pebble, Missing: "no disk"}},
-			Results: []harness.Result{turnsOf(append64, embedded, 800)},
+			Results: []harness.Result{turnsOf(harness.BaseAppend, embedded, 800)},
 		}, false, 0, "pebble was not run: no disk"},
 		{"relaxed", ratio, &harness.Report{
 			Systems: []harness.SystemReport{{Name: pebble, Relaxed: true}},
-			Results: []harness.Result{turnsOf(append64, embedded, 800), turnsOf(append64, pebble, 1000)},
+			Results: []harness.Result{turnsOf(harness.BaseAppend, embedded, 800), turnsOf(harness.BaseAppend, pebble, 1000)},
 		}, false, 0, "pebble acknowledges before the disk has it"},
 	} {
 		t.Run(test.name, func(t *testing.T) {

@@ -3,6 +3,7 @@ package systems
 import (
 	"encoding/binary"
 	"fmt"
+	"hash/fnv"
 
 	"github.com/fdbevents/fdbevents/tuple"
 )
@@ -54,6 +55,13 @@ func (k bareKeys) entries(stream string) []byte {
 // log is what the slots of a partition begin with.
 func (k bareKeys) log(partition int) []byte {
 	return tuple.AppendInt(k.space(bareSlot), int64(partition))
+}
+
+// barePartition is where a stream's events are: all of them in one partition.
+func barePartition(stream string) int {
+	h := fnv.New32a()
+	_, _ = h.Write([]byte(stream)) // never fails
+	return int(h.Sum32() % barePartitions)
 }
 
 // stampMark is the tuple encoding's mark of a versionstamp, which has 12 bytes.

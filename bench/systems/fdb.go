@@ -165,6 +165,9 @@ func openPlain(ctx context.Context) (*plain, error) {
 	return &plain{cluster: c, db: db, keys: bareKeys{prefix: c.prefix()}}, nil
 }
 
+// ChecksNothing says what a limit leaves out.
+func (p *plain) ChecksNothing() {}
+
 func (p *plain) Version() string { return fdbVersion }
 
 func (p *plain) Append(ctx context.Context, stream string, next int64, events []harness.Event) error {
@@ -218,11 +221,11 @@ func (p *plain) commit(batch []*plainAppend, number uint64) error {
 		rung := [barePartitions]bool{}
 		user := uint16(0)
 		for _, a := range batch {
+			partition := barePartition(a.stream)
+			rung[partition] = true
 			tr.Set(fdb.Key(p.keys.head(a.stream)), make([]byte, headSize))
 			for i, e := range a.events {
 				record := bareRecord(e.Data)
-				partition := int(number+uint64(user)) % barePartitions
-				rung[partition] = true
 				tr.SetVersionstampedValue(fdb.Key(p.keys.entry(a.stream, a.next+int64(i))), stampedAt(bareEntryValue(record), 0))
 				slot := p.keys.slot(partition, 0)
 				binary.BigEndian.PutUint16(slot[len(slot)-2:], user)

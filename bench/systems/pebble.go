@@ -53,6 +53,9 @@ type plainPebble struct {
 
 func (p *plainPebble) Version() string { return moduleVersion("github.com/cockroachdb/pebble/v2") }
 
+// ChecksNothing says what a limit leaves out.
+func (p *plainPebble) ChecksNothing() {}
+
 func (p *plainPebble) Close() error { return p.db.Close() }
 
 func (p *plainPebble) Append(_ context.Context, stream string, next int64, events []harness.Event) error {
@@ -71,12 +74,13 @@ func (p *plainPebble) append(stream string, next int64, events []harness.Event, 
 	if err := b.Set(p.keys.head(stream), make([]byte, headSize), nil); err != nil {
 		return err
 	}
+	partition := barePartition(stream)
 	for i, e := range events {
 		number, revision := p.number.Add(1), next+int64(i)
 		record := bareRecord(e.Data)
 		for _, kv := range [][2][]byte{
 			{p.keys.entry(stream, revision), bareEntryValue(record)},
-			{p.keys.slot(int(number%barePartitions), number), record},
+			{p.keys.slot(partition, number), record},
 			{p.keys.id(number, stream), make([]byte, idSize)},
 		} {
 			if err := b.Set(kv[0], kv[1], nil); err != nil {

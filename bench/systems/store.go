@@ -1,6 +1,7 @@
 package systems
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -106,7 +107,11 @@ func tagged(tag string) fdblayer.Query {
 }
 
 func (s *store) Fill(ctx context.Context, stream string, next int64, events []harness.Event) error {
-	p, err := s.store.AppendAsync(ctx, stream, expect(next), newEvents(events)...)
+	mine := newEvents(events)
+	for i := range mine {
+		mine[i].Data = bytes.Clone(mine[i].Data) // the store keeps it until the append is done
+	}
+	p, err := s.store.AppendAsync(ctx, stream, expect(next), mine...)
 	if err != nil {
 		return err
 	}
@@ -149,7 +154,11 @@ func each(events iter.Seq2[fdblayer.Event, error], yield func([]byte)) error {
 }
 
 func (s *store) ReadStream(ctx context.Context, stream string, yield func([]byte)) error {
-	return each(s.store.ReadStream(ctx, stream, fdblayer.StreamStart, fdblayer.ReadOptions{}), yield)
+	err := each(s.store.ReadStream(ctx, stream, fdblayer.StreamStart, fdblayer.ReadOptions{}), yield)
+	if errors.Is(err, fdblayer.ErrStreamNotFound) {
+		return nil // it has no events
+	}
+	return err
 }
 
 func (s *store) ReadLog(ctx context.Context, yield func([]byte)) error {

@@ -34,6 +34,9 @@ type synced struct {
 func (s *synced) Version() string { return "" }
 func (s *synced) Close() error    { return s.file.Close() }
 
+// ChecksNothing says what a limit leaves out.
+func (s *synced) ChecksNothing() {}
+
 // LosesDataOnClose keeps workloads away that open the data again: nothing reads it.
 func (s *synced) LosesDataOnClose() {}
 
