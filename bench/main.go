@@ -4,12 +4,14 @@
 //	go run ./bench --out report/
 //	go run -tags fdb ./bench --out report/ --suite growth
 //	go run ./bench --compare report/report.json
+//	go run ./bench --document docs/performance.md
 //
 // Each system runs in a process of its own; the peers come from bench/peers, a
 // module of its own. What a machine does not have is a line in the report.
 package main
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -63,6 +65,7 @@ func app(stdout, stderr io.Writer) *cli.App {
 			&cli.StringFlag{Name: "dir", Usage: "keep the data in a new directory below `DIR`", DefaultText: "that of temporary files"},
 			&cli.StringFlag{Name: "peers", Value: "bench/peers", Usage: "`DIR` of the peers' module; empty for none"},
 			&cli.StringFlag{Name: "compare", Usage: "say what is slower than in `FILE`, the report.json of another run"},
+			&cli.StringFlag{Name: "document", Usage: "measure nothing; write the tables of DIR/NAME/report.json into `DIR/NAME.md` again, and the plots beside"},
 			&cli.BoolFlag{Name: "profile", Usage: "with --out: CPU profiles of fdbevents in each workload"},
 		},
 		Action: func(c *cli.Context) error { return execute(c, stdout, stderr) },
@@ -72,6 +75,9 @@ func app(stdout, stderr io.Writer) *cli.App {
 func execute(c *cli.Context, stdout, stderr io.Writer) (err error) {
 	if c.Args().Present() {
 		return fmt.Errorf("unexpected %q: there are only flags", c.Args().First())
+	}
+	if path := c.String("document"); path != "" {
+		return document(path)
 	}
 	var old *harness.Report
 	if path := c.String("compare"); path != "" {
@@ -115,7 +121,7 @@ func execute(c *cli.Context, stdout, stderr io.Writer) (err error) {
 	if r == nil {
 		return err
 	}
-	return errors.Join(err, publish(out, stdout, r), compare(stdout, old, r))
+	return errors.Join(err, publish(out, stdout, r), compare(stdout, old, r), r.Failed())
 }
 
 // options are those of the run that flags ask for.
@@ -203,29 +209,28 @@ func publish(dir string, stdout io.Writer, r *harness.Report) error {
 	if err != nil {
 		return err
 	}
-	err = write(filepath.Join(dir, "report.md"), func(w io.Writer) error { return report.Markdown(w, r, plots) })
-	if err == nil {
-		err = r.WriteFile(filepath.Join(dir, "report.json"))
-	}
-	if err == nil {
-		_, err = fmt.Fprintln(stdout, "the report is", filepath.Join(dir, "report.md"))
-	}
-	return err
-}
-
-func write(path string, content func(io.Writer) error) (err error) {
-	f, err := os.Create(path)
-	if err != nil {
+	var b bytes.Buffer
+	if err := report.Markdown(&b, r, plots); err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, f.Close()) }()
-	return content(f)
+	path := filepath.Join(dir, "report.md")
+	if err := os.WriteFile(path, b.Bytes(), 0o644); err != nil {
+		return err
+	}
+	if err := r.WriteFile(filepath.Join(dir, "report.json")); err != nil {
+		return err
+	}
+	_, err = fmt.Fprintln(stdout, "the report is", path)
+	return err
 }
 
 // compare prints what differs from an older run; what is slower is an error.
 func compare(stdout io.Writer, old, r *harness.Report) error {
 	if old == nil {
 		return nil
+	}
+	if before, now := old.Machine, r.Machine; before.CPU != now.CPU || before.Processors != now.Processors || before.FileSystem != now.FileSystem {
+		fmt.Fprintln(stdout, "The older report is of another machine: figures that both have the limits of are compared by these.")
 	}
 	changes := report.Compare(old, r)
 	if err := report.PrintChanges(stdout, changes); err != nil {

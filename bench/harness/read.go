@@ -128,7 +128,7 @@ func (s *stage) prepareOpen(ctx context.Context, w Workload) (turnFunc, error) {
 		if err != nil {
 			return err
 		}
-		c.add(time.Since(began), 1, 0)
+		c.add(time.Since(began), 0, 0)
 		return nil
 	}, nil
 }

@@ -2,6 +2,7 @@ package harness
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"time"
@@ -84,9 +85,6 @@ type Sample struct {
 	Resident int64 `json:"resident"`
 }
 
-// Rate is events a second.
-func (s Sample) Rate() float64 { return float64(s.Events) / s.Seconds }
-
 // Latency is percentiles in microseconds; all zero when nothing was measured.
 type Latency struct {
 	P50  float64 `json:"p50"`
@@ -132,4 +130,18 @@ func (r *Report) Find(workload, system string) *Result {
 		}
 	}
 	return nil
+}
+
+// Failed is what went wrong: workloads that systems offer and failed at, and no
+// system at all. That a peer or FoundationDB is missing is not wrong.
+func (r *Report) Failed() (err error) {
+	for i := range r.Results {
+		if x := &r.Results[i]; x.Error != "" && x.Error != NotOffered {
+			err = errors.Join(err, fmt.Errorf("%s on %s: %s", x.Workload.Name(), x.System, x.Error))
+		}
+	}
+	if len(r.Results) == 0 && len(r.Systems) > 0 {
+		err = fmt.Errorf("nothing was measured: %s", r.Systems[0].Missing)
+	}
+	return err
 }

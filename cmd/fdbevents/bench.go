@@ -75,27 +75,12 @@ func (p *program) bench(c *cli.Context) (err error) {
 	if err != nil {
 		err = fmt.Errorf("%w; these are the workloads that were done", stopped(c.Context, err))
 	}
-	err = errors.Join(err, report.Summary(p.stdout, r), failures(r))
+	err = errors.Join(err, report.Summary(p.stdout, r), r.Failed())
 	if path := c.String("out"); path != "" {
 		err = errors.Join(err, r.WriteFile(path))
 	}
 	if old != nil {
 		err = errors.Join(err, report.PrintChanges(p.stdout, report.Compare(old, r)))
-	}
-	return err
-}
-
-// failures makes the exit code tell that a workload failed.
-func failures(r *harness.Report) (err error) {
-	for _, s := range r.Systems {
-		if s.Missing != "" {
-			err = errors.Join(err, errors.New(s.Missing))
-		}
-	}
-	for _, x := range r.Results {
-		if x.Error != "" && x.Error != harness.NotOffered {
-			err = errors.Join(err, fmt.Errorf("%s: %s", x.Workload.Name(), x.Error))
-		}
 	}
 	return err
 }
