@@ -12,7 +12,7 @@ import (
 // systems are all peers.
 func systems() []harness.System {
 	return []harness.System{
-		// jetStreamSystem(),
+		jetStreamSystem(),
 		// messageDBSystem(),
 		etcdSystem(),
 		redisSystem(),
