@@ -13,7 +13,7 @@ import (
 func systems() []harness.System {
 	return []harness.System{
 		jetStreamSystem(),
-		// messageDBSystem(),
+		messageDBSystem(),
 		etcdSystem(),
 		redisSystem(),
 		sqliteSystem(),
