@@ -9,7 +9,6 @@ import (
 	"path/filepath"
 	"runtime/debug"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	bolt "go.etcd.io/bbolt"
@@ -20,7 +19,7 @@ import (
 func bboltSystem() harness.System {
 	return harness.System{
 		Name: "bbolt", Kind: harness.Peer,
-		About: "bbolt in the process, Batch when several append: a log, and each stream's places in it; no live readers, no groups",
+		About: "bbolt in the process, a transaction for all appends that wait: a log, and each stream's places in it; no live readers, no groups",
 		Open:  openBBolt,
 	}
 }
@@ -32,13 +31,25 @@ var (
 
 type bboltInstance struct {
 	db *bolt.DB
-	// appending is how many appends are under way: Batch would have one alone wait
-	// for company.
-	appending atomic.Int64
+	// appends are taken by one goroutine, until the channel is closed. (Batch of bbolt
+	// waits for company by the clock, which is too long for one and too short for many.)
+	appends chan *boltAppend
+	ended   chan struct{} // closed by that goroutine
 
-	mu     sync.Mutex
-	filled []fill // not yet written
+	mu      sync.Mutex
+	filled  []fill // not yet written
+	waiting int    // how many events these are
 }
+
+// boltAppend is an append that waits.
+type boltAppend struct {
+	stream string
+	next   int64 // anyNext: wherever it ends
+	events []harness.Event
+	done   chan error // has room for the outcome
+}
+
+const anyNext = -1
 
 // fill is what one call of Fill has given.
 type fill struct {
@@ -57,7 +68,7 @@ func openBBolt(_ context.Context, dir string) (harness.Instance, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open bbolt: %w", err)
 	}
-	db.MaxBatchSize, db.MaxBatchDelay = 1000, 200*time.Microsecond
+
 	err = db.Update(func(tx *bolt.Tx) error {
 		_, errLog := tx.CreateBucketIfNotExists(boltLog)
 		_, errStreams := tx.CreateBucketIfNotExists(boltStreams)
@@ -66,7 +77,9 @@ func openBBolt(_ context.Context, dir string) (harness.Instance, error) {
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("make bbolt's buckets: %w", err), db.Close())
 	}
-	return &bboltInstance{db: db}, nil
+	b := &bboltInstance{db: db, appends: make(chan *boltAppend, 1000), ended: make(chan struct{})}
+	go b.commitAppends()
+	return b, nil
 }
 
 func (b *bboltInstance) Version() string {
@@ -81,37 +94,52 @@ func (b *bboltInstance) Version() string {
 }
 
 func (b *bboltInstance) Close() error {
+	close(b.appends)
+	<-b.ended
 	return errors.Join(b.Flush(context.Background()), b.db.Close())
 }
 
+// Append waits for the outcome even if the context ends: the events are the caller's.
 func (b *bboltInstance) Append(ctx context.Context, stream string, next int64, events []harness.Event) error {
-	return b.append(ctx, stream, func(end int64) error {
-		if end != next {
-			return fmt.Errorf("%s has %d events, not %d", stream, end, next)
-		}
-		return nil
-	}, events)
+	a := &boltAppend{stream: stream, next: next, events: events, done: make(chan error, 1)}
+	select {
+	case b.appends <- a:
+		return <-a.done
+	case <-ctx.Done():
+		return ctx.Err()
+	}
 }
 
 func (b *bboltInstance) AppendAny(ctx context.Context, stream string, events []harness.Event) error {
-	return b.append(ctx, stream, func(int64) error { return nil }, events)
+	return b.Append(ctx, stream, anyNext, events)
 }
 
-func (b *bboltInstance) append(ctx context.Context, stream string, check func(end int64) error, events []harness.Event) error {
-	if err := ctx.Err(); err != nil {
-		return err
-	}
-	commit := b.db.Update
-	if b.appending.Add(1) > 1 {
-		commit = b.db.Batch
-	}
-	defer b.appending.Add(-1)
-	return commit(func(tx *bolt.Tx) error {
-		if err := check(boltEnd(tx, stream)); err != nil {
-			return err
+// commitAppends commits the appends that have come while it did so for those before.
+func (b *bboltInstance) commitAppends() {
+	defer close(b.ended)
+	for first := range b.appends {
+		together := []*boltAppend{first}
+		for n := len(b.appends); n > 0; n-- {
+			together = append(together, <-b.appends)
 		}
-		return boltWrite(tx, stream, boltEnd(tx, stream), len(events), func(i int) []byte { return events[i].Data })
-	})
+		outcomes := make([]error, len(together))
+		err := b.db.Update(func(tx *bolt.Tx) error {
+			for i, a := range together {
+				end := boltEnd(tx, a.stream)
+				if a.next != anyNext && a.next != end {
+					outcomes[i] = fmt.Errorf("%s has %d events, not %d", a.stream, end, a.next)
+					continue // the others are none the worse
+				}
+				if err := boltWrite(tx, a.stream, end, len(a.events), func(i int) []byte { return a.events[i].Data }); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+		for i, a := range together {
+			a.done <- errors.Join(outcomes[i], err)
+		}
+	}
 }
 
 // boltKey is a stream's key for a revision.
@@ -156,7 +184,9 @@ func boltWrite(tx *bolt.Tx, stream string, end int64, n int, data func(int) []by
 	return nil
 }
 
-// Fill keeps what it is given until there are 10,000 calls.
+// Fill keeps what it is given until there are a thousand events. Many more in a
+// transaction are slow: its pages are split in the end only, and each key put
+// between others moves those behind it.
 func (b *bboltInstance) Fill(_ context.Context, stream string, next int64, events []harness.Event) error {
 	f := fill{stream: stream, next: next}
 	for _, e := range events {
@@ -165,7 +195,8 @@ func (b *bboltInstance) Fill(_ context.Context, stream string, next int64, event
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.filled = append(b.filled, f)
-	if len(b.filled) >= 10_000 {
+	b.waiting += len(events)
+	if b.waiting >= 1000 {
 		return b.flush()
 	}
 	return nil
@@ -192,7 +223,7 @@ func (b *bboltInstance) flush() error {
 		}
 		return nil
 	})
-	b.filled = nil
+	b.filled, b.waiting = nil, 0
 	return err
 }
 

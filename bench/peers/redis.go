@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"hash/maphash"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -13,6 +14,8 @@ import (
 
 	"github.com/redis/go-redis/v9"
 	"github.com/redis/go-redis/v9/maintnotifications"
+
+	"golang.org/x/sync/errgroup"
 
 	"github.com/fdbevents/fdbevents/bench/harness"
 )
@@ -43,8 +46,10 @@ type redisInstance struct {
 	client  *redis.Client
 	version string
 
-	mu     sync.Mutex
-	filled redis.Pipeliner // not yet sent
+	mu sync.Mutex
+	// lanes have what Fill has not yet sent, all of a stream in the same one.
+	lanes [32]redis.Pipeliner
+	seed  maphash.Seed
 }
 
 func openRedis(ctx context.Context, dir string) (harness.Instance, error) {
@@ -52,7 +57,7 @@ func openRedis(ctx context.Context, dir string) (harness.Instance, error) {
 	if err != nil {
 		return nil, err
 	}
-	r := new(redisInstance)
+	r := &redisInstance{seed: maphash.MakeSeed()}
 	if err := r.start(ctx, program, dir); err != nil {
 		return nil, errors.Join(fmt.Errorf("open Redis: %w", err), r.Close())
 	}
@@ -74,7 +79,9 @@ func (r *redisInstance) start(ctx context.Context, program, dir string) (err err
 		ContextTimeoutEnabled: true, DisableIdentity: true,
 		MaintNotificationsConfig: &maintnotifications.Config{Mode: maintnotifications.ModeDisabled},
 	})
-	r.filled = r.client.Pipeline()
+	for i := range r.lanes {
+		r.lanes[i] = r.client.Pipeline()
+	}
 	err = r.server.await(ctx, func(ctx context.Context) error {
 		if _, err := os.Stat(socket); err != nil {
 			return err // the client would log it
@@ -143,7 +150,8 @@ func (r *redisInstance) AppendAny(ctx context.Context, stream string, events []h
 	return err
 }
 
-// Fill sends a thousand calls at a time: the server syncs once for many of them.
+// Fill sends some thousand calls at a time, over many connections: the server syncs
+// once for what it reads in a round, which is 16 KiB of each.
 func (r *redisInstance) Fill(ctx context.Context, stream string, next int64, events []harness.Event) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -154,8 +162,9 @@ func (r *redisInstance) Fill(ctx context.Context, stream string, next int64, eve
 			arguments[i] = string(data)
 		}
 	}
-	redisAppend.EvalSha(ctx, r.filled, []string{stream}, arguments...)
-	if r.filled.Len() < 1000 {
+	lane := r.lanes[maphash.String(r.seed, stream)%uint64(len(r.lanes))]
+	redisAppend.EvalSha(ctx, lane, []string{stream}, arguments...)
+	if lane.Len() < 200 {
 		return nil
 	}
 	return r.flush(ctx)
@@ -168,10 +177,16 @@ func (r *redisInstance) Flush(ctx context.Context) error {
 }
 
 func (r *redisInstance) flush(ctx context.Context) error {
-	if r.filled == nil || r.filled.Len() == 0 {
-		return nil
+	var g errgroup.Group
+	for _, lane := range r.lanes {
+		if lane != nil && lane.Len() > 0 {
+			g.Go(func() error {
+				_, err := lane.Exec(ctx)
+				return err
+			})
+		}
 	}
-	if _, err := r.filled.Exec(ctx); err != nil {
+	if err := g.Wait(); err != nil {
 		return fmt.Errorf("fill: %w", err)
 	}
 	return nil
