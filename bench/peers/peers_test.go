@@ -1,0 +1,16 @@
+package main
+
+import (
+	"testing"
+
+	"github.com/fdbevents/fdbevents/bench/harness/harnesstest"
+)
+
+func TestPeers(t *testing.T) {
+	for _, s := range systems() {
+		t.Run(s.Name, func(t *testing.T) {
+			t.Parallel() // most of the time goes into starting and ending servers
+			harnesstest.Run(t, s)
+		})
+	}
+}
