@@ -5,6 +5,7 @@ package main
 
 import (
 	"fmt"
+	"os"
 
 	"github.com/fdbevents/fdbevents/bench/harness"
 )
@@ -22,7 +23,9 @@ func systems() []harness.System {
 }
 
 func main() {
-	for _, s := range systems() {
-		fmt.Printf("%-10s %s\n", s.Name, s.About)
+	if !harness.IsWorker() {
+		fmt.Fprintln(os.Stderr, "peers: this program is built and started by go run ./bench")
+		os.Exit(2)
 	}
+	os.Exit(harness.Serve(systems()))
 }
