@@ -21,6 +21,8 @@ import (
 	"os/signal"
 	"path/filepath"
 	"runtime/debug"
+	"slices"
+	"strconv"
 	"strings"
 	"syscall"
 	"time"
@@ -57,7 +59,7 @@ func app(stdout, stderr io.Writer) *cli.App {
 		HideHelpCommand: true,
 		Flags: []cli.Flag{
 			&cli.StringFlag{Name: "out", Usage: "write report.md, report.json and plots to this `DIR`"},
-			&cli.StringFlag{Name: "suite", Value: harness.Suites()[0].Name, Usage: "which workloads: `NAME` of a suite"},
+			&cli.StringSliceFlag{Name: "suite", Value: cli.NewStringSlice(harness.Suites()[0].Name), Usage: "which workloads: `NAME` of a suite; may be given again"},
 			&cli.StringSliceFlag{Name: "only", Usage: "run but the workloads whose name contains `TEXT`; may be given again"},
 			&cli.StringSliceFlag{Name: "system", Usage: "run but this system, by `NAME`; may be given again"},
 			&cli.IntFlag{Name: "rounds", Value: 5, Usage: "give each system `N` turns in a workload"},
@@ -128,7 +130,7 @@ func execute(c *cli.Context, stdout, stderr io.Writer) (err error) {
 func options(c *cli.Context) (o harness.Options, err error) {
 	o = harness.Options{
 		Rounds: c.Int("rounds"), Turn: c.Duration("turn"), Only: c.StringSlice("system"),
-		Command: "go run ./bench " + strings.Join(os.Args[1:], " "), Revision: revision(),
+		Command: commandLine(), Revision: revision(),
 	}
 	if len(o.Only) == 0 {
 		o.Only = nil
@@ -136,15 +138,12 @@ func options(c *cli.Context) (o harness.Options, err error) {
 	if o.Rounds < 1 || o.Turn <= 0 {
 		return o, fmt.Errorf("--rounds %d, --turn %v: want more than 0", o.Rounds, o.Turn)
 	}
-	var names []string
-	for _, s := range harness.Suites() {
-		names = append(names, s.Name)
-		if s.Name == c.String("suite") {
-			o.Sessions = s.Sessions
+	for _, name := range c.StringSlice("suite") {
+		i := slices.IndexFunc(harness.Suites(), func(s harness.Suite) bool { return s.Name == name })
+		if i < 0 {
+			return o, fmt.Errorf("--suite %s: there is none; see --help", name)
 		}
-	}
-	if o.Sessions == nil {
-		return o, fmt.Errorf("--suite %s: there is none; there are %s", c.String("suite"), strings.Join(names, ", "))
+		o.Sessions = append(o.Sessions, harness.Suites()[i].Sessions...)
 	}
 	texts := c.StringSlice("only")
 	if o.Sessions = harness.Select(o.Sessions, texts); len(o.Sessions) == 0 {
@@ -186,6 +185,22 @@ func hosts(c *cli.Context, dir string, stderr io.Writer) ([]harness.Host, error)
 		return append(all, harness.Absent("peers", reason)), c.Context.Err()
 	}
 	return append(all, harness.Program(program)), nil
+}
+
+// commandLine is how somebody else does the same.
+func commandLine() string {
+	line := "go run "
+	if systems.WithFoundationDB {
+		line += "-tags fdb "
+	}
+	line += "./bench"
+	for _, arg := range os.Args[1:] {
+		if arg == "" || strings.ContainsAny(arg, " '\"$*") {
+			arg = strconv.Quote(arg)
+		}
+		line += " " + arg
+	}
+	return line
 }
 
 // revision is that of the source, as the build tells.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 	"runtime"
 	"runtime/pprof"
 	"sync"
@@ -23,7 +24,9 @@ type stage struct {
 	logged int64
 	// prepared counts the workloads, so that each has streams of its own.
 	prepared int
-	load     load
+	// partitions is how many were asked for; 0 when nobody did.
+	partitions int
+	load       load
 	// pace is the rate that Live workloads found out, by their names.
 	pace map[string]float64
 }
@@ -77,6 +80,9 @@ var errNotOffered = errors.New(NotOffered)
 // where the system cannot do it.
 func (s *stage) prepare(ctx context.Context, w Workload) error {
 	s.prepared++
+	if err := s.partition(ctx, w.Partitions); err != nil {
+		return err
+	}
 	prepare := map[Operation]func(context.Context, Workload) (turnFunc, error){
 		Append:       s.prepareAppend,
 		AppendAny:    s.prepareAppendAny,
@@ -106,6 +112,31 @@ func (s *stage) prepare(ctx context.Context, w Workload) error {
 	err = s.stock(ctx, w.Log, w.Size)
 	settle()
 	return err
+}
+
+// partition goes over to an empty log of so many partitions, and stays there.
+func (s *stage) partition(ctx context.Context, n int) (err error) {
+	if n == 0 || n == s.partitions {
+		return nil
+	}
+	if s.system.OpenPartitioned == nil {
+		return errNotOffered
+	}
+	if err := s.close(); err != nil {
+		return fmt.Errorf("close %s: %w", s.system.Name, err)
+	}
+	s.dir = filepath.Join(s.dir, fmt.Sprint("partitions", n))
+	if err := os.MkdirAll(s.dir, 0o700); err != nil {
+		return err
+	}
+	if s.instance, err = s.system.OpenPartitioned(ctx, s.dir, n); err != nil {
+		return fmt.Errorf("open %s with %d partitions: %w", s.system.Name, n, err)
+	}
+	s.system.Open = func(ctx context.Context, dir string) (Instance, error) {
+		return s.system.OpenPartitioned(ctx, dir, n)
+	}
+	s.partitions, s.stocked, s.logged = n, 0, 0
+	return nil
 }
 
 type turnFunc = func(ctx context.Context, t *tally) error

@@ -47,7 +47,7 @@ type Suite struct {
 // Suites are those that the harness knows. The first is the default.
 func Suites() []Suite {
 	return []Suite{
-		{"full", "all workloads on all systems, and curves over writers, streams, events an append and sizes", slices.Concat(appends(), reads(), publishing(), opening())},
+		{"full", "all workloads on all systems, and curves over writers, streams, events an append and sizes", slices.Concat(appends(), reads(), publishing(), partitions(), opening())},
 		{"growth", "fdbevents and plain Pebble while the log grows to 20,000,000 events", growth(100_000, 1_000_000, 5_000_000, 10_000_000, 20_000_000)},
 		{"smoke", "a small one of each workload", smoke()},
 	}
@@ -102,6 +102,17 @@ func publishing() []Session {
 		}},
 		{Name: "groups", Workloads: []Workload{ConsumeAll}},
 	}
+}
+
+// partitions are a setting of fdbevents alone: what more of them cost.
+func partitions() []Session {
+	s := Session{Name: "partitions", Systems: []string{"fdbevents", "fdbevents-fdb"}}
+	for _, n := range []int{1, 8, 32} {
+		for _, w := range []Workload{BaseAppend, Grown(ReadWarm, 90_000)} {
+			s.Workloads = append(s.Workloads, w.with(func(w *Workload) { w.Partitions = n }))
+		}
+	}
+	return []Session{s}
 }
 
 func opening() []Session {

@@ -32,6 +32,9 @@ type System struct {
 	// the system's own. Opened again after a Close it has what it had. A system that
 	// cannot run here gives an error that wraps ErrMissing.
 	Open func(ctx context.Context, dir string) (Instance, error)
+	// OpenPartitioned is Open where the log is to have so many partitions; nil when one
+	// cannot choose.
+	OpenPartitioned func(ctx context.Context, dir string, partitions int) (Instance, error)
 }
 
 // ErrMissing is wrapped by the error of a System that cannot run on this machine.

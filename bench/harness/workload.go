@@ -47,6 +47,8 @@ type Workload struct {
 	Streams int `json:"streams,omitempty"`
 	// Log is how many events are in the log before it begins, at least.
 	Log int `json:"log,omitempty"`
+	// Partitions is how many slices the log has, for systems that let one choose.
+	Partitions int `json:"partitions,omitempty"`
 	// Cold closes the system before each turn, drops its files from the page cache,
 	// and opens it again.
 	Cold bool `json:"cold,omitempty"`
@@ -67,7 +69,7 @@ func (w Workload) Name() string {
 	for _, f := range []struct {
 		name  string
 		value int
-	}{{"writers", w.Writers}, {"readers", w.Readers}, {"size", w.Size}, {"events", w.Events}, {"streams", w.Streams}, {"log", w.Log}, {"rate", w.Rate}} {
+	}{{"writers", w.Writers}, {"readers", w.Readers}, {"size", w.Size}, {"events", w.Events}, {"streams", w.Streams}, {"log", w.Log}, {"rate", w.Rate}, {"partitions", w.Partitions}} {
 		if f.value != 0 {
 			fmt.Fprintf(&b, "/%s=%d", f.name, f.value)
 		}

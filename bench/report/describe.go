@@ -43,6 +43,7 @@ func describe(w harness.Workload) string {
 	if w.Log > 0 {
 		words = append(words, "log of "+whole(w.Log))
 	}
+	add(w.Partitions, "1 partition", "partitions")
 	add(w.Rate, "1 append a second", "appends a second")
 	if w.Cold {
 		words = append(words, "cold")

@@ -86,6 +86,8 @@ var sweeps = []sweep{
 	{"append-streams", "Appends by streams", "streams", harness.Append, streamsOf, Rate, nil},
 	{"append-events", "Appends by events an append", "events an append", harness.Append, eventsOf, Rate, nil},
 	{"append-size", "Appends by size of an event", "bytes of data an event", harness.Append, sizeOf, Rate, nil},
+	{"append-partitions", "Appends by partitions", "partitions of the log", harness.Append, partitionsOf, Rate, nil},
+	{"read-partitions", "Reading by partitions", "partitions of the log", harness.ReadLog, partitionsOf, Rate, nil},
 	{"append-log", "Appends as the log grows", "events in the log", harness.Append, logOf, P50, nil},
 	{"read-log", "Reading as the log grows", "events in the log", harness.ReadLog, logOf, Rate, nil},
 	{"load-log", "Loading a stream as the log grows", "events in the log", harness.Load, logOf, P50, nil},
@@ -93,12 +95,13 @@ var sweeps = []sweep{
 	{"live-readers", "Live by readers", "readers", harness.Live, readersOf, P50, nil},
 }
 
-func writersOf(w *harness.Workload) *int { return &w.Writers }
-func readersOf(w *harness.Workload) *int { return &w.Readers }
-func streamsOf(w *harness.Workload) *int { return &w.Streams }
-func eventsOf(w *harness.Workload) *int  { return &w.Events }
-func sizeOf(w *harness.Workload) *int    { return &w.Size }
-func logOf(w *harness.Workload) *int     { return &w.Log }
+func writersOf(w *harness.Workload) *int    { return &w.Writers }
+func readersOf(w *harness.Workload) *int    { return &w.Readers }
+func streamsOf(w *harness.Workload) *int    { return &w.Streams }
+func eventsOf(w *harness.Workload) *int     { return &w.Events }
+func sizeOf(w *harness.Workload) *int       { return &w.Size }
+func partitionsOf(w *harness.Workload) *int { return &w.Partitions }
+func logOf(w *harness.Workload) *int        { return &w.Log }
 
 func (s sweep) figure(r *harness.Report) (figure, bool) {
 	rest, family := s.family(r)

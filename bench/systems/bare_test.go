@@ -16,7 +16,7 @@ func TestBareSizes(t *testing.T) {
 	const n = 100
 	data := []byte(hex.EncodeToString(make([]byte, 128)))
 	ctx := t.Context()
-	s, err := open(ctx, "mem:")
+	s, err := open(ctx, "mem:", 0)
 	if err != nil {
 		t.Fatal(err)
 	}

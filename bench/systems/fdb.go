@@ -19,20 +19,16 @@ import (
 	"github.com/fdbevents/fdbevents/tuple"
 )
 
+// WithFoundationDB tells whether this program was built with the tag fdb.
+const WithFoundationDB = true
+
 func foundationDB() []harness.System {
 	return []harness.System{
 		{
 			Name: "fdbevents-fdb", Kind: harness.Subject, About: aboutOnFoundationDB,
-			Open: func(ctx context.Context, _ string) (harness.Instance, error) {
-				c, err := openCluster(ctx)
-				if err != nil {
-					return nil, err
-				}
-				s, err := open(ctx, "fdb:"+c.file+"?prefix="+url.QueryEscape(c.name))
-				if err != nil {
-					return nil, errors.Join(err, c.Close())
-				}
-				return &storeOnCluster{s, c}, nil
+			Open: func(ctx context.Context, _ string) (harness.Instance, error) { return openOnCluster(ctx, 0) },
+			OpenPartitioned: func(ctx context.Context, _ string, partitions int) (harness.Instance, error) {
+				return openOnCluster(ctx, partitions)
 			},
 		},
 		{
@@ -110,6 +106,18 @@ func (c *cluster) DataDir() string {
 type storeOnCluster struct {
 	*store
 	*cluster
+}
+
+func openOnCluster(ctx context.Context, partitions int) (harness.Instance, error) {
+	c, err := openCluster(ctx)
+	if err != nil {
+		return nil, err
+	}
+	s, err := open(ctx, "fdb:"+c.file+"?prefix="+url.QueryEscape(c.name), partitions)
+	if err != nil {
+		return nil, errors.Join(err, c.Close())
+	}
+	return &storeOnCluster{s, c}, nil
 }
 
 func (s *storeOnCluster) Close() error { return errors.Join(s.store.Close(), s.cluster.Close()) }

@@ -9,6 +9,9 @@ import (
 	"github.com/fdbevents/fdbevents/bench/harness"
 )
 
+// WithFoundationDB tells whether this program was built with the tag fdb.
+const WithFoundationDB = false
+
 // foundationDB are systems that say why they cannot be run.
 func foundationDB() []harness.System {
 	missing := func(context.Context, string) (harness.Instance, error) {

@@ -20,7 +20,7 @@ import (
 func Scratch(databaseURL string) (s harness.System, dir string, err error) {
 	s = harness.System{Name: "fdbevents", Kind: harness.Subject, About: "a new store beside " + databaseURL}
 	if own, ok := engines.Directory(databaseURL); ok {
-		s.Open = func(ctx context.Context, dir string) (harness.Instance, error) { return open(ctx, "file:"+dir) }
+		s.Open = func(ctx context.Context, dir string) (harness.Instance, error) { return open(ctx, "file:"+dir, 0) }
 		return s, filepath.Dir(own), nil
 	}
 	scheme, rest, _ := strings.Cut(databaseURL, ":")
@@ -34,7 +34,7 @@ func Scratch(databaseURL string) (s harness.System, dir string, err error) {
 		databaseURL = "fdb:" + file + "?" + values.Encode()
 	}
 	s.Open = func(ctx context.Context, _ string) (harness.Instance, error) {
-		opened, err := open(ctx, databaseURL)
+		opened, err := open(ctx, databaseURL, 0)
 		if err != nil {
 			return nil, err
 		}

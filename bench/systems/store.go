@@ -25,17 +25,11 @@ func Embedded() harness.System {
 		Name: "fdbevents", Kind: harness.Subject,
 		About: "this project, on its embedded engine, called in the same process",
 		Open: func(ctx context.Context, dir string) (harness.Instance, error) {
-			return open(ctx, "file:"+dir)
+			return open(ctx, "file:"+dir, 0)
 		},
-	}
-}
-
-// At is fdbevents on a database that is there already, such as a user's own cluster.
-// It writes to the store at the URL, which must be one that nobody else uses.
-func At(url string) harness.System {
-	return harness.System{
-		Name: "fdbevents", Kind: harness.Subject, About: "this project",
-		Open: func(ctx context.Context, _ string) (harness.Instance, error) { return open(ctx, url) },
+		OpenPartitioned: func(ctx context.Context, dir string, partitions int) (harness.Instance, error) {
+			return open(ctx, "file:"+dir, partitions)
+		},
 	}
 }
 
@@ -52,12 +46,12 @@ type store struct {
 // fillAhead is how many appends Fill has under way.
 const fillAhead = 256
 
-func open(ctx context.Context, url string) (*store, error) {
+func open(ctx context.Context, url string, partitions int) (*store, error) {
 	e, err := engines.Open(ctx, url)
 	if err != nil {
 		return nil, err
 	}
-	s, err := fdblayer.Open(ctx, e, fdblayer.Options{})
+	s, err := fdblayer.Open(ctx, e, fdblayer.Options{Partitions: partitions})
 	if err != nil {
 		return nil, errors.Join(err, e.Close())
 	}
