@@ -118,6 +118,8 @@ func large() *harness.Report {
 	vary(harness.BaseAppend, streamsOf, 1, 100, 1000, 100_000, 1_000_000)
 	vary(harness.BaseAppend, eventsOf, 1, 10, 100, 1000)
 	vary(harness.BaseAppend, sizeOf, 16, 256, 4096, 65_536)
+	vary(harness.BaseAppend, partitionsOf, 1, 8, 32)
+	vary(harness.ReadWarm, partitionsOf, 1, 8, 32)
 	vary(harness.BaseAppend, logOf, 100_000, 1_000_000, 5_000_000, 20_000_000)
 	vary(harness.ReadWarm, logOf, 100_000, 1_000_000, 5_000_000, 20_000_000)
 	vary(harness.LoadStream, logOf, 100_000, 20_000_000)
