@@ -56,8 +56,12 @@ func TestRecordRoundTrip(t *testing.T) {
 // TestRecordIsPlainMsgpack keeps the format readable without this package.
 func TestRecordIsPlainMsgpack(t *testing.T) {
 	ev := NewEvent{ID: uuid.New(), Type: "t", ContentType: "c", Tags: []string{"x"}, Created: time.Unix(1, 5), Data: []byte("d"), Metadata: []byte("m")}
+	record := newEncoder().record("s", 3, &ev)
+	if !newDecoder().plainRecord(record, new(Event)) {
+		t.Error("the record needs the library to be decoded")
+	}
 	var fields []any
-	if err := msgpack.Unmarshal(newEncoder().record("s", 3, &ev), &fields); err != nil {
+	if err := msgpack.Unmarshal(record, &fields); err != nil {
 		t.Fatal(err)
 	}
 	want := []any{int8(1), ev.ID[:], "s", int8(3), "t", "c", []any{"x"}, int64(1e9 + 5), []byte("d"), []byte("m")}
@@ -109,6 +113,8 @@ func TestNewerFormatsAreRefused(t *testing.T) {
 func FuzzRecord(f *testing.F) {
 	ev := NewEvent{Type: "t", Tags: []string{"x"}, Data: []byte("d")}
 	f.Add(newEncoder().record("s", 3, &ev))
+	long := NewEvent{ID: uuid.New(), Type: "long", ContentType: "text/plain", Tags: []string{"x", ""}, Created: time.Unix(1, 2), Data: make([]byte, 300), Metadata: []byte("m")}
+	f.Add(newEncoder().record(strings.Repeat("s", 40), 300, &long))
 	f.Add(newEncoder().chunkHeader(100_000))
 	f.Fuzz(func(t *testing.T, src []byte) {
 		d := newDecoder()
@@ -118,7 +124,12 @@ func FuzzRecord(f *testing.F) {
 			e.buf.Write(src[:len(src)-crcSize])
 			src = e.checksum()
 		}
-		var got, again Event
+		var got, again, plain, library Event
+		if d.plainRecord(src, &plain) {
+			if err := d.anyRecord(src, &library); err != nil || !reflect.DeepEqual(plain, library) {
+				t.Errorf("decoded %+v, but by the library %+v, %v", plain, library, err)
+			}
+		}
 		if d.record(src, &got) == nil {
 			err := d.record(newEncoder().record(got.Stream, got.Revision, &NewEvent{ID: got.ID, Type: got.Type, ContentType: got.ContentType,
 				Tags: got.Tags, Created: got.Created, Data: got.Data, Metadata: got.Metadata}), &again)

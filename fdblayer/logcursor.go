@@ -51,8 +51,11 @@ type logCursor struct {
 // mirror them.
 type logLane struct {
 	source
-	// waiting are events that were read, but not yet given out, in order.
-	waiting []Event
+	// waiting are events that were read, but not yet given out, in order; later are
+	// those after them, read before waiting ran out. last is how many events the
+	// last read brought.
+	waiting, later []Event
+	last           int
 	// known is the position up to which the source has been read.
 	known Position
 	// scavenged counts what was passed over in this read.
@@ -61,6 +64,32 @@ type logLane struct {
 	start bool
 	// done is true for a backward read that has come to the beginning.
 	done bool
+}
+
+// low reports whether to read on: always when nothing is waiting, since nothing
+// beyond known can be given out then. In bulk already when little is. Otherwise
+// the sources would run out one by one, and each page would read only one of them.
+func (l *logLane) low(bulk bool) bool {
+	return len(l.waiting) == 0 || bulk && len(l.later) == 0 && 2*len(l.waiting) < l.last
+}
+
+// put adds events that were read after those that wait.
+func (l *logLane) put(events []Event) {
+	l.last = len(events)
+	if len(l.waiting) == 0 {
+		l.waiting = events
+	} else {
+		l.later = events
+	}
+}
+
+// pop removes the first event that waits.
+func (l *logLane) pop() *Event {
+	ev := &l.waiting[0]
+	if l.waiting = l.waiting[1:]; len(l.waiting) == 0 {
+		l.waiting, l.later = l.later, nil
+	}
+	return ev
 }
 
 // firstEntries and mostEntries bound the index entries of a page.
@@ -204,8 +233,8 @@ func (c *logCursor) sources(r engine.Reader, indexes *indexSet) (all []source, e
 	return all, exact, nil
 }
 
-// fill reads a page of each source that has nothing waiting. In bulk, the
-// sources are read and decoded side by side.
+// fill reads a page of each source that needs one. In bulk, the sources are read
+// and decoded side by side.
 func (c *logCursor) fill(r engine.Reader, version int64) error {
 	o := engine.RangeOptions{Bytes: c.bytes / len(c.lanes), Reverse: c.backward}
 	if c.exact {
@@ -215,7 +244,7 @@ func (c *logCursor) fill(r engine.Reader, version int64) error {
 	futures := make([]engine.Future[engine.Page], len(c.lanes))
 	for i := range c.lanes {
 		l := &c.lanes[i]
-		if len(l.waiting) > 0 || l.done {
+		if l.done || !l.low(c.bulk) {
 			continue
 		}
 		o := o
@@ -249,7 +278,8 @@ func (c *logCursor) finish(r engine.Reader, version int64, l *logLane, f engine.
 	if err != nil {
 		return fmt.Errorf("reading %s: %w", l.source, err)
 	}
-	l.waiting, l.scavenged, l.start = t.events, l.scavenged+t.scavenged, false
+	l.put(t.events)
+	l.scavenged, l.start = l.scavenged+t.scavenged, false
 	switch {
 	case t.more:
 		l.known = t.through
@@ -283,31 +313,54 @@ func (c *logCursor) merge() []*Event {
 	bound := c.lanes[0].known
 	for i := range c.lanes {
 		l := &c.lanes[i]
-		total += len(l.waiting)
-		if l.known.Before(bound) != c.backward && l.known != bound {
+		total += len(l.waiting) + len(l.later)
+		if c.before(l.known, bound) {
 			bound = l.known
 		}
 	}
 	c.at, c.start = bound, false
 	events := make([]*Event, 0, total)
 	for {
-		var from *logLane
-		var first Position
-		for i := range c.lanes {
-			l := &c.lanes[i]
-			if len(l.waiting) == 0 {
-				continue
-			}
-			if at := l.waiting[0].Position; from == nil || at.Before(first) != c.backward {
-				from, first = l, at
-			}
-		}
-		if from == nil || first != bound && first.Before(bound) == c.backward {
+		from, until := c.run(bound)
+		if from == nil {
 			return events
 		}
-		if n := len(events); n == 0 || events[n-1].Position != first {
-			events = append(events, &from.waiting[0])
+		for len(from.waiting) > 0 && !c.before(until, from.waiting[0].Position) {
+			ev := from.pop()
+			if n := len(events); n == 0 || events[n-1].Position != ev.Position {
+				events = append(events, ev)
+			}
 		}
-		from.waiting = from.waiting[1:]
 	}
+}
+
+// run finds the source whose first event is next, if it is not beyond bound, and
+// up to where its events are: it is one comparison an event, not one a source,
+// where neighbours come from the same source, as the events of an append do.
+func (c *logCursor) run(bound Position) (from *logLane, until Position) {
+	first := bound
+	until = bound
+	for i := range c.lanes {
+		l := &c.lanes[i]
+		if len(l.waiting) == 0 {
+			continue
+		}
+		switch at := l.waiting[0].Position; {
+		case from == nil && !c.before(bound, at):
+			from, first = l, at
+		case c.before(at, first):
+			from, first, until = l, at, first
+		case c.before(at, until):
+			until = at
+		}
+	}
+	return from, until
+}
+
+// before reports whether a read in this direction comes to p earlier than to q.
+func (c *logCursor) before(p, q Position) bool {
+	if c.backward {
+		return q.Before(p)
+	}
+	return p.Before(q)
 }

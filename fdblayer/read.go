@@ -116,13 +116,21 @@ type fetched struct {
 // fetch reads the next page of c. also, when not nil, is called in the same
 // transaction.
 func (s *Store) fetch(ctx context.Context, c cursor, also func(tr engine.Transaction, p page)) (f fetched) {
-	f.err = engine.Run(ctx, s.engine, func(tr engine.Transaction, _ error) (err error) {
+	read := func(tr engine.Transaction) (err error) {
 		f.page, f.next, err = c.read(tr)
-		if err == nil && also != nil {
-			also(tr, f.page)
-		}
 		return err
-	})
+	}
+	if also == nil {
+		f.err = engine.Read(ctx, s.engine, read)
+	} else {
+		f.err = engine.Run(ctx, s.engine, func(tr engine.Transaction, _ error) error {
+			err := read(tr)
+			if err == nil {
+				also(tr, f.page)
+			}
+			return err
+		})
+	}
 	if errors.Is(f.err, engine.ErrClosed) {
 		f.err = fmt.Errorf("%w: %w", ErrClosed, f.err)
 	}

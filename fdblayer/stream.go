@@ -134,7 +134,7 @@ func (s *Store) readHead(r engine.Reader, stream string) (h head, err error) {
 
 // rangePage reads the first keys of a range in a transaction of its own.
 func (s *Store) rangePage(ctx context.Context, r engine.Range) (p engine.Page, err error) {
-	err = engine.Run(ctx, s.engine, func(tr engine.Transaction, _ error) (err error) {
+	err = engine.Read(ctx, s.engine, func(tr engine.Transaction) (err error) {
 		p, err = tr.Snapshot().GetRange(r, engine.RangeOptions{Bytes: pageBytes / 4}).Get()
 		return err
 	})

@@ -21,6 +21,9 @@ type streamCursor struct {
 	limit int
 	// mustExist makes the first page fail when there is no stream.
 	mustExist bool
+	// follows makes the last page tell its through, which costs FoundationDB's
+	// client a turn between threads.
+	follows bool
 	// resumed is true when the reader has had, or named, the revision before at:
 	// it must not pass over at in silence.
 	resumed bool
@@ -98,7 +101,7 @@ func (c *streamCursor) read(tr engine.Transaction) (page, cursor, error) {
 		}
 		p.events = slices.DeleteFunc(p.events, func(ev *Event) bool { return expired(ev, h.maxAge, next.asOf) })
 	}
-	if p.tail = taken == len(kvs) && (cut || !got.More); p.tail {
+	if p.tail = taken == len(kvs) && (cut || !got.More); p.tail && c.follows {
 		version, err := tr.ReadVersion().Get()
 		if err != nil {
 			return page{}, nil, err

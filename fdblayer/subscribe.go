@@ -223,11 +223,12 @@ func (sub *subscription) catchUp(ctx context.Context) error {
 	s := sub.store
 	var c cursor = s.newLogCursorAfter(sub.at, ReadOptions{StreamPrefix: sub.options.StreamPrefix, Query: sub.options.Query})
 	if sub.stream != "" {
-		c = s.newStreamCursor(sub.stream, sub.revision+1, ReadOptions{})
+		sc := s.newStreamCursor(sub.stream, sub.revision+1, ReadOptions{})
 		if sub.revision >= 0 || sub.begun {
-			c = s.resumeStreamCursor(sub.stream, sub.revision)
+			sc = s.resumeStreamCursor(sub.stream, sub.revision)
 		}
-		sub.begun = true
+		sc.follows, sub.begun = true, true
+		c = sc
 	}
 	for f := range s.pages(ctx, c, func(page) bool { return true }) {
 		if f.err != nil {

@@ -21,13 +21,24 @@ import (
 // and nothing is written. What fn keeps from tr (futures, stamps, watches) it
 // must take anew in each attempt.
 func Run(ctx context.Context, e Engine, fn func(tr Transaction, prior error) error) error {
+	return run(ctx, e, fn, Transaction.Commit)
+}
+
+// Read is Run for an fn that neither writes nor watches anything, and awaits all
+// that it reads: then there is nothing to commit, and not doing so spares
+// FoundationDB's client a turn between threads.
+func Read(ctx context.Context, e Engine, fn func(tr Transaction) error) error {
+	return run(ctx, e, func(tr Transaction, _ error) error { return fn(tr) }, func(Transaction) error { return nil })
+}
+
+func run(ctx context.Context, e Engine, fn func(tr Transaction, prior error) error, end func(Transaction) error) error {
 	tr := e.Begin(ctx)
 	defer tr.Cancel()
 	var prior error
 	for {
 		err := fn(tr, prior)
 		if err == nil {
-			err = tr.Commit()
+			err = end(tr)
 		}
 		if err == nil {
 			return nil

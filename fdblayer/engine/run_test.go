@@ -131,6 +131,19 @@ func TestRunEndsInDoubt(t *testing.T) {
 	}
 }
 
+// TestReadCommitsNothing, and tries again as Run does.
+func TestReadCommitsNothing(t *testing.T) {
+	s := &script{}
+	failures := []error{ErrTooOld, nil}
+	err := Read(t.Context(), s, func(Transaction) (err error) {
+		err, failures = failures[0], failures[1:]
+		return err
+	})
+	if want := []string{"begin", "on error " + ErrTooOld.Error(), "cancel"}; err != nil || !slices.Equal(s.log, want) {
+		t.Errorf("log is %q, want %q; error %v", s.log, want, err)
+	}
+}
+
 func TestRunCancelsAfterPanic(t *testing.T) {
 	s := &script{}
 	func() {

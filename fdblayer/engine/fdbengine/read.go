@@ -180,23 +180,40 @@ func batchFor(bytes int) fdb.StreamingMode {
 	case bytes <= 4096:
 		return fdb.StreamingModeLarge
 	}
-	return fdb.StreamingModeSerial // 80,000
+	return fdb.StreamingModeSerial // serialBatch
 }
 
-// gather awaits batches until the page is full.
+const (
+	// serialBatch is the bytes at which a batch of StreamingModeSerial ends, counted
+	// as the servers do: pairOverhead more for each pair.
+	serialBatch  = 80_000
+	pairOverhead = 24
+	// batchEnd is where a batch can be taken to end: the pairs after it are few, and
+	// having taken the last one, the client would ask for the next batch.
+	batchEnd = serialBatch * 95 / 100
+)
+
+// gather awaits batches until the page is full. What it leaves of a batch is lost,
+// and read again for the next page; so a page of several batches goes on to the
+// end of its last.
 func (p *boundedPage) gather() (engine.Page, error) {
 	var page engine.Page
-	size := 0
+	whole := p.o.Bytes >= serialBatch // whether the last batch is taken as a whole
+	size, batch := 0, 0
 	for p.it.Advance() {
 		kv, err := p.it.Get()
 		if err != nil {
 			return engine.Page{}, err
 		}
 		page.KeyValues = append(page.KeyValues, engine.KeyValue{Key: kv.Key, Value: kv.Value})
-		size += len(kv.Key) + len(kv.Value)
-		if size >= p.o.Bytes || len(page.KeyValues) == p.o.Limit {
+		n := len(kv.Key) + len(kv.Value)
+		size, batch = size+n, batch+n+pairOverhead
+		if size >= p.o.Bytes && (!whole || batch >= batchEnd) || len(page.KeyValues) == p.o.Limit {
 			page.More = true
 			break
+		}
+		if batch >= serialBatch {
+			batch = 0
 		}
 	}
 	return page, nil

@@ -3,6 +3,7 @@ package pebbleengine
 import (
 	"errors"
 	"math"
+	"slices"
 	"sync"
 	"sync/atomic"
 
@@ -204,19 +205,46 @@ func (b *pageBuilder) add(key, value []byte) (full bool) {
 	kept := b.keep(n + len(value))
 	copy(kept, key)
 	copy(kept[n:], value)
+	b.bytes += len(kept)
+	if len(b.page.KeyValues) == cap(b.page.KeyValues) {
+		b.grow()
+	}
 	b.page.KeyValues = append(b.page.KeyValues, engine.KeyValue{Key: kept[:n:n], Value: kept[n:]})
-	b.bytes += len(key) + len(value)
 	b.page.More = b.options.Limit > 0 && len(b.page.KeyValues) >= b.options.Limit ||
 		b.options.Bytes > 0 && b.bytes >= b.options.Bytes
 	return b.page.More
 }
 
-const smallBlock, largeBlock = 1 << 10, 64 << 10
+// fewPairs, smallBlock and largeBlock are the first and the largest steps in which
+// a page grows.
+const (
+	fewPairs               = 32
+	smallBlock, largeBlock = 1 << 10, 64 << 10
+)
+
+// grow makes room for more pairs: many more each time, but no more than will be
+// needed until the page is full, if those to come are as large as those before.
+func (b *pageBuilder) grow() {
+	n := len(b.page.KeyValues)
+	room := max(fewPairs, 8*n)
+	if b.options.Limit > 0 {
+		room = min(room, b.options.Limit)
+	}
+	if b.options.Bytes > 0 {
+		each := b.bytes/(n+1) + 1
+		room = min(room, max(b.options.Bytes/each, n)+n/16+1)
+	}
+	b.page.KeyValues = slices.Grow(b.page.KeyValues, room-n)
+}
 
 // keep takes n bytes of memory.
 func (b *pageBuilder) keep(n int) []byte {
 	if cap(b.block)-len(b.block) < n {
-		b.block = make([]byte, 0, max(n, min(2*cap(b.block), largeBlock), smallBlock))
+		size := min(max(4*cap(b.block), smallBlock), largeBlock)
+		if b.options.Bytes > 0 {
+			size = min(size, b.options.Bytes-b.bytes)
+		}
+		b.block = make([]byte, 0, max(n, size))
 	}
 	at := len(b.block)
 	b.block = b.block[:at+n]
