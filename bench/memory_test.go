@@ -3,101 +3,136 @@ package main
 import (
 	"bytes"
 	"context"
+	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"math/rand/v2"
 	"os"
 	"os/exec"
 	"runtime"
-	"slices"
-	"sync"
-	"syscall"
 	"testing"
 	"time"
 
 	"github.com/fdbevents/fdbevents/fdblayer"
+	"github.com/fdbevents/fdbevents/fdblayer/engine"
 	"github.com/fdbevents/fdbevents/fdblayer/engine/pebbleengine"
 )
 
-// BenchmarkFanOut appends 1,000 events a second while 1,000 subscriptions of the
-// same process follow the log, and prints the time from an append's
-// acknowledgement to the receipt of its event by a subscriber, over all pairs of
-// both, and the share of all processors that the process used.
-func BenchmarkFanOut(b *testing.B) {
-	const subscribers, perSecond, seconds = 1000, 1000, 5
-	const n = perSecond * seconds
-	for range b.N {
-		s := openDirectory(b)
-		ctx, cancel := context.WithCancel(b.Context())
-		defer cancel()
-		began := time.Now()
-		received := make([][]time.Duration, subscribers)
-		var live, done sync.WaitGroup
-		for i := range subscribers {
-			received[i] = make([]time.Duration, 0, n)
-			live.Add(1)
-			caughtUp := sync.OnceFunc(live.Done)
-			done.Go(func() {
-				for ev, err := range s.Subscribe(ctx, fdblayer.Start, fdblayer.SubscribeOptions{CaughtUp: caughtUp}) {
-					if err != nil {
-						b.Error(err)
-						return
-					}
-					if want := int64(len(received[i])); ev.Revision != want {
-						b.Errorf("subscriber %d got revision %d, want %d", i, ev.Revision, want)
-						return
-					}
-					received[i] = append(received[i], time.Since(began))
-					if len(received[i]) == n {
-						return
-					}
-				}
-			})
-		}
-		live.Wait()
-		used, start := cpuTime(b), time.Now()
-		acknowledged := make([]time.Duration, n)
-		tick := time.NewTicker(time.Second / perSecond)
-		for i := range n {
-			<-tick.C
-			if _, err := s.Append(ctx, "measured", fdblayer.Any, fdblayer.NewEvent{Type: "measured", Data: make([]byte, body)}); err != nil {
+// body is how many bytes an event has.
+const body = 256
+
+// openDirectory opens a store on disk, every commit synced.
+func openDirectory(b *testing.B) *fdblayer.Store { return openStore(b, openDirectoryEngine(b)) }
+
+func openDirectoryEngine(b *testing.B) engine.Engine {
+	b.Helper()
+	e, err := pebbleengine.Open(b.Context(), b.TempDir(), pebbleengine.Options{})
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.Cleanup(func() { e.Close() })
+	return e
+}
+
+func openStore(b *testing.B, e engine.Engine) *fdblayer.Store {
+	b.Helper()
+	s, err := fdblayer.Open(b.Context(), e, fdblayer.Options{})
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.Cleanup(func() { s.Close() })
+	return s
+}
+
+// fillStore appends n events of 256 bytes to as many streams as given.
+func fillStore(b *testing.B, s *fdblayer.Store, n, streams int) {
+	b.Helper()
+	const each = 50
+	var pending []*fdblayer.PendingAppend
+	wait := func() {
+		for _, p := range pending {
+			if _, err := p.Wait(); err != nil {
 				b.Fatal(err)
 			}
-			acknowledged[i] = time.Since(began)
 		}
-		tick.Stop()
-		done.Wait()
-		took := time.Since(start)
-		used = cpuTime(b) - used
-		var late []time.Duration
-		for i := range received {
-			for j, at := range received[i] {
-				// An event can arrive before its writer has been told.
-				late = append(late, max(0, at-acknowledged[j]))
+		pending = pending[:0]
+	}
+	rng := rand.NewChaCha8([32]byte{})
+	for i := 0; i < n; i += each {
+		events := make([]fdblayer.NewEvent, min(each, n-i))
+		for j := range events {
+			// Hexadecimal digits: about as compressible as real events.
+			data := make([]byte, body/2)
+			_, _ = rng.Read(data)
+			events[j] = fdblayer.NewEvent{Type: "measured", Data: hex.AppendEncode(nil, data)}
+		}
+		p, err := s.AppendAsync(b.Context(), fmt.Sprintf("stream-%d", i/each%streams), fdblayer.Any, events...)
+		if err != nil {
+			b.Fatal(err)
+		}
+		if pending = append(pending, p); len(pending) == 256 {
+			wait()
+		}
+	}
+	wait()
+}
+
+// BenchmarkReaderMemory prints the most memory in use while reading logs of
+// different lengths: it must not grow with the log.
+func BenchmarkReaderMemory(b *testing.B) {
+	s := openDirectory(b)
+	for range b.N {
+		for filled, n := 0, 50_000; n <= 400_000; n *= 2 {
+			fillStore(b, s, n-filled, 1000)
+			filled = n
+			base := heap()
+			var most int64
+			i := 0
+			for _, err := range s.ReadAll(b.Context(), fdblayer.Start, fdblayer.ReadOptions{}) {
+				if err != nil {
+					b.Fatal(err)
+				}
+				if i++; i%(n/8) == 0 {
+					most = max(most, heap()-base)
+				}
 			}
-		}
-		if len(late) != subscribers*n {
-			b.Fatalf("%d receipts, want %d", len(late), subscribers*n)
-		}
-		slices.Sort(late)
-		ms := func(share float64) float64 {
-			return float64(late[int(share*float64(len(late)-1))].Microseconds()) / 1000
+			b.ReportMetric(float64(most)/1e6, fmt.Sprintf("MB-at-%d-events", n))
 		}
 		b.ReportMetric(0, "ns/op")
-		b.ReportMetric(ms(0.5), "p50-ms")
-		b.ReportMetric(ms(0.99), "p99-ms")
-		b.ReportMetric(ms(1), "max-ms")
-		b.ReportMetric(100*used.Seconds()/took.Seconds()/float64(runtime.NumCPU()), "%cpu")
-		b.ReportMetric(float64(n)/took.Seconds(), "events/s")
 	}
 }
 
-// cpuTime is what the process has used so far.
-func cpuTime(b *testing.B) time.Duration {
-	var u syscall.Rusage
-	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
-		b.Fatal(err)
+// BenchmarkStreamsMemory prints what a million streams cost a Store in memory,
+// each: nothing is kept of a stream between appends.
+func BenchmarkStreamsMemory(b *testing.B) {
+	s := openDirectory(b)
+	for range b.N {
+		fillStreams := func(from, to int) {
+			for i := from; i < to; i += 1000 {
+				appends := make([]fdblayer.StreamAppend, 1000)
+				for j := range appends {
+					appends[j] = fdblayer.StreamAppend{Stream: fmt.Sprintf("stream-%d", i+j), Expected: fdblayer.Any, Events: []fdblayer.NewEvent{{Type: "e"}}}
+				}
+				if _, err := s.AppendMany(b.Context(), appends...); err != nil {
+					b.Fatal(err)
+				}
+			}
+		}
+		const few, many = 100_000, 1_000_000
+		fillStreams(0, few)
+		base := heap()
+		fillStreams(few, many)
+		b.ReportMetric((float64(heap())-float64(base))/(many-few), "bytes/stream")
+		b.ReportMetric(0, "ns/op")
 	}
-	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
+}
+
+// heap is the memory in use by Go values, after a collection.
+func heap() int64 {
+	runtime.GC()
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	return int64(m.HeapAlloc)
 }
 
 // replayed names the directory that the test binary, run again by
