@@ -20,7 +20,7 @@ import (
 func jetStreamSystem() harness.System {
 	return harness.System{
 		Name: "jetstream", Kind: harness.Peer,
-		About: "NATS JetStream, its server in the process, sync always: one stream, a subject each, the last sequence of it expected; several events as an atomic batch; acks of groups are not synced",
+		About: "NATS JetStream, its server in the process, sync always: one stream, a subject each, the last sequence of it expected; several events as an atomic batch, which the server stages in files of its own; acks of groups are not synced",
 		Open:  openJetStream,
 	}
 }
@@ -52,6 +52,9 @@ type subject struct {
 	count int64
 	last  uint64
 }
+
+// forget has the server be asked the next time.
+func (s *subject) forget() { s.known, s.count, s.last = false, 0, 0 }
 
 func openJetStream(ctx context.Context, dir string) (harness.Instance, error) {
 	j := &jetStreamInstance{subjects: make(map[string]*subject)}
@@ -155,7 +158,7 @@ func (j *jetStreamInstance) Append(ctx context.Context, stream string, next int6
 	messages[0].Header = nats.Header{"Nats-Expected-Last-Subject-Sequence": {strconv.FormatUint(s.last, 10)}}
 	sequence, err := j.publish(ctx, messages)
 	if err != nil {
-		*s = subject{} // it may have been done
+		s.forget() // it may have been done
 		return fmt.Errorf("append to %s: %w", stream, err)
 	}
 	s.known, s.count, s.last = true, next+int64(len(events)), sequence
@@ -168,7 +171,7 @@ func (j *jetStreamInstance) AppendAny(ctx context.Context, stream string, events
 	_, err := j.publish(ctx, jetStreamMessages(stream, events))
 	s := j.subject(stream)
 	s.mu.Lock()
-	s.known, s.count, s.last = false, 0, 0
+	s.forget()
 	s.mu.Unlock()
 	if err != nil {
 		return fmt.Errorf("append to %s: %w", stream, err)

@@ -120,8 +120,7 @@ func (r *redisInstance) Close() error {
 }
 
 func (r *redisInstance) Append(ctx context.Context, stream string, next int64, events []harness.Event) error {
-	// EVALSHA alone: go-redis would format a stranger's error to see whether the script
-	// has gone, which it has not.
+	// Not Run, which would send the script again for want of it: it was loaded.
 	return redisAppend.EvalSha(ctx, r.client, []string{stream}, redisArguments(next, events)...).Err()
 }
 

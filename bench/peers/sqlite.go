@@ -6,9 +6,10 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"strings"
 	"sync"
 
-	"github.com/mattn/go-sqlite3"
+	_ "github.com/mattn/go-sqlite3" // the driver; without cgo it is there, and fails
 
 	"github.com/fdbevents/fdbevents/bench/harness"
 )
@@ -31,9 +32,10 @@ const sqliteSchema = `CREATE TABLE IF NOT EXISTS events (
 
 // sqliteInstance has one connection that writes, in turns, and others that read.
 type sqliteInstance struct {
-	db     *sql.DB
-	stream *sql.Stmt // a stream's events
-	log    *sql.Stmt // a page of the log
+	db      *sql.DB
+	version string
+	stream  *sql.Stmt // a stream's events
+	log     *sql.Stmt // a page of the log
 
 	mu     sync.Mutex
 	writer *sql.Conn
@@ -52,6 +54,9 @@ func openSQLite(ctx context.Context, dir string) (harness.Instance, error) {
 	db.SetMaxIdleConns(16)
 	s := &sqliteInstance{db: db}
 	if err := s.prepare(ctx); err != nil {
+		if strings.Contains(err.Error(), "CGO_ENABLED=0") { // as the stub of the driver says
+			err = errors.Join(err, harness.ErrMissing)
+		}
 		return nil, errors.Join(fmt.Errorf("open SQLite: %w", err), s.Close())
 	}
 	return s, nil
@@ -59,6 +64,9 @@ func openSQLite(ctx context.Context, dir string) (harness.Instance, error) {
 
 func (s *sqliteInstance) prepare(ctx context.Context) (err error) {
 	if s.writer, err = s.db.Conn(ctx); err != nil {
+		return err
+	}
+	if err := s.writer.QueryRowContext(ctx, "SELECT sqlite_version()").Scan(&s.version); err != nil {
 		return err
 	}
 	if _, err := s.writer.ExecContext(ctx, sqliteSchema); err != nil {
@@ -78,8 +86,7 @@ func (s *sqliteInstance) prepare(ctx context.Context) (err error) {
 }
 
 func (s *sqliteInstance) Version() string {
-	version, _, _ := sqlite3.Version()
-	return "SQLite " + version
+	return "SQLite " + s.version
 }
 
 func (s *sqliteInstance) Close() error {

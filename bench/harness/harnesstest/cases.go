@@ -332,6 +332,7 @@ func reopened(f *fixture) {
 		return
 	}
 	for stream, length := range streams {
+		f.refuse(stream, 0)
 		f.refuse(stream, int64(length)-1)
 		f.append(stream, 1)
 	}
