@@ -253,6 +253,8 @@ func TestGroupSettlesAndGivesUp(t *testing.T) {
 			mustAppend(t, s, fmt.Sprint("s", i), fdblayer.Any, event("e"))
 		}
 		g := newGroup(t, s, "g", fdblayer.GroupOptions{})
+		gate := &gatedEngine{Engine: e}
+		other := newGroup(t, openStore(t, gate, fdblayer.Options{Partitions: 2}), "g", fdblayer.GroupOptions{})
 		for range 10 {
 			// With a message of both partitions in its hands, the first gives one of
 			// them up when that is settled.
@@ -266,11 +268,15 @@ func TestGroupSettlesAndGivesUp(t *testing.T) {
 				}
 				held[msg.Partition] = msg
 			}
-			second := join(t, g)
+			second := join(t, other)
 			eventually(t, "a lease to be given up", func() bool { return first.Draining() == 1 })
+			// Once the second has taken the lease, nobody can tell whether it was given
+			// up or lost: it waits until the first knows.
+			gate.Lock()
 			for _, msg := range held {
 				ack(t, msg)
 			}
+			gate.Unlock()
 			ok(t, first.Close())
 			ok(t, second.Close())
 			for i := range 40 {
@@ -278,4 +284,16 @@ func TestGroupSettlesAndGivesUp(t *testing.T) {
 			}
 		}
 	})
+}
+
+// gatedEngine begins no transaction while it is locked.
+type gatedEngine struct {
+	engine.Engine
+	sync.RWMutex
+}
+
+func (g *gatedEngine) Begin(ctx context.Context) engine.Transaction {
+	g.RLock()
+	defer g.RUnlock()
+	return g.Engine.Begin(ctx)
 }
