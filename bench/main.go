@@ -60,7 +60,7 @@ func app(stdout, stderr io.Writer) *cli.App {
 		Flags: []cli.Flag{
 			&cli.StringFlag{Name: "out", Usage: "write report.md, report.json and plots to this `DIR`"},
 			&cli.StringSliceFlag{Name: "suite", Value: cli.NewStringSlice(harness.Suites()[0].Name), Usage: "which workloads: `NAME` of a suite; may be given again"},
-			&cli.StringSliceFlag{Name: "only", Usage: "run but the workloads whose name contains `TEXT`; may be given again"},
+			&cli.StringSliceFlag{Name: "only", Usage: "run but the workload with this name, or those whose names contain `TEXT`; may be given again"},
 			&cli.StringSliceFlag{Name: "system", Usage: "run but this system, by `NAME`; may be given again"},
 			&cli.IntFlag{Name: "rounds", Value: 5, Usage: "give each system `N` turns in a workload"},
 			&cli.DurationFlag{Name: "turn", Value: time.Second, Usage: "let a turn take `TIME`"},
@@ -258,7 +258,7 @@ func compare(stdout io.Writer, old, r *harness.Report) error {
 		}
 	}
 	if slower > 0 {
-		return fmt.Errorf("slower than before in %d workloads", slower)
+		return fmt.Errorf("%d figures are worse than before", slower)
 	}
 	return nil
 }

@@ -179,16 +179,23 @@ func Names(sessions []Session) (names []string) {
 	return names
 }
 
-// Select keeps the workloads whose name contains one of the texts, all when there is
-// none.
+// Select keeps the workloads whose name is one of the texts or, where none has that
+// name, contains it; all when there are no texts.
 func Select(sessions []Session, texts []string) (kept []Session) {
 	if len(texts) == 0 {
 		return sessions
 	}
-	for _, s := range sessions {
-		s.Workloads = slices.DeleteFunc(slices.Clone(s.Workloads), func(w Workload) bool {
-			return !slices.ContainsFunc(texts, func(text string) bool { return strings.Contains(w.Name(), text) })
+	names := Names(sessions)
+	selected := func(w Workload) bool {
+		return slices.ContainsFunc(texts, func(text string) bool {
+			if slices.Contains(names, text) {
+				return w.Name() == text
+			}
+			return strings.Contains(w.Name(), text)
 		})
+	}
+	for _, s := range sessions {
+		s.Workloads = slices.DeleteFunc(slices.Clone(s.Workloads), func(w Workload) bool { return !selected(w) })
 		if len(s.Workloads) > 0 {
 			kept = append(kept, s)
 		}

@@ -52,6 +52,8 @@ type Instance interface {
 
 // Event is what is appended.
 type Event struct {
+	// Data is printable ASCII without quotes and backslashes, so that systems that keep
+	// text or JSON need not encode it.
 	Data []byte
 	// Tags are for systems that implement TagReader or ConditionalAppender; others
 	// need not keep them.
@@ -107,7 +109,8 @@ type TagReader interface {
 }
 
 // Follower hands out events that are appended after live was called, each once, in
-// order, until the context ends, and returns nil then.
+// order, until the context ends, and returns nil then. It may hand out some that were
+// appended after Follow was called and before live was.
 type Follower interface {
 	Follow(ctx context.Context, live func(), yield func(data []byte)) error
 }

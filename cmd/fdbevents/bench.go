@@ -28,7 +28,7 @@ func (p *program) benchCommand() *cli.Command {
 		UsageText:   "fdbevents bench [options]",
 		Description: benchDescription,
 		Flags: []cli.Flag{
-			&cli.StringSliceFlag{Name: "only", Usage: "run but the workloads whose name contains `TEXT`; may be given again"},
+			&cli.StringSliceFlag{Name: "only", Usage: "run but the workload with this name, or those whose names contain `TEXT`; may be given again"},
 			&cli.IntFlag{Name: "rounds", Value: 3, Usage: "do each workload `N` times"},
 			&cli.DurationFlag{Name: "turn", Value: 2 * time.Second, Usage: "for `TIME` each time"},
 			&cli.StringFlag{Name: "out", Usage: "write all figures to `FILE`, as JSON"},
