@@ -214,7 +214,7 @@ func TestCompletionInBash(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, tt := range []struct{ words, want string }{
-		{`fdbevents ""`, "append read tail groups streams delete truncate retain scavenge erase index export import stat check completion help"},
+		{`fdbevents ""`, "append read tail groups streams delete truncate retain scavenge erase index export import stat check bench completion help"},
 		{`fdbevents st`, "streams stat"},
 		{`fdbevents groups re`, "replay reset resume"},
 		{`fdbevents index create ""`, "type category"},
