@@ -192,15 +192,20 @@ func (b *batcher) take() (batch []*request, taken []*lane) {
 // its own; if the transaction fails, all do.
 func (b *batcher) run(ctx context.Context, m *marker, batch []*request) {
 	s := b.store
-	outcomes := make([][]outcome, len(batch))
+	// The outcomes of all requests are in one slice; those of the i-th begin at
+	// first[i].
+	var outcomes []outcome
+	first := make([]int, len(batch))
 	failures := make([]error, len(batch))
 	attempt := func(p *plan) error {
+		outcomes = outcomes[:0]
 		for _, r := range batch {
 			p.fetch(r)
 		}
 		for i, r := range batch {
+			first[i] = len(outcomes)
 			var err error
-			outcomes[i], err = p.apply(r)
+			outcomes, err = p.apply(outcomes, r)
 			if isEngineError(err) {
 				return err
 			}
@@ -214,22 +219,32 @@ func (b *batcher) run(ctx context.Context, m *marker, batch []*request) {
 		err = fmt.Errorf("%w: %w", ErrClosed, err)
 	}
 	for i, r := range batch {
-		switch planned := (*plannedConditionError)(nil); {
+		switch {
 		case err != nil:
 			r.finish(nil, err)
-		case errors.As(failures[i], &planned):
-			r.finish(nil, &ConditionError{Position: newPosition(stamp, planned.index)})
 		case failures[i] != nil:
-			r.finish(nil, failures[i])
+			r.finish(nil, withPosition(failures[i], stamp))
 		default:
 			s.stats.appends.Add(1)
 			s.stats.events.Add(int64(r.count))
-			r.finish(resolve(outcomes[i], stamp), nil)
+			r.finish(resolve(r.oneResult[:0], outcomes[first[i]:][:len(r.appends)], stamp), nil)
 		}
 	}
 }
 
+// withPosition is a request's failure now that the stamp is known.
+func withPosition(failure error, stamp engine.Stamp) error {
+	var planned *plannedConditionError
+	if errors.As(failure, &planned) {
+		return &ConditionError{Position: newPosition(stamp, planned.index)}
+	}
+	return failure
+}
+
 func isEngineError(err error) bool {
+	if err == nil {
+		return false // most often, and without what errors.As allocates
+	}
 	var e engine.Error
-	return err != nil && (errors.As(err, &e) || errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded))
+	return errors.As(err, &e) || errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded)
 }

@@ -37,10 +37,11 @@ type keys struct {
 // What it has handed out is never moved or reused.
 type arena struct{ free []byte }
 
-// reserve makes room for n bytes without a further allocation.
-func (a *arena) reserve(n int) {
+// reserve makes room for n bytes. What it allocates for them, if it has to, has at
+// least block bytes.
+func (a *arena) reserve(n, block int) {
 	if cap(a.free) < n {
-		a.free = make([]byte, 0, max(n, 4<<10))
+		a.free = make([]byte, 0, max(n, block))
 	}
 }
 

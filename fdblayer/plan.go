@@ -30,6 +30,9 @@ type plan struct {
 	streams map[string]*plannedStream
 	// order is streams in the order of their first append.
 	order []*plannedStream
+	// spare has room for further streams, readKeys for further keys to read.
+	spare    []plannedStream
+	readKeys arena
 	// dirty is true when the caller writes keys of its own beside the plan.
 	dirty bool
 	// cost is that of the requests so far; only Tx keeps it.
@@ -132,14 +135,27 @@ func (p *plan) fetch(r *request) {
 func (p *plan) stream(name string) *plannedStream {
 	st, ok := p.streams[name]
 	if !ok {
-		st = &plannedStream{
+		p.readKeys.reserve(len(p.store.keys.prefix)+len(name)+8, 256)
+		st = p.newStream()
+		*st = plannedStream{
 			name:      name,
 			partition: p.store.partitionOf(name),
-			stored:    p.tr.Get(p.store.keys.head(nil, name)),
+			stored:    p.tr.Get(p.readKeys.cut(p.store.keys.head(p.readKeys.free, name))),
 		}
 		p.streams[name] = st
 		p.order = append(p.order, st)
 	}
+	return st
+}
+
+// newStream takes a stream from spare. Streams are made in growing blocks, which are
+// never moved.
+func (p *plan) newStream() *plannedStream {
+	if len(p.spare) == 0 {
+		p.spare = make([]plannedStream, 1+min(len(p.order), 15))
+	}
+	st := &p.spare[0]
+	p.spare = p.spare[1:]
 	return st
 }
 
@@ -176,27 +192,31 @@ func (p *plan) id(stream string, id uuid.UUID) *plannedID {
 	return known
 }
 
-// apply plans all appends of a request, or none of them.
-func (p *plan) apply(r *request) ([]outcome, error) {
+// apply plans all appends of a request and adds their outcomes to dst, or it plans
+// none of them and returns dst as it was.
+func (p *plan) apply(dst []outcome, r *request) ([]outcome, error) {
 	if r.condition != nil {
 		// A repeat would find its own events: it is recognised first.
-		if outcomes, err := p.repeats(r); outcomes != nil || err != nil {
-			return outcomes, err
+		if repeated, err := p.repeats(dst, r); err != nil {
+			return dst, err
+		} else if repeated != nil {
+			return repeated, nil
 		}
 		if err := p.evaluate(r.condition, p.scans[r]); err != nil {
-			return nil, err
+			return dst, err
 		}
 	}
 	saved := p.save(r)
-	outcomes := make([]outcome, len(r.appends))
+	planned := dst
 	for i := range r.appends {
-		var err error
-		if outcomes[i], err = p.append(&r.appends[i], r.pointersOnly); err != nil {
+		out, err := p.append(&r.appends[i], r.pointersOnly)
+		if err != nil {
 			p.restore(saved)
-			return nil, err
+			return dst, err
 		}
+		planned = append(planned, out)
 	}
-	return outcomes, nil
+	return planned, nil
 }
 
 type savedPlan struct {
@@ -336,17 +356,17 @@ func (p *plan) repeat(a *streamRequest) (out outcome, repeat bool, err error) {
 	}, true, nil
 }
 
-// repeats returns the first outcomes if every append of r is a repeat.
-func (p *plan) repeats(r *request) ([]outcome, error) {
-	outcomes := make([]outcome, len(r.appends))
+// repeats adds the first outcomes to dst if every append of r is a repeat, and
+// returns nil if not.
+func (p *plan) repeats(dst []outcome, r *request) ([]outcome, error) {
 	for i := range r.appends {
-		var repeat bool
-		var err error
-		if outcomes[i], repeat, err = p.repeat(&r.appends[i]); err != nil || !repeat {
+		out, repeat, err := p.repeat(&r.appends[i])
+		if err != nil || !repeat {
 			return nil, err
 		}
+		dst = append(dst, out)
 	}
-	return outcomes, nil
+	return dst, nil
 }
 
 // sameIDTwice refuses an append that has one ID on two of its events.
@@ -431,7 +451,7 @@ func (p *plan) write() (mutations int) {
 	k, enc := &p.store.keys, p.store.encoder()
 	defer p.store.release(enc)
 	var a arena
-	a.reserve(p.writeSize())
+	a.reserve(p.writeSize(), 4<<10)
 	for _, st := range p.order {
 		if st.changed {
 			p.tr.Set(a.cut(k.head(a.free, st.name)), a.cut(append(a.free, enc.head(st.head)...)))
@@ -516,14 +536,14 @@ func (p *plan) writeSize() int {
 	return n
 }
 
-// resolve fills in the positions that the commit decided.
-func resolve(outcomes []outcome, stamp engine.Stamp) []AppendResult {
-	results := make([]AppendResult, len(outcomes))
-	for i, o := range outcomes {
+// resolve appends the results to dst, with the positions that the commit decided.
+func resolve(dst []AppendResult, outcomes []outcome, stamp engine.Stamp) []AppendResult {
+	dst = slices.Grow(dst, len(outcomes))
+	for _, o := range outcomes {
 		if o.index >= 0 {
 			o.result.Position = newPosition(stamp, o.index)
 		}
-		results[i] = o.result
+		dst = append(dst, o.result)
 	}
-	return results
+	return dst
 }
