@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime"
 	"slices"
 	"sync"
 
@@ -25,8 +26,10 @@ type batcher struct {
 	lanes [lanes]lane
 	// ready counts the requests that wait in lanes which are not busy.
 	ready int
-	// running counts the batches under way.
+	// running counts the batches under way, with the one that is starting.
 	running int
+	// starting is true while a batch has been begun and not taken its requests yet.
+	starting bool
 	// first is the lane that the next batch begins with, so that all get a turn.
 	first int
 }
@@ -127,22 +130,32 @@ func (b *batcher) enqueue(r *request) {
 	b.begin()
 }
 
-// begin begins the batches that are due. The caller holds mu.
+// begin begins a batch if one is due. The caller holds mu.
 func (b *batcher) begin() {
-	for b.ready > 0 && b.running == 0 || b.ready >= enough && b.running < maxBatches {
-		batch, taken := b.take()
-		b.running++
+	due := b.ready > 0 && b.running == 0 || b.ready >= enough && b.running < maxBatches
+	if !due || b.starting {
+		return
+	}
+	b.starting = true
+	b.running++
+	b.store.workers.Go(func() {
+		// Callers who can run now, perhaps because the batch before has just told
+		// them, shall come along: where processors are busy, batches grow.
+		runtime.Gosched()
+		b.mu.Lock()
+		batch, taken := b.take() // nothing, if all have withdrawn meanwhile
+		b.starting = false
+		b.begin()
+		b.mu.Unlock()
 		// Each caller waits under its own context; the batch lives under the
 		// store's.
-		b.store.workers.Go(func() {
-			m := b.store.takeMarker()
-			b.run(b.store.ctx, m, batch)
-			b.store.putMarker(m)
-			b.mu.Lock()
-			defer b.mu.Unlock()
-			b.ended(taken)
-		})
-	}
+		m := b.store.takeMarker()
+		b.run(b.store.ctx, m, batch)
+		b.store.putMarker(m)
+		b.mu.Lock()
+		defer b.mu.Unlock()
+		b.ended(taken)
+	})
 }
 
 // ended frees the lanes of a batch. The caller holds mu.
