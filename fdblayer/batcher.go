@@ -12,9 +12,9 @@ import (
 )
 
 // batcher turns concurrent appends into few engine transactions. An append that
-// finds nothing under way is carried out at once, by the goroutine that called.
-// Others gather while a batch is under way, and go together when it is done, or
-// earlier when they are many.
+// finds nothing under way is carried out at once, by the goroutine that called,
+// unless there was a crowd a moment ago. Others gather while a batch is under way,
+// and go together when it is done, or earlier when they are many.
 //
 // Streams are spread over lanes. A lane is in one batch at a time, so that
 // batches under way do not write the same heads, and the appends to one stream
@@ -30,6 +30,10 @@ type batcher struct {
 	running int
 	// starting is true while a batch has been begun and not taken its requests yet.
 	starting bool
+	// crowded is true when the last batch was of several requests. Those who made
+	// them often come back together, and all but the first would wait for it if it
+	// went alone.
+	crowded bool
 	// first is the lane that the next batch begins with, so that all get a turn.
 	first int
 }
@@ -56,7 +60,7 @@ const (
 // do carries out r and returns when it is done or r.ctx ends.
 func (b *batcher) do(r *request) error {
 	b.mu.Lock()
-	if b.running > 0 || b.ready > 0 {
+	if b.running > 0 || b.ready > 0 || b.crowded {
 		b.enqueue(r)
 		b.mu.Unlock()
 		return b.wait(r)
@@ -197,6 +201,7 @@ func (b *batcher) take() (batch []*request, taken []*lane) {
 		l.queue = slices.Delete(l.queue, 0, n)
 		taken = append(taken, l)
 	}
+	b.crowded = len(batch) > 1
 	b.first = (b.first + 1) % lanes
 	return batch, taken
 }
