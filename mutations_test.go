@@ -49,7 +49,7 @@ var mutations = []mutation{
 	{
 		name:    "head read as a snapshot",
 		file:    "fdblayer/plan.go",
-		replace: [][2]string{{"p.tr.Get(p.store.keys.head(nil, name))", "p.tr.Snapshot().Get(p.store.keys.head(nil, name))"}},
+		replace: [][2]string{{"p.tr.Get(p.readKeys.cut(", "p.tr.Snapshot().Get(p.readKeys.cut("}},
 		folder:  "fdblayer", tests: "TestStreamHistory/mem|TestConcurrentAppends/mem",
 	},
 	{

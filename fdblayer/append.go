@@ -1,6 +1,9 @@
 package fdblayer
 
-import "context"
+import (
+	"context"
+	"slices"
+)
 
 // Append stores events at the end of a stream, all of them or none, and returns
 // when they are durable. It may be called from any number of goroutines; calls
@@ -27,7 +30,8 @@ func (s *Store) Append(ctx context.Context, stream string, expected ExpectedRevi
 // appends. A stream may be named more than once; the later append then follows
 // the earlier one.
 func (s *Store) AppendMany(ctx context.Context, appends ...StreamAppend) ([]AppendResult, error) {
-	return s.append(ctx, nil, appends)
+	results, err := s.append(ctx, nil, appends)
+	return slices.Clone(results), err // the request and its events are not kept alive
 }
 
 // AppendIf is AppendMany on a condition: it stores nothing, and returns a
@@ -35,9 +39,11 @@ func (s *Store) AppendMany(ctx context.Context, appends ...StreamAppend) ([]Appe
 // its position. Appends whose conditions touch different tags never wait for one
 // another; of two that each would break the other's condition, one is refused.
 func (s *Store) AppendIf(ctx context.Context, condition Condition, appends ...StreamAppend) ([]AppendResult, error) {
-	return s.append(ctx, &condition, appends)
+	results, err := s.append(ctx, &condition, appends)
+	return slices.Clone(results), err
 }
 
+// append returns results that may be part of the request.
 func (s *Store) append(ctx context.Context, condition *Condition, appends []StreamAppend) ([]AppendResult, error) {
 	r, err := s.admit(ctx, condition, appends)
 	if err != nil {

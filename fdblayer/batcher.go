@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime"
 	"slices"
 	"sync"
 
@@ -11,9 +12,9 @@ import (
 )
 
 // batcher turns concurrent appends into few engine transactions. An append that
-// finds nothing under way is carried out at once, by the goroutine that called.
-// Others gather while a batch is under way, and go together when it is done, or
-// earlier when they are many.
+// finds nothing under way is carried out at once, by the goroutine that called,
+// unless there was a crowd a moment ago. Others gather while a batch is under way,
+// and go together when it is done, or earlier when they are many.
 //
 // Streams are spread over lanes. A lane is in one batch at a time, so that
 // batches under way do not write the same heads, and the appends to one stream
@@ -25,8 +26,14 @@ type batcher struct {
 	lanes [lanes]lane
 	// ready counts the requests that wait in lanes which are not busy.
 	ready int
-	// running counts the batches under way.
+	// running counts the batches under way, with the one that is starting.
 	running int
+	// starting is true while a batch has been begun and not taken its requests yet.
+	starting bool
+	// crowded is true when the last batch was of several requests. Those who made
+	// them often come back together, and all but the first would wait for it if it
+	// went alone.
+	crowded bool
 	// first is the lane that the next batch begins with, so that all get a turn.
 	first int
 }
@@ -53,7 +60,7 @@ const (
 // do carries out r and returns when it is done or r.ctx ends.
 func (b *batcher) do(r *request) error {
 	b.mu.Lock()
-	if b.running > 0 || b.ready > 0 {
+	if b.running > 0 || b.ready > 0 || b.crowded {
 		b.enqueue(r)
 		b.mu.Unlock()
 		return b.wait(r)
@@ -127,22 +134,32 @@ func (b *batcher) enqueue(r *request) {
 	b.begin()
 }
 
-// begin begins the batches that are due. The caller holds mu.
+// begin begins a batch if one is due. The caller holds mu.
 func (b *batcher) begin() {
-	for b.ready > 0 && b.running == 0 || b.ready >= enough && b.running < maxBatches {
-		batch, taken := b.take()
-		b.running++
+	due := b.ready > 0 && b.running == 0 || b.ready >= enough && b.running < maxBatches
+	if !due || b.starting {
+		return
+	}
+	b.starting = true
+	b.running++
+	b.store.workers.Go(func() {
+		// Callers who can run now, perhaps because the batch before has just told
+		// them, shall come along: where processors are busy, batches grow.
+		runtime.Gosched()
+		b.mu.Lock()
+		batch, taken := b.take() // nothing, if all have withdrawn meanwhile
+		b.starting = false
+		b.begin()
+		b.mu.Unlock()
 		// Each caller waits under its own context; the batch lives under the
 		// store's.
-		b.store.workers.Go(func() {
-			m := b.store.takeMarker()
-			b.run(b.store.ctx, m, batch)
-			b.store.putMarker(m)
-			b.mu.Lock()
-			defer b.mu.Unlock()
-			b.ended(taken)
-		})
-	}
+		m := b.store.takeMarker()
+		b.run(b.store.ctx, m, batch)
+		b.store.putMarker(m)
+		b.mu.Lock()
+		defer b.mu.Unlock()
+		b.ended(taken)
+	})
 }
 
 // ended frees the lanes of a batch. The caller holds mu.
@@ -184,6 +201,7 @@ func (b *batcher) take() (batch []*request, taken []*lane) {
 		l.queue = slices.Delete(l.queue, 0, n)
 		taken = append(taken, l)
 	}
+	b.crowded = len(batch) > 1
 	b.first = (b.first + 1) % lanes
 	return batch, taken
 }
@@ -192,15 +210,20 @@ func (b *batcher) take() (batch []*request, taken []*lane) {
 // its own; if the transaction fails, all do.
 func (b *batcher) run(ctx context.Context, m *marker, batch []*request) {
 	s := b.store
-	outcomes := make([][]outcome, len(batch))
+	// The outcomes of all requests are in one slice; those of the i-th begin at
+	// first[i].
+	var outcomes []outcome
+	first := make([]int, len(batch))
 	failures := make([]error, len(batch))
 	attempt := func(p *plan) error {
+		outcomes = outcomes[:0]
 		for _, r := range batch {
 			p.fetch(r)
 		}
 		for i, r := range batch {
+			first[i] = len(outcomes)
 			var err error
-			outcomes[i], err = p.apply(r)
+			outcomes, err = p.apply(outcomes, r)
 			if isEngineError(err) {
 				return err
 			}
@@ -214,22 +237,32 @@ func (b *batcher) run(ctx context.Context, m *marker, batch []*request) {
 		err = fmt.Errorf("%w: %w", ErrClosed, err)
 	}
 	for i, r := range batch {
-		switch planned := (*plannedConditionError)(nil); {
+		switch {
 		case err != nil:
 			r.finish(nil, err)
-		case errors.As(failures[i], &planned):
-			r.finish(nil, &ConditionError{Position: newPosition(stamp, planned.index)})
 		case failures[i] != nil:
-			r.finish(nil, failures[i])
+			r.finish(nil, withPosition(failures[i], stamp))
 		default:
 			s.stats.appends.Add(1)
 			s.stats.events.Add(int64(r.count))
-			r.finish(resolve(outcomes[i], stamp), nil)
+			r.finish(resolve(r.oneResult[:0], outcomes[first[i]:][:len(r.appends)], stamp), nil)
 		}
 	}
 }
 
+// withPosition is a request's failure now that the stamp is known.
+func withPosition(failure error, stamp engine.Stamp) error {
+	var planned *plannedConditionError
+	if errors.As(failure, &planned) {
+		return &ConditionError{Position: newPosition(stamp, planned.index)}
+	}
+	return failure
+}
+
 func isEngineError(err error) bool {
+	if err == nil {
+		return false // most often, and without what errors.As allocates
+	}
 	var e engine.Error
-	return err != nil && (errors.As(err, &e) || errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded))
+	return errors.As(err, &e) || errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded)
 }

@@ -698,6 +698,9 @@ func beginStamped(dst []byte, index int) []byte {
 
 func endStamped(dst []byte) []byte { return append(dst, 0, 0, 0, 0) }
 
+// stampOffsetSize is what endStamped appends.
+const stampOffsetSize = 4
+
 // splitStamped reads the position that begins a stored value.
 func splitStamped(src []byte) (at Position, rest []byte, err error) {
 	if len(src) < positionSize {

@@ -37,10 +37,11 @@ type keys struct {
 // What it has handed out is never moved or reused.
 type arena struct{ free []byte }
 
-// reserve makes room for n bytes without a further allocation.
-func (a *arena) reserve(n int) {
+// reserve makes room for n bytes. What it allocates for them, if it has to, has at
+// least block bytes.
+func (a *arena) reserve(n, block int) {
 	if cap(a.free) < n {
-		a.free = make([]byte, 0, max(n, 4<<10))
+		a.free = make([]byte, 0, max(n, block))
 	}
 }
 
@@ -198,9 +199,11 @@ func (k keys) tag(dst []byte, tag string, at Position) []byte {
 
 // tagged is the range of the index entries for tag with from <= position <= to.
 func (k keys) tagged(tag string, from, to Position) engine.Range {
+	var a arena
+	a.reserve(2*(len(k.prefix)+len(tag)+20), 0)
 	return engine.Range{
-		Begin: k.tag(nil, tag, from),
-		End:   append(k.tag(nil, tag, to), 0),
+		Begin: a.cut(k.tag(a.free, tag, from)),
+		End:   a.cut(append(k.tag(a.free, tag, to), 0)),
 	}
 }
 

@@ -30,6 +30,9 @@ type plan struct {
 	streams map[string]*plannedStream
 	// order is streams in the order of their first append.
 	order []*plannedStream
+	// spare has room for further streams, readKeys for further keys to read.
+	spare    []plannedStream
+	readKeys arena
 	// dirty is true when the caller writes keys of its own beside the plan.
 	dirty bool
 	// cost is that of the requests so far; only Tx keeps it.
@@ -58,6 +61,8 @@ type plannedEvent struct {
 	event    *NewEvent
 	// pointerOnly is the request's pointersOnly.
 	pointerOnly bool
+	// record is the event encoded, once write has come to it.
+	record []byte
 	// erased is true for an event of another store that was erased there.
 	erased bool
 }
@@ -132,14 +137,27 @@ func (p *plan) fetch(r *request) {
 func (p *plan) stream(name string) *plannedStream {
 	st, ok := p.streams[name]
 	if !ok {
-		st = &plannedStream{
+		p.readKeys.reserve(len(p.store.keys.prefix)+len(name)+8, 256)
+		st = p.newStream()
+		*st = plannedStream{
 			name:      name,
 			partition: p.store.partitionOf(name),
-			stored:    p.tr.Get(p.store.keys.head(nil, name)),
+			stored:    p.tr.Get(p.readKeys.cut(p.store.keys.head(p.readKeys.free, name))),
 		}
 		p.streams[name] = st
 		p.order = append(p.order, st)
 	}
+	return st
+}
+
+// newStream takes a stream from spare. Streams are made in growing blocks, which are
+// never moved.
+func (p *plan) newStream() *plannedStream {
+	if len(p.spare) == 0 {
+		p.spare = make([]plannedStream, 1+min(len(p.order), 15))
+	}
+	st := &p.spare[0]
+	p.spare = p.spare[1:]
 	return st
 }
 
@@ -176,27 +194,31 @@ func (p *plan) id(stream string, id uuid.UUID) *plannedID {
 	return known
 }
 
-// apply plans all appends of a request, or none of them.
-func (p *plan) apply(r *request) ([]outcome, error) {
+// apply plans all appends of a request and adds their outcomes to dst, or it plans
+// none of them and returns dst as it was.
+func (p *plan) apply(dst []outcome, r *request) ([]outcome, error) {
 	if r.condition != nil {
 		// A repeat would find its own events: it is recognised first.
-		if outcomes, err := p.repeats(r); outcomes != nil || err != nil {
-			return outcomes, err
+		if repeated, err := p.repeats(dst, r); err != nil {
+			return dst, err
+		} else if repeated != nil {
+			return repeated, nil
 		}
 		if err := p.evaluate(r.condition, p.scans[r]); err != nil {
-			return nil, err
+			return dst, err
 		}
 	}
 	saved := p.save(r)
-	outcomes := make([]outcome, len(r.appends))
+	planned := dst
 	for i := range r.appends {
-		var err error
-		if outcomes[i], err = p.append(&r.appends[i], r.pointersOnly); err != nil {
+		out, err := p.append(&r.appends[i], r.pointersOnly)
+		if err != nil {
 			p.restore(saved)
-			return nil, err
+			return dst, err
 		}
+		planned = append(planned, out)
 	}
-	return outcomes, nil
+	return planned, nil
 }
 
 type savedPlan struct {
@@ -336,17 +358,17 @@ func (p *plan) repeat(a *streamRequest) (out outcome, repeat bool, err error) {
 	}, true, nil
 }
 
-// repeats returns the first outcomes if every append of r is a repeat.
-func (p *plan) repeats(r *request) ([]outcome, error) {
-	outcomes := make([]outcome, len(r.appends))
+// repeats adds the first outcomes to dst if every append of r is a repeat, and
+// returns nil if not.
+func (p *plan) repeats(dst []outcome, r *request) ([]outcome, error) {
 	for i := range r.appends {
-		var repeat bool
-		var err error
-		if outcomes[i], repeat, err = p.repeat(&r.appends[i]); err != nil || !repeat {
+		out, repeat, err := p.repeat(&r.appends[i])
+		if err != nil || !repeat {
 			return nil, err
 		}
+		dst = append(dst, out)
 	}
-	return outcomes, nil
+	return dst, nil
 }
 
 // sameIDTwice refuses an append that has one ID on two of its events.
@@ -427,63 +449,67 @@ func (p *plan) empty() bool {
 
 // write turns the plan into mutations, and returns how many. After it, nothing of
 // the store can be read in this transaction.
+//
+// Keys of one kind follow each other: an engine that keeps its keys sorted, as the
+// embedded one does, finds the place of the next faster when it is near.
 func (p *plan) write() (mutations int) {
 	k, enc := &p.store.keys, p.store.encoder()
 	defer p.store.release(enc)
 	var a arena
-	a.reserve(p.writeSize())
+	a.reserve(p.writeSize(), 0)
 	for _, st := range p.order {
 		if st.changed {
 			p.tr.Set(a.cut(k.head(a.free, st.name)), a.cut(append(a.free, enc.head(st.head)...)))
 			mutations++
 		}
 	}
-	rung := make([]bool, p.store.header.partitions)
-	var tags []string
+	for i := range p.events {
+		p.writeEntry(&a, enc, i)
+	}
+	for i := range p.events {
+		mutations += p.writeRecord(&a, enc, i)
+	}
 	for i := range p.events {
 		ev := &p.events[i]
-		part := ev.stream.partition
-		format := int64(formatRecord)
-		if ev.erased {
-			format = formatErased
-		}
-		record := enc.recordAs(format, ev.stream.name, ev.revision, ev.event)
-		inline := record
-		if ev.pointerOnly || len(record) > p.store.header.inlineLimit {
-			inline = nil
-		}
-		p.tr.Atomic(engine.OpVersionstampedValue,
-			a.cut(k.entry(a.free, ev.stream.name, ev.revision)),
-			a.cut(endStamped(appendEntry(beginStamped(a.free, i), part, len(record), inline))))
-		mutations += 2 + p.writeRecord(&a, enc, part, i, record)
 		p.tr.Atomic(engine.OpVersionstampedValue,
 			a.cut(k.id(a.free, ev.event.ID, ev.stream.name)),
 			a.cut(endStamped(binary.AppendUvarint(beginStamped(a.free, i), uint64(ev.revision)))))
-		tags = p.indexes.tags(append(tags[:0], ev.event.Tags...), ev.stream.name, ev.event.Type)
-		for _, tag := range tags {
-			p.tr.Atomic(engine.OpVersionstampedKey, a.cut(k.stampedTag(a.free, tag, i)), a.cut(appendPartition(a.free, part)))
-		}
-		mutations += len(tags)
-		rung[part] = true
 	}
-	for part, ring := range rung {
-		if ring {
-			p.tr.Atomic(engine.OpVersionstampedValue, a.cut(k.doorbell(a.free, part)), a.cut(endStamped(beginStamped(a.free, 0))))
-			mutations++
-		}
-	}
+	mutations += 2*len(p.events) + p.writeTags(&a) + p.ringDoorbells(&a)
 	return mutations
+}
+
+// writeEntry writes the stream entry of event i, and leaves the event's record to
+// writeRecord.
+func (p *plan) writeEntry(a *arena, enc *encoder, i int) {
+	k, ev := &p.store.keys, &p.events[i]
+	format := int64(formatRecord)
+	if ev.erased {
+		format = formatErased
+	}
+	record := enc.recordAs(format, ev.stream.name, ev.revision, ev.event)
+	inline := record
+	if ev.pointerOnly || len(record) > p.store.header.inlineLimit {
+		inline = nil
+	}
+	operand := a.cut(endStamped(appendEntry(beginStamped(a.free, i), ev.stream.partition, len(record), inline)))
+	p.tr.Atomic(engine.OpVersionstampedValue, a.cut(k.entry(a.free, ev.stream.name, ev.revision)), operand)
+	if inline == nil {
+		ev.record = a.cut(append(a.free, record...))
+		return
+	}
+	end := len(operand) - stampOffsetSize
+	ev.record = operand[end-len(record) : end : end] // the slot shares the entry's copy
 }
 
 // writeRecord writes the log slot of event i, and its further chunks. It returns
 // the number of mutations.
-func (p *plan) writeRecord(a *arena, enc *encoder, part, i int, record []byte) int {
-	k := &p.store.keys
+func (p *plan) writeRecord(a *arena, enc *encoder, i int) int {
+	k, part, record := &p.store.keys, p.events[i].stream.partition, p.events[i].record
 	if len(record) <= chunkSize {
-		p.tr.Atomic(engine.OpVersionstampedKey, a.cut(k.stampedSlot(a.free, part, i, 0)), a.cut(append(a.free, record...)))
+		p.tr.Atomic(engine.OpVersionstampedKey, a.cut(k.stampedSlot(a.free, part, i, 0)), record)
 		return 1
 	}
-	record = bytes.Clone(record) // the header below reuses the encoder
 	value := enc.chunkHeader(len(record))
 	n := chunkSize - len(value)
 	p.tr.Atomic(engine.OpVersionstampedKey, k.stampedSlot(nil, part, i, 0), append(value, record[:n]...))
@@ -495,35 +521,65 @@ func (p *plan) writeRecord(a *arena, enc *encoder, part, i int, record []byte) i
 	return chunk
 }
 
-// writeSize estimates the bytes that write needs for keys and small records.
-func (p *plan) writeSize() int {
-	n := 256 * len(p.order)
+// writeTags writes the index entries of all events. It returns the number of
+// mutations.
+func (p *plan) writeTags(a *arena) (mutations int) {
+	var tags []string
 	for i := range p.events {
 		ev := &p.events[i]
-		size := recordBound(ev.stream.name, ev.event)
+		tags = p.indexes.tags(append(tags[:0], ev.event.Tags...), ev.stream.name, ev.event.Type)
+		for _, tag := range tags {
+			p.tr.Atomic(engine.OpVersionstampedKey, a.cut(p.store.keys.stampedTag(a.free, tag, i)), a.cut(appendPartition(a.free, ev.stream.partition)))
+		}
+		mutations += len(tags)
+	}
+	return mutations
+}
+
+// ringDoorbells writes the doorbells of the partitions that get events. It returns the
+// number of mutations.
+func (p *plan) ringDoorbells(a *arena) (mutations int) {
+	rung := make([]bool, p.store.header.partitions)
+	for i := range p.events {
+		rung[p.events[i].stream.partition] = true
+	}
+	for part, ring := range rung {
+		if ring {
+			p.tr.Atomic(engine.OpVersionstampedValue, a.cut(p.store.keys.doorbell(a.free, part)), a.cut(endStamped(beginStamped(a.free, 0))))
+			mutations++
+		}
+	}
+	return mutations
+}
+
+// writeSize estimates the bytes that write needs for keys and records.
+func (p *plan) writeSize() int {
+	// Besides names and contents, each key and value has fewer than so many bytes.
+	const key, value = 24, 24
+	prefix := len(p.store.keys.prefix)
+	n := min(p.store.header.partitions, len(p.events)) * (prefix + key + value)
+	for _, st := range p.order {
+		n += prefix + key + len(st.name) + 2*value + len(st.head.metadata)
+	}
+	for i := range p.events {
+		ev := &p.events[i]
+		n += recordBound(ev.stream.name, ev.event) + 3*(prefix+key+value) + 2*len(ev.stream.name)
 		for _, tag := range ev.event.Tags {
-			n += len(tag) + len(p.store.keys.prefix) + 40
+			n += prefix + key + value + len(tag)
 		}
-		n += len(p.indexes.all) * (len(ev.stream.name) + len(ev.event.Type) + 40)
-		if size <= chunkSize {
-			n += size
-		}
-		if size <= p.store.header.inlineLimit {
-			n += size
-		}
-		n += 3*len(ev.stream.name) + 4*len(p.store.keys.prefix) + 160
+		n += len(p.indexes.all) * (prefix + key + value + len(ev.stream.name) + len(ev.event.Type))
 	}
 	return n
 }
 
-// resolve fills in the positions that the commit decided.
-func resolve(outcomes []outcome, stamp engine.Stamp) []AppendResult {
-	results := make([]AppendResult, len(outcomes))
-	for i, o := range outcomes {
+// resolve appends the results to dst, with the positions that the commit decided.
+func resolve(dst []AppendResult, outcomes []outcome, stamp engine.Stamp) []AppendResult {
+	dst = slices.Grow(dst, len(outcomes))
+	for _, o := range outcomes {
 		if o.index >= 0 {
 			o.result.Position = newPosition(stamp, o.index)
 		}
-		results[i] = o.result
+		dst = append(dst, o.result)
 	}
-	return results
+	return dst
 }

@@ -2,6 +2,7 @@ package fdblayer
 
 import (
 	"context"
+	"crypto/rand"
 	"fmt"
 	"time"
 
@@ -29,6 +30,12 @@ type request struct {
 	done    chan struct{}
 	results []AppendResult
 	err     error
+
+	// Most appends are of one event to one stream: then appends, its events and
+	// results have their room here, and need no allocations of their own.
+	oneAppend [1]streamRequest
+	oneEvent  [1]newEvent
+	oneResult [1]AppendResult
 }
 
 // streamRequest is the events of a request for one stream.
@@ -56,7 +63,10 @@ func (s *Store) newRequest(ctx context.Context, condition *Condition, appends []
 	if len(appends) == 0 {
 		return nil, ErrNoEvents
 	}
-	r.appends = make([]streamRequest, len(appends))
+	r.appends = r.oneAppend[:]
+	if len(appends) > 1 {
+		r.appends = make([]streamRequest, len(appends))
+	}
 	var size, copies int64
 	now := time.Now()
 	for i := range appends {
@@ -70,7 +80,10 @@ func (s *Store) newRequest(ctx context.Context, condition *Condition, appends []
 		if len(a.Events) == 0 {
 			return nil, fmt.Errorf("stream %q: %w", a.Stream, ErrNoEvents)
 		}
-		events := make([]newEvent, len(a.Events))
+		events := r.oneEvent[:]
+		if len(appends) > 1 || len(a.Events) > 1 {
+			events = make([]newEvent, len(a.Events))
+		}
 		for j := range a.Events {
 			if err := checkEvent(&a.Events[j]); err != nil {
 				return nil, fmt.Errorf("event %d of %d for stream %q: %w", j+1, len(a.Events), a.Stream, err)
@@ -104,7 +117,7 @@ func (s *Store) newRequest(ctx context.Context, condition *Condition, appends []
 func (s *Store) withDefaults(ev NewEvent, now time.Time) newEvent {
 	out := newEvent{NewEvent: ev, givenID: ev.ID != uuid.Nil}
 	if !out.givenID {
-		out.ID = uuid.New()
+		out.ID = newEventID()
 	}
 	if ev.ContentType == "" {
 		out.ContentType = defaultContentType
@@ -113,6 +126,14 @@ func (s *Store) withDefaults(ev NewEvent, now time.Time) newEvent {
 		out.Created = now
 	}
 	return out
+}
+
+// newEventID is uuid.New without its allocation.
+func newEventID() (id uuid.UUID) {
+	_, _ = rand.Read(id[:])   // it does not fail
+	id[6] = id[6]&0x0f | 0x40 // version 4
+	id[8] = id[8]&0x3f | 0x80 // variant of RFC 9562
+	return id
 }
 
 // cost estimates the bytes of an event in an engine transaction: mutations, and

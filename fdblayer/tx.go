@@ -46,7 +46,7 @@ func (s *Store) Transact(ctx context.Context, fn func(tx *Tx) error) ([]AppendRe
 		}
 		return nil, err
 	}
-	return resolve(tx.outcomes, stamp), nil
+	return resolve(nil, tx.outcomes, stamp), nil
 }
 
 // errOwnCondition is for a condition that fails on an event which is part of the
@@ -81,13 +81,12 @@ func (tx *Tx) append(condition *Condition, appends []StreamAppend) ([]AppendResu
 		return nil, &LimitError{What: "events of a transaction", Got: int64(total), Limit: MaxAppendEvents, Unit: "events"}
 	}
 	tx.plan.fetch(r)
-	outcomes, err := tx.plan.apply(r)
-	if err != nil {
+	before := len(tx.outcomes)
+	if tx.outcomes, err = tx.plan.apply(tx.outcomes, r); err != nil {
 		return nil, err
 	}
 	tx.plan.cost += r.cost
-	tx.outcomes = append(tx.outcomes, outcomes...)
-	return resolve(outcomes, engine.Stamp{}), nil
+	return resolve(nil, tx.outcomes[before:], engine.Stamp{}), nil
 }
 
 // ReadStream reads a stream's events from a revision on, without those that this

@@ -254,15 +254,11 @@ func (s *store) accept(g *group, r *request) error {
 			err = g.batch.DeleteRange(key, m.value, nil)
 			s.window.addRange(g.history, engine.Range{Begin: key, End: m.value})
 		case engine.OpVersionstampedKey:
-			if key, err = stamped(key, stamp); err == nil {
+			if key, err = setStampedKey(g.batch, key, m.value, stamp); err == nil {
 				hash = maphash.Bytes(s.seed, key)
-				err = g.batch.Set(key, m.value, nil)
 			}
 		case engine.OpVersionstampedValue:
-			var value []byte
-			if value, err = stamped(m.value, stamp); err == nil {
-				err = g.batch.Set(key, value, nil)
-			}
+			err = setStampedValue(g.batch, key, m.value, stamp)
 		default:
 			err = s.applyAtomic(g, m)
 		}
@@ -280,16 +276,33 @@ func (s *store) accept(g *group, r *request) error {
 	return nil
 }
 
-// stamped returns a copy of the parameter of a versionstamped operation with the
-// stamp in its place.
-func stamped(param []byte, stamp engine.Stamp) ([]byte, error) {
-	b, offset, err := engine.StampPlace(param)
+// setStampedKey sets the parameter of a versionstamped key, with the stamp in its
+// place, to value. It is put together where Pebble wants it, without a copy on the
+// way. The key returned is valid until the next write to the batch.
+func setStampedKey(b *pebble.Batch, param, value []byte, stamp engine.Stamp) (key []byte, err error) {
+	plain, offset, err := engine.StampPlace(param)
 	if err != nil {
 		return nil, err
 	}
-	b = append([]byte(nil), b...)
-	copy(b[offset:], stamp[:])
-	return b, nil
+	op := b.SetDeferred(len(plain), len(value))
+	copy(op.Key, plain)
+	copy(op.Key[offset:], stamp[:])
+	copy(op.Value, value)
+	return op.Key, op.Finish()
+}
+
+// setStampedValue sets key to the parameter of a versionstamped value, with the
+// stamp in its place.
+func setStampedValue(b *pebble.Batch, key, param []byte, stamp engine.Stamp) error {
+	plain, offset, err := engine.StampPlace(param)
+	if err != nil {
+		return err
+	}
+	op := b.SetDeferred(len(key), len(plain))
+	copy(op.Key, key)
+	copy(op.Value, plain)
+	copy(op.Value[offset:], stamp[:])
+	return op.Finish()
 }
 
 // applyAtomic evaluates an operation against the state that includes all groups

@@ -31,7 +31,10 @@ type history struct {
 	hashes  []uint64
 	keys    [][]byte // of the same keys; the first sorted of them are in order
 	sorted  int
-	ranges  []engine.Range
+	// block is where the next keys are copied to. What a key was cut from, values
+	// and all, is not kept for as long as the key.
+	block  []byte
+	ranges []engine.Range
 }
 
 // maxWindowPoints bounds the memory of the window, at some 100 bytes a key.
@@ -66,8 +69,19 @@ func (w *window) begin(version int64) *history {
 func (w *window) addPoint(h *history, key []byte, hash uint64) {
 	w.last[hash] = h.version
 	h.hashes = append(h.hashes, hash)
-	h.keys = append(h.keys, key)
+	h.keys = append(h.keys, h.keep(key))
 	w.points++
+}
+
+const firstBlock, lastBlock = 1 << 10, 64 << 10
+
+func (h *history) keep(key []byte) []byte {
+	if cap(h.block)-len(h.block) < len(key) {
+		h.block = make([]byte, 0, max(len(key), min(2*cap(h.block), lastBlock), firstBlock))
+	}
+	n := len(h.block)
+	h.block = append(h.block, key...)
+	return h.block[n:len(h.block):len(h.block)]
 }
 
 func (w *window) addRange(h *history, r engine.Range) {
@@ -169,7 +183,7 @@ func (w *window) forget(h *history) {
 	if len(w.spare) < 4 && cap(h.keys) <= 1<<16 {
 		clear(h.keys)
 		clear(h.ranges)
-		*h = history{hashes: h.hashes[:0], keys: h.keys[:0], ranges: h.ranges[:0]}
+		*h = history{hashes: h.hashes[:0], keys: h.keys[:0], ranges: h.ranges[:0], block: h.block[:0]}
 		w.spare = append(w.spare, h)
 	}
 }

@@ -38,6 +38,9 @@ type Engine struct {
 	life context.Context
 	end  context.CancelFunc
 
+	// buffers has []mutation of transactions that are over, to be used again.
+	buffers sync.Pool
+
 	// mu guards watches: all that have not ended, armed or not.
 	mu      sync.Mutex
 	watches map[*watch]struct{}
@@ -140,6 +143,25 @@ func (e *Engine) commit(ctx context.Context, bound backend, c *commit) (outcome,
 		}
 	}
 }
+
+// takeBuffer returns an empty buffer for mutations.
+func (e *Engine) takeBuffer() []mutation {
+	if b, ok := e.buffers.Get().(*[]mutation); ok {
+		return (*b)[:0]
+	}
+	return make([]mutation, 0, 16)
+}
+
+// giveBuffer takes back the mutations of a commit that is over.
+func (e *Engine) giveBuffer(b []mutation) {
+	if cap(b) == 0 || cap(b) > largestBuffer {
+		return
+	}
+	clear(b)
+	e.buffers.Put(&b)
+}
+
+const largestBuffer = 4 << 10
 
 // keep registers a watch until it ends.
 func (e *Engine) keep(w *watch) error {

@@ -69,10 +69,12 @@ type guarded struct {
 }
 
 func (f *guarded) note(err error) error {
-	if err != nil {
-		f.first.CompareAndSwap(nil, &err)
-		f.guard.check(err)
+	if err == nil {
+		return nil
 	}
+	first := err // of its own, so that what is written costs no allocation
+	f.first.CompareAndSwap(nil, &first)
+	f.guard.check(err)
 	return err
 }
 

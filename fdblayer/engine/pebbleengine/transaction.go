@@ -149,7 +149,7 @@ func (t *transaction) ClearRange(r engine.Range) {
 	if r = shorten(r); t.writable(refusal) != nil || r.Empty() {
 		return
 	}
-	t.mutations = append(t.mutations, mutation{op: opClearRange, key: r.Begin, value: r.End})
+	t.buffer(mutation{op: opClearRange, key: r.Begin, value: r.End})
 	t.size += 2 * rangeSize(r)
 }
 
@@ -165,8 +165,16 @@ func (t *transaction) mutate(m mutation, refusal error) {
 	if err := t.writable(refusal); err != nil {
 		return
 	}
-	t.mutations = append(t.mutations, m)
+	t.buffer(m)
 	t.size += int64(3*len(m.key) + len(m.value) + 1) // the key again for its conflict range
+}
+
+// buffer adds a mutation. The caller holds mu.
+func (t *transaction) buffer(m mutation) {
+	if t.mutations == nil {
+		t.mutations = t.engine.takeBuffer()
+	}
+	t.mutations = append(t.mutations, m)
 }
 
 // writable keeps the first error of a write. The caller holds mu.
@@ -271,6 +279,10 @@ func (t *transaction) Commit() error {
 		w.independent()
 	}
 	t.watches = nil // another call of this transaction fails, and they do not
+	// Whoever commits has come to an end with them. After a failure that is not so:
+	// the commit may still be under way.
+	t.engine.giveBuffer(t.mutations)
+	t.mutations = nil
 	t.release()
 	if t.phase == committing { // and not cancelled meanwhile
 		t.phase = committed

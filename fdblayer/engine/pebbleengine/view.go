@@ -1,6 +1,7 @@
 package pebbleengine
 
 import (
+	"bytes"
 	"errors"
 	"math"
 	"slices"
@@ -23,7 +24,7 @@ type snapshotView struct {
 	// while the view is current. Once zero it stays zero.
 	leases atomic.Int64
 
-	// mu guards seekers: iterators for point reads, to be used again. No read is
+	// mu guards seekers: iterators for short reads, to be used again. No read is
 	// under way when the view is closed.
 	mu      sync.Mutex
 	seekers []*pebble.Iterator
@@ -127,9 +128,9 @@ func (v *snapshotView) getEmpty() engine.Future[[]byte] {
 // maxSeekers is how many seekers a view keeps.
 const maxSeekers = 16
 
-// takeSeeker returns an iterator for point reads. Unlike Pebble's Get, it asks the
-// filters of the bottom level too, without which an absent key costs a block of
-// data; and when used again, it is faster for absent keys.
+// takeSeeker returns an iterator for point reads and for looks at few keys. Unlike
+// Pebble's Get, it asks the filters of the bottom level too, without which an absent
+// key costs a block of data; and when used again, it is faster for absent keys.
 func (v *snapshotView) takeSeeker() (*pebble.Iterator, error) {
 	v.mu.Lock()
 	if last := len(v.seekers) - 1; last >= 0 {
@@ -162,6 +163,9 @@ func (v *snapshotView) scan(r engine.Range, o engine.RangeOptions) engine.Future
 		return failed[engine.Page](err)
 	}
 	defer v.leave()
+	if o.Limit > 0 && o.Limit <= fewKeys && !o.Reverse && len(r.Begin) > 0 {
+		return v.look(r, o)
+	}
 	bounds := pebble.IterOptions{LowerBound: r.Begin, UpperBound: r.End}
 	if len(r.Begin) == 0 {
 		bounds.LowerBound = nil // Pebble takes an empty bound for a mistake
@@ -187,6 +191,34 @@ func (v *snapshotView) scan(r engine.Range, o engine.RangeOptions) engine.Future
 	if err := errors.Join(err, it.Error(), it.Close()); err != nil {
 		return failed[engine.Page](v.store.describe(err))
 	}
+	return ready[engine.Page]{value: b.page}
+}
+
+// fewKeys is the limit of a scan up to which an iterator of its own, made for its
+// bounds, costs more than it saves.
+const fewKeys = 32
+
+// look is a scan for a few keys, with a seeker. The caller has entered. The range
+// does not begin with the empty key, which Pebble does not seek.
+func (v *snapshotView) look(r engine.Range, o engine.RangeOptions) engine.Future[engine.Page] {
+	it, err := v.takeSeeker()
+	if err != nil {
+		return failed[engine.Page](v.store.describe(err))
+	}
+	b := pageBuilder{options: o}
+	// A limit is where Pebble may stop, a key beyond it is where it went on.
+	at := it.SeekGEWithLimit(r.Begin, r.End)
+	for at == pebble.IterValid && bytes.Compare(it.Key(), r.End) < 0 {
+		var value []byte
+		if value, err = it.ValueAndErr(); err != nil || b.add(it.Key(), value) {
+			break
+		}
+		at = it.NextWithLimit(r.End)
+	}
+	if err := errors.Join(err, it.Error()); err != nil {
+		return failed[engine.Page](errors.Join(v.store.describe(err), it.Close()))
+	}
+	v.putSeeker(it)
 	return ready[engine.Page]{value: b.page}
 }
 
