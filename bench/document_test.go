@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
 )
@@ -25,6 +26,9 @@ func TestDocument(t *testing.T) {
 	}
 	if !bytes.Equal(got, want) {
 		t.Error("docs/performance.md is not what docs/performance/report.json says: go run ./bench --document docs/performance.md")
+	}
+	if runtime.GOARCH != "amd64" {
+		return // elsewhere, the last digit of a coordinate may differ
 	}
 	plots, err := filepath.Glob(filepath.Join(copied, "performance", "plots", "*.svg"))
 	if err != nil || len(plots) == 0 {

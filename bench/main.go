@@ -152,10 +152,17 @@ func options(c *cli.Context) (o harness.Options, err error) {
 	return o, nil
 }
 
-// progress shows how far a run is, on a terminal.
+// progress shows how far a run is: a bar on a terminal, and elsewhere a line now and
+// then.
 func progress(stderr io.Writer) (tell func(done, total int, next string), finish func()) {
 	if f, ok := stderr.(*os.File); !ok || !term.IsTerminal(int(f.Fd())) {
-		return nil, func() {}
+		var told time.Time
+		return func(done, total int, next string) {
+			if time.Since(told) > 30*time.Second {
+				told = time.Now()
+				fmt.Fprintf(stderr, "%d of %d turns; %s\n", done, total, next)
+			}
+		}, func() {}
 	}
 	bar := progressbar.NewOptions(1, progressbar.OptionSetWriter(stderr), progressbar.OptionClearOnFinish(),
 		progressbar.OptionSetPredictTime(true), progressbar.OptionSetSpinnerChangeInterval(0))

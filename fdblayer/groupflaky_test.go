@@ -297,3 +297,72 @@ func (g *gatedEngine) Begin(ctx context.Context) engine.Transaction {
 	defer g.RUnlock()
 	return g.Engine.Begin(ctx)
 }
+
+// onceUnknownEngine lets commits happen, and says of the first after which meanwhile
+// is true that nobody knows whether it did.
+type onceUnknownEngine struct {
+	engine.Engine
+	meanwhile atomic.Pointer[func() bool]
+}
+
+type onceUnknownTransaction struct {
+	engine.Transaction
+	ctx    context.Context
+	engine *onceUnknownEngine
+}
+
+func (e *onceUnknownEngine) Begin(ctx context.Context) engine.Transaction {
+	return &onceUnknownTransaction{e.Engine.Begin(ctx), ctx, e}
+}
+
+// OnError takes a new transaction after the commit that was said to be unknown: to the
+// engine it has succeeded.
+func (t *onceUnknownTransaction) OnError(err error) error {
+	if !engine.MaybeCommitted(err) {
+		return t.Transaction.OnError(err)
+	}
+	t.Cancel()
+	t.Transaction = t.engine.Engine.Begin(t.ctx)
+	return nil
+}
+
+func (t *onceUnknownTransaction) Commit() error {
+	err := t.Transaction.Commit()
+	if call := t.engine.meanwhile.Load(); call != nil && err == nil && (*call)() {
+		t.engine.meanwhile.Store(nil)
+		return engine.ErrCommitUnknown
+	}
+	return err
+}
+
+// TestGroupParksOnce: a message is parked, the member is not told, and before it looks
+// again the message is replayed. It must not be parked once more beside that.
+func TestGroupParksOnce(t *testing.T) {
+	eachHealthyEngine(t, func(t *testing.T, inner engineT) {
+		e := &onceUnknownEngine{Engine: inner}
+		s := openStore(t, e, fdblayer.Options{})
+		mustAppend(t, s, "s", fdblayer.Any, event("e"))
+		g := newGroup(t, s, "g", fdblayer.GroupOptions{})
+		others := newGroup(t, openStore(t, inner, fdblayer.Options{}), "g", fdblayer.GroupOptions{})
+		m := join(t, g)
+		msg := next(t, m)
+		replay := func() bool {
+			// A heartbeat may be here at the same time; one of the two moves it.
+			moved, _ := others.Replay(t.Context())
+			return moved > 0
+		}
+		e.meanwhile.Store(&replay)
+		ok(t, msg.Nack(t.Context(), fdblayer.Park, "odd"))
+		msg = next(t, m)
+		if !msg.Replayed {
+			t.Errorf("got %s, and it is not the replayed one", place(&msg.Event))
+		}
+		ack(t, msg)
+		if moved, err := others.Replay(t.Context()); err != nil || moved != 0 {
+			t.Errorf("%d replayed after it was acknowledged, %v", moved, err)
+		}
+		if !idle(info(t, g)) {
+			t.Errorf("there is more to do: %+v", info(t, g))
+		}
+	})
+}

@@ -1,6 +1,7 @@
 package fdblayer
 
 import (
+	"bytes"
 	"container/heap"
 	"context"
 	"fmt"
@@ -43,8 +44,10 @@ type leaseChange struct {
 	lease       *lease
 	settlements []*settlement
 	next        groupProgress
-	// The keys and values, made once for all attempts.
+	// The keys and values, made once for all attempts. moves is true when progress is
+	// other than what is stored.
 	progress []byte
+	moves    bool
 	sets     []engine.KeyValue
 	clears   [][]byte
 	release  bool
@@ -197,17 +200,22 @@ func (m *Member) prepare(c *leaseChange, now time.Time) {
 		return gone || !c.next.checkpoint.Before(a.at)
 	})
 	c.progress = e.groupProgress(c.next)
+	c.moves = !bytes.Equal(c.progress, newEncoder().groupProgress(l.stored))
 }
 
 // write commits changes. A change of a lease that is not the member's any more
-// gets its err set, and writes nothing. It may run twice: all it does is to set
-// and clear.
+// gets its err set, and writes nothing. What is in already is not written again: a
+// message that was parked may have been replayed since.
 func (m *Member) write(ctx context.Context, changes []*leaseChange) error {
 	s, name := m.store, m.group.name
 	return engine.Run(ctx, s.engine, func(tr engine.Transaction, prior error) error {
 		leases := make([]engine.Future[[]byte], len(changes))
+		progress := make([]engine.Future[[]byte], len(changes))
 		for i, c := range changes {
 			leases[i] = tr.Get(s.keys.groupLease(name, c.lease.partition))
+			if c.moves && engine.MaybeCommitted(prior) {
+				progress[i] = tr.Snapshot().Get(s.keys.groupProgress(name, c.lease.partition))
+			}
 		}
 		released := false
 		for i, c := range changes {
@@ -225,6 +233,14 @@ func (m *Member) write(ctx context.Context, changes []*leaseChange) error {
 					c.err = fmt.Errorf("%w: %w", ErrSettleUnknown, prior)
 				}
 				continue
+			}
+			if progress[i] != nil {
+				// Nobody but the lease's holder writes it.
+				if stored, err := progress[i].Get(); err != nil {
+					return err
+				} else if bytes.Equal(stored, c.progress) {
+					continue
+				}
 			}
 			key := s.keys.groupProgress(name, c.lease.partition)
 			// An attempt that was given up, and lands late, must not follow a
