@@ -68,7 +68,8 @@ func app(stdout, stderr io.Writer) *cli.App {
 			&cli.StringFlag{Name: "peers", Value: "bench/peers", Usage: "`DIR` of the peers' module; empty for none"},
 			&cli.StringFlag{Name: "compare", Usage: "say what is slower than in `FILE`, the report.json of another run"},
 			&cli.StringFlag{Name: "document", Usage: "measure nothing; write the tables of DIR/NAME/report.json into `DIR/NAME.md` again, and the plots beside"},
-			&cli.BoolFlag{Name: "profile", Usage: "with --out: CPU profiles of fdbevents in each workload"},
+			&cli.BoolFlag{Name: "add", DisableDefaultText: true, Usage: "with --out: keep what the report there has of other workloads and systems"},
+			&cli.BoolFlag{Name: "profile", DisableDefaultText: true, Usage: "with --out: CPU profiles of fdbevents in each workload"},
 		},
 		Action: func(c *cli.Context) error { return execute(c, stdout, stderr) },
 	}
@@ -80,6 +81,12 @@ func execute(c *cli.Context, stdout, stderr io.Writer) (err error) {
 	}
 	if path := c.String("document"); path != "" {
 		return document(path)
+	}
+	var earlier *harness.Report
+	if c.Bool("add") {
+		if earlier, err = harness.ReadFile(filepath.Join(c.String("out"), "report.json")); err != nil {
+			return fmt.Errorf("--add: %w", err)
+		}
 	}
 	var old *harness.Report
 	if path := c.String("compare"); path != "" {
@@ -123,7 +130,11 @@ func execute(c *cli.Context, stdout, stderr io.Writer) (err error) {
 	if r == nil {
 		return err
 	}
-	return errors.Join(err, publish(out, stdout, r), compare(stdout, old, r), r.Failed())
+	err = errors.Join(err, compare(stdout, old, r), r.Failed())
+	if earlier != nil {
+		r.Add(earlier)
+	}
+	return errors.Join(err, publish(out, stdout, r))
 }
 
 // options are those of the run that flags ask for.

@@ -87,7 +87,7 @@ func (s *stage) taggedTurn(w Workload, appendOne func(ctx context.Context, tag, 
 func (s *stage) appendTurn(w Workload, appendOne func(ctx context.Context, writer int, events []Event) error) turnFunc {
 	supplies := make([]*bodies, w.Writers)
 	for i := range supplies {
-		supplies[i] = newBodies(uint64(i))
+		supplies[i] = s.bodies(uint64(i))
 	}
 	return func(ctx context.Context, t *tally) error {
 		return together(w.Writers, func(writer int) error {

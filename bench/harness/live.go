@@ -24,7 +24,8 @@ const (
 // audience is the followers of one turn, and the acknowledgements that their
 // receipts are compared with.
 type audience struct {
-	began time.Time
+	bodies func(seed uint64) *bodies
+	began  time.Time
 	// acknowledged is when an event was, in nanoseconds since began; 0 not yet. The
 	// index is the event's number modulo its length.
 	acknowledged []atomic.Int64
@@ -49,7 +50,7 @@ func (s *stage) prepareLive(_ context.Context, w Workload) (turnFunc, error) {
 	return func(ctx context.Context, t *tally) error {
 		ctx, cancel := context.WithCancelCause(ctx)
 		defer cancel(nil)
-		a := &audience{began: time.Now(), acknowledged: make([]atomic.Int64, remembered), received: make([]atomic.Int64, w.readers())}
+		a := &audience{bodies: s.bodies, began: time.Now(), acknowledged: make([]atomic.Int64, remembered), received: make([]atomic.Int64, w.readers())}
 		a.measuring.Store(1 << 62)
 		following, ended := a.follow(ctx, cancel, s.instance.(Follower), t)
 		for range w.readers() {
@@ -140,7 +141,7 @@ func (a *audience) receive(follower int, c *counter, data []byte) {
 // write appends until the deadline, at a rate, or as fast as it goes when that is 0.
 func (a *audience) write(ctx context.Context, w Workload, rate float64, deadline time.Time, appendOne func(ctx context.Context, writer int, data []byte) error) error {
 	return together(w.Writers, func(writer int) error {
-		supply := newBodies(uint64(writer))
+		supply := a.bodies(uint64(writer))
 		var pause time.Duration
 		if rate > 0 {
 			pause = time.Duration(float64(w.Writers) / rate * float64(time.Second))

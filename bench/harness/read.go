@@ -109,7 +109,7 @@ func (s *stage) prepareConsume(_ context.Context, w Workload) (turnFunc, error) 
 // prepareOpen closes and opens the system once a turn, when it has that many streams
 // more than before.
 func (s *stage) prepareOpen(ctx context.Context, w Workload) (turnFunc, error) {
-	supply := newBodies(0)
+	supply := s.bodies(0)
 	for i := range w.Streams {
 		if err := s.fill(ctx, fmt.Sprintf("open%d-%d", s.prepared, i), 0, []Event{{Data: supply.next(w.Size)}}); err != nil {
 			return nil, err

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"time"
 )
 
@@ -130,6 +131,25 @@ func (r *Report) Find(workload, system string) *Result {
 		}
 	}
 	return nil
+}
+
+// Add takes over the results of an older report in workloads and systems that this one
+// has not measured. Both are told by the command.
+func (r *Report) Add(old *Report) {
+	var kept []Result
+	for _, x := range old.Results {
+		if r.Find(x.Workload.Name(), x.System) == nil {
+			kept = append(kept, x)
+		}
+	}
+	r.Results = append(kept, r.Results...)
+	for _, x := range old.Systems {
+		if i := slices.IndexFunc(r.Systems, func(y SystemReport) bool { return x.Name == y.Name }); i < 0 {
+			r.Systems = append(r.Systems, x)
+		}
+	}
+	r.Seconds += old.Seconds
+	r.Command = old.Command + " && " + r.Command
 }
 
 // Failed is what went wrong: workloads that systems offer and failed at, and no

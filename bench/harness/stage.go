@@ -27,6 +27,8 @@ type stage struct {
 	// partitions is how many were asked for; 0 when nobody did.
 	partitions int
 	load       load
+	// text is what the data of events is cut from.
+	text []byte
 	// pace is the rate that Live workloads found out, by their names.
 	pace map[string]float64
 }
@@ -47,7 +49,7 @@ func newStage(ctx context.Context, s System, dir string) (*stage, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open %s: %w", s.Name, err)
 	}
-	return &stage{system: s, dir: dir, instance: instance, pace: make(map[string]float64)}, nil
+	return &stage{system: s, dir: dir, instance: instance, text: newText(), pace: make(map[string]float64)}, nil
 }
 
 func (s *stage) close() error {

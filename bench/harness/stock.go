@@ -25,7 +25,7 @@ func (s *stage) stock(ctx context.Context, n, size int) error {
 	if s.stocked >= n {
 		return nil
 	}
-	bodies := newBodies(uint64(s.stocked))
+	bodies := s.bodies(uint64(s.stocked))
 	events := make([]Event, stockedAtOnce)
 	for s.stocked < n {
 		first := s.stocked / LoadedEvents
@@ -88,11 +88,16 @@ type bodies struct {
 // supply is how many bytes of text there are to cut data from.
 const supply = 1 << 20
 
-func newBodies(seed uint64) *bodies {
-	source := rand.NewChaCha8([32]byte{1: byte(seed), 2: byte(seed >> 8), 3: byte(seed >> 16)})
+// newText is what the data of all events is cut from.
+func newText() []byte {
+	source := rand.NewChaCha8([32]byte{})
 	raw := make([]byte, supply/2)
 	_, _ = source.Read(raw) // never fails
-	return &bodies{text: hex.AppendEncode(nil, raw), rng: rand.New(source)}
+	return hex.AppendEncode(nil, raw)
+}
+
+func (s *stage) bodies(seed uint64) *bodies {
+	return &bodies{text: s.text, rng: rand.New(rand.NewPCG(seed, 2))}
 }
 
 // next is data of that size. It is not to be changed.

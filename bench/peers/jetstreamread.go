@@ -113,6 +113,14 @@ func (j *jetStreamInstance) read(ctx context.Context, first uint64, started func
 	if err != nil {
 		return fmt.Errorf("create a consumer: %w", err)
 	}
+	// The server would keep it for minutes, and has room for so many only.
+	defer func() {
+		if info := consumer.CachedInfo(); info != nil {
+			cleanup, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
+			defer cancel()
+			_ = j.stream.DeleteConsumer(cleanup, info.Name) // it may be another by now
+		}
+	}()
 	messages, err := consumer.Messages(jetstream.PullMaxMessages(10_000))
 	if err != nil {
 		return fmt.Errorf("consume: %w", err)
