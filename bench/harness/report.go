@@ -144,8 +144,12 @@ func (r *Report) Add(old *Report) {
 	}
 	r.Results = append(kept, r.Results...)
 	for _, x := range old.Systems {
-		if i := slices.IndexFunc(r.Systems, func(y SystemReport) bool { return x.Name == y.Name }); i < 0 {
+		i := slices.IndexFunc(r.Systems, func(y SystemReport) bool { return x.Name == y.Name })
+		switch {
+		case i < 0:
 			r.Systems = append(r.Systems, x)
+		case r.Systems[i].Version == "" && r.Systems[i].Missing == "":
+			r.Systems[i] = x // it was not opened this time
 		}
 	}
 	r.Seconds += old.Seconds

@@ -111,9 +111,16 @@ func (s *stage) prepare(ctx context.Context, w Workload) error {
 		return fmt.Errorf("%s: the size of the log's events is missing", w.Name())
 	}
 	s.load = load{Workload: w, turn: turn}
-	err = s.stock(ctx, w.Log, w.Size)
-	settle()
-	return err
+	if s.stocked < w.Log {
+		if err := s.stock(ctx, w.Log, w.Size); err != nil {
+			return err
+		}
+		if err := s.settle(ctx); err != nil {
+			return err
+		}
+	}
+	runtime.GC() // a turn is not to pay for what was before
+	return nil
 }
 
 // partition goes over to an empty log of so many partitions, and stays there.
@@ -212,5 +219,34 @@ func together(n int, work func(worker int) error) error {
 	return nil
 }
 
-// settle lets the collector pass, so that a turn does not pay for what was before.
-func settle() { runtime.GC() }
+const (
+	// settleTime is how long the system may work on what stocking has left behind,
+	// compactions for one, before it is measured all the same.
+	settleTime = 2 * time.Minute
+	// settleLook is how often it is looked at, and idle the share of a processor below
+	// which it has settled.
+	settleLook = 500 * time.Millisecond
+	idle       = 0.15
+)
+
+// settle waits until the system has little to do: nobody stocks a log in a minute but
+// a benchmark.
+func (s *stage) settle(ctx context.Context) error {
+	deadline := time.Now().Add(settleTime)
+	look := time.NewTicker(settleLook)
+	defer look.Stop()
+	before, err := s.costs()
+	for err == nil && time.Now().Before(deadline) {
+		select {
+		case <-look.C:
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+		var after costs
+		if after, err = s.costs(); err == nil && after.cpu-before.cpu < time.Duration(idle*float64(settleLook)) {
+			return nil
+		}
+		before = after
+	}
+	return err
+}

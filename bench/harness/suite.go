@@ -48,7 +48,7 @@ type Suite struct {
 func Suites() []Suite {
 	return []Suite{
 		{"full", "all workloads on all systems, and curves over writers, streams, events an append and sizes", slices.Concat(appends(), reads(), publishing(), partitions(), opening())},
-		{"growth", "fdbevents and plain Pebble while the log grows to 20,000,000 events", growth(100_000, 1_000_000, 5_000_000, 10_000_000, 20_000_000)},
+		{"growth", "fdbevents and plain Pebble while the log grows to 20,000,000 events", growth(100_000, 1_000_000, 5_000_000, 20_000_000)},
 		{"smoke", "a small one of each workload", smoke()},
 	}
 }

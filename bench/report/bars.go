@@ -89,7 +89,8 @@ func drawBars(c draw.Canvas, bars []bar, unit string) {
 	ticks := make(plot.ConstantTicks, len(bars))
 	for i, b := range bars {
 		most = max(most, b.value.Max)
-		ticks[i] = plot.Tick{Value: float64(-i), Label: labelOf(b.system)}
+		// The blanks are room for fonts wider than the one it is laid out with.
+		ticks[i] = plot.Tick{Value: float64(-i), Label: labelOf(b.system) + "   "}
 	}
 	p.Y.Tick.Marker = ticks
 	p.Y.Tick.Length = 0
