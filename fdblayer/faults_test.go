@@ -33,7 +33,8 @@ func TestExactlyOnceWhateverFails(t *testing.T) {
 		var wg sync.WaitGroup
 		for w := range writers {
 			wg.Go(func() {
-				for i := range rounds {
+				// Few large batches may go without the rarest of faults: until it comes.
+				for i := 0; i < rounds || i < 50*rounds && e.Count(faultengine.TimedOutLate) == 0; i++ {
 					stream, name := fmt.Sprint("s", (w+i)%3), fmt.Sprintf("%d-%d", w, i)
 					ev := eventWithID(name, name)
 					ev.Tags = []string{"claim:" + name}
@@ -82,8 +83,8 @@ func TestExactlyOnceWhateverFails(t *testing.T) {
 				t.Errorf("%s is at revision %d, its writer was told %d", ev.Type, ev.Revision, want)
 			}
 		}
-		if len(seen) != writers*rounds {
-			t.Errorf("%d events, want %d", len(seen), writers*rounds)
+		if len(seen) != len(revisions) || len(seen) < writers*rounds {
+			t.Errorf("%d events, want %d", len(seen), len(revisions))
 		}
 		if unknown == 0 || e.Count(faultengine.TimedOutLate) == 0 {
 			t.Errorf("%d outcomes were unknown, %d commits were late", unknown, e.Count(faultengine.TimedOutLate))
