@@ -49,7 +49,7 @@ func (s *Store) append(ctx context.Context, condition *Condition, appends []Stre
 	if err != nil {
 		return nil, err
 	}
-	defer s.appending.Done()
+	defer s.calls.Done()
 	if err := s.batcher.do(r); err != nil {
 		return nil, err
 	}
@@ -75,12 +75,12 @@ func (s *Store) AppendAsync(ctx context.Context, stream string, expected Expecte
 		return nil, err
 	}
 	if err := s.pending.Acquire(ctx, r.cost); err != nil {
-		s.appending.Done()
+		s.calls.Done()
 		return nil, err
 	}
 	r.release = func() {
 		s.pending.Release(r.cost)
-		s.appending.Done()
+		s.calls.Done()
 	}
 	s.batcher.start(r)
 	return &PendingAppend{&s.batcher, r}, nil
@@ -95,14 +95,15 @@ func (p *PendingAppend) Wait() (AppendResult, error) {
 	return p.request.results[0], nil
 }
 
-// admit makes a request. The caller calls s.appending.Done when it is over.
+// admit makes a request. The caller calls s.calls.Done when it is over.
 func (s *Store) admit(ctx context.Context, condition *Condition, appends []StreamAppend) (*request, error) {
-	r, err := s.newRequest(ctx, condition, appends)
+	r, err := s.newRequest(condition, appends)
 	if err != nil {
 		return nil, err
 	}
+	r.ctx = ctx
 	if ctx.Err() != nil {
 		return nil, context.Cause(ctx)
 	}
-	return r, s.enter(&s.appending)
+	return r, s.enter(&s.calls)
 }

@@ -163,12 +163,12 @@ func (c *checker) scan(ctx context.Context, r engine.Range, look func(r engine.R
 	for {
 		var p engine.Page
 		var f findings
-		err := engine.Run(ctx, c.store.engine, func(tr engine.Transaction, _ error) (err error) {
+		err := c.store.view(ctx, func(at reader) (err error) {
 			f = findings{entry: c.entry}
-			if p, err = tr.Snapshot().GetRange(r, engine.RangeOptions{Bytes: pageBytes / 4, Limit: pageEntries}).Get(); err != nil {
+			if p, err = at.GetRange(r, engine.RangeOptions{Bytes: pageBytes / 4, Limit: pageEntries}).Get(); err != nil {
 				return err
 			}
-			return look(tr.Snapshot(), p.KeyValues, &f)
+			return look(at, p.KeyValues, &f)
 		})
 		if err != nil {
 			return err

@@ -94,16 +94,16 @@ func (c *checker) tagEntries(r engine.Reader, d *decoder, kvs []engine.KeyValue,
 		all = append(all, pending{tag, to, s.getRecord(r, to)})
 	}
 	for _, x := range all {
-		if _, err := x.record.Get(); err != nil {
-			return err
-		}
 		var ev Event
 		ok, err := s.awaitRecord(d, r, x.to, x.record, &ev)
-		if err != nil {
+		switch {
+		case isEngineError(err):
+			return err
+		case err != nil:
 			f.problem("tag %q: %v", x.tag, err)
-		} else if !ok {
+		case !ok:
 			f.mendable(mendStrayTag(x.tag, x.to.at), "tag %q leads to the event at position %s, which was scavenged", x.tag, x.to.at)
-		} else if !slices.Contains(indexes.tags(slices.Clone(ev.Tags), ev.Stream, ev.Type), x.tag) {
+		case !slices.Contains(indexes.tags(slices.Clone(ev.Tags), ev.Stream, ev.Type), x.tag):
 			f.mendable(mendStrayTag(x.tag, x.to.at), "tag %q leads to the event at position %s, which does not have it", x.tag, x.to.at)
 		}
 	}
@@ -115,9 +115,8 @@ func (c *checker) doorbells(ctx context.Context) error {
 	s := c.store
 	for p := range s.header.partitions {
 		var f findings
-		err := engine.Run(ctx, s.engine, func(tr engine.Transaction, _ error) error {
+		err := s.view(ctx, func(r reader) error {
 			f = findings{}
-			r := tr.Snapshot()
 			bell := r.Get(s.keys.doorbell(nil, p))
 			last, err := r.GetRange(s.keys.log(p, Start, End), engine.RangeOptions{Limit: 1, Reverse: true}).Get()
 			if err != nil {

@@ -111,7 +111,10 @@ func (c *checker) slots(r engine.Reader, p int, kvs []engine.KeyValue, f *findin
 		default:
 			ok, err = d.event(at, kvs[i:i+1], &ev)
 		}
-		if err != nil {
+		switch {
+		case isEngineError(err):
+			return err
+		case err != nil:
 			f.problem("partition %d: %v", p, err)
 			continue
 		}

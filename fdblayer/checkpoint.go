@@ -5,8 +5,6 @@ import (
 	"fmt"
 	"iter"
 	"time"
-
-	"github.com/fdbevents/fdbevents/fdblayer/engine"
 )
 
 // CheckpointInfo is a reader's stored position.
@@ -21,8 +19,8 @@ func (s *Store) Checkpoint(ctx context.Context, name string) (at Position, err e
 	if err := checkText("checkpoint name", name, MaxName); err != nil {
 		return Start, err
 	}
-	err = engine.Run(ctx, s.engine, func(tr engine.Transaction, _ error) error {
-		value, err := tr.Snapshot().Get(s.keys.checkpoint(name)).Get()
+	err = s.view(ctx, func(r reader) error {
+		value, err := r.Get(s.keys.checkpoint(name)).Get()
 		if err != nil {
 			return err
 		}
@@ -49,8 +47,7 @@ func (s *Store) SetCheckpoint(ctx context.Context, name string, at Position) err
 		if err := checkPosition(tx.tr, at); err != nil {
 			return err
 		}
-		tx.plan.dirty = true
-		tx.tr.Set(s.keys.checkpoint(name), newEncoder().place(at))
+		tx.write().Set(s.keys.checkpoint(name), newEncoder().place(at))
 		return nil
 	})
 	if err != nil {
@@ -65,8 +62,7 @@ func (s *Store) DeleteCheckpoint(ctx context.Context, name string) error {
 		return err
 	}
 	_, err := s.Transact(ctx, func(tx *Tx) error {
-		tx.plan.dirty = true
-		tx.tr.Clear(s.keys.checkpoint(name))
+		tx.write().Clear(s.keys.checkpoint(name))
 		return nil
 	})
 	if err != nil {

@@ -37,14 +37,14 @@ func (c *checker) checkpoints(ctx context.Context) error {
 // that there are keys of these only.
 func (c *checker) projections(ctx context.Context) error {
 	s := c.store
-	r := s.keys.projections()
+	rest := s.keys.projections()
 	for {
 		var f findings
 		more := false
-		next := r
-		err := engine.Run(ctx, s.engine, func(tr engine.Transaction, _ error) error {
+		next := rest
+		err := s.view(ctx, func(r reader) error {
 			f = findings{}
-			p, err := tr.Snapshot().GetRange(r, engine.RangeOptions{Limit: 1}).Get()
+			p, err := r.GetRange(rest, engine.RangeOptions{Limit: 1}).Get()
 			if more = len(p.KeyValues) > 0; err != nil || !more {
 				return err
 			}
@@ -56,7 +56,7 @@ func (c *checker) projections(ctx context.Context) error {
 				return nil
 			}
 			next.Begin = s.keys.wholeProjection(name).End
-			return c.projection(tr, name, &f)
+			return c.projection(r, name, &f)
 		})
 		if err != nil {
 			return err
@@ -67,18 +67,18 @@ func (c *checker) projections(ctx context.Context) error {
 		if !more {
 			return nil
 		}
-		r = next
+		rest = next
 	}
 }
 
-func (c *checker) projection(tr engine.Transaction, name string, f *findings) error {
+func (c *checker) projection(r reader, name string, f *findings) error {
 	s := c.store
-	version, err := tr.ReadVersion().Get()
+	version, err := r.ReadVersion().Get()
 	if err != nil {
 		return err
 	}
 	key := s.keys.projection(name)
-	value, err := tr.Snapshot().Get(key).Get()
+	value, err := r.Get(key).Get()
 	if err != nil {
 		return err
 	}
@@ -94,7 +94,7 @@ func (c *checker) projection(tr engine.Transaction, name string, f *findings) er
 	// Views are left out: one step a generation.
 	rest := engine.Range{Begin: after(key), End: s.keys.wholeProjection(name).End}
 	for {
-		p, err := tr.Snapshot().GetRange(rest, engine.RangeOptions{Limit: 1}).Get()
+		p, err := r.GetRange(rest, engine.RangeOptions{Limit: 1}).Get()
 		if err != nil || len(p.KeyValues) == 0 {
 			return err
 		}

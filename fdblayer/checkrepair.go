@@ -38,7 +38,7 @@ func (c *checker) mend(ctx context.Context, all []finding) (rest []finding, err 
 		results := make([]mended, len(some))
 		// done is of earlier attempts: one of them may have been committed.
 		done := make([]string, len(some))
-		err := engine.Run(ctx, c.store.engine, func(tr engine.Transaction, _ error) error {
+		err := c.store.update(ctx, func(tr engine.Transaction, _ error) error {
 			for i, p := range some {
 				if results[i] = stillWrong; p.mend == nil {
 					continue

@@ -148,9 +148,9 @@ func (c *checker) lookAt(ctx context.Context, names []entryName) error {
 	}
 	s := c.store
 	var f findings
-	err := engine.Run(ctx, s.engine, func(tr engine.Transaction, _ error) error {
+	err := s.view(ctx, func(r reader) error {
 		f = findings{}
-		return s.lookAt(tr.Snapshot(), names, &f)
+		return s.lookAt(r, names, &f)
 	})
 	if err != nil {
 		return err

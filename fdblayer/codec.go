@@ -444,6 +444,20 @@ type head struct {
 // exists reports whether the stream has been created and not been deleted since.
 func (h head) exists() bool { return h.next > 0 && h.state == stateOpen }
 
+// meets reports whether the expectation about the stream is right. A deleted stream
+// does not exist, but its last revision can still be named.
+func (h head) meets(e ExpectedRevision) bool {
+	switch e {
+	case Any:
+		return true
+	case StreamExists:
+		return h.exists()
+	case NoStream:
+		return !h.exists()
+	}
+	return int64(e) == h.next-1
+}
+
 // first is the first revision that readers see, but for those hidden by their age.
 func (h head) first() int64 {
 	if h.maxCount > 0 {
@@ -499,6 +513,16 @@ func (d *decoder) head(src []byte) (h head, err error) {
 		return h, corrupt(err)
 	}
 	return h, nil
+}
+
+// systemIndex says that appends write a system index, and when it is ready that
+// readers may use it, because the events before it was created are in it, too.
+//
+// A system index is a set of tags that no event can be given: they begin with a
+// control character.
+type systemIndex struct {
+	name  string
+	ready bool
 }
 
 // header describes a store. All but its indexes is written once.

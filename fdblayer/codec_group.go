@@ -161,7 +161,7 @@ func (d *decoder) groupConfigFields(c *groupConfig) (err error) {
 		}
 	}
 	c.messageTimeout, c.maxRetries, c.leaseTime = time.Duration(timeout), int(retries), time.Duration(lease)
-	if c.messageTimeout < minGroupTime || c.leaseTime < minGroupTime || c.maxRetries < 0 {
+	if c.messageTimeout <= 0 || c.leaseTime <= 0 || c.maxRetries < 0 {
 		return fmt.Errorf("message time-out %v, lease %v, %d retries", c.messageTimeout, c.leaseTime, c.maxRetries)
 	}
 	c.paused, err = d.dec.DecodeBool()

@@ -28,28 +28,24 @@ func (d *Data) GetRange(r engine.Range, o engine.RangeOptions) (engine.Page, err
 
 // Set writes a key.
 func (d *Data) Set(key, value []byte) {
-	d.tx.plan.dirty = true
-	d.tx.tr.Set(d.key(key), value)
+	d.tx.write().Set(d.key(key), value)
 }
 
 // Clear removes a key.
 func (d *Data) Clear(key []byte) {
-	d.tx.plan.dirty = true
-	d.tx.tr.Clear(d.key(key))
+	d.tx.write().Clear(d.key(key))
 }
 
 // ClearRange removes the keys in [r.Begin, r.End); a nil End is the end of the
 // space.
 func (d *Data) ClearRange(r engine.Range) {
-	d.tx.plan.dirty = true
-	d.tx.tr.ClearRange(d.keys(r))
+	d.tx.write().ClearRange(d.keys(r))
 }
 
 // Add adds to the 8-byte little-endian integer at key, without reading it: two
 // transactions that add do not get in each other's way.
 func (d *Data) Add(key []byte, delta int64) {
-	d.tx.plan.dirty = true
-	d.tx.tr.Atomic(engine.OpAdd, d.key(key), littleEndian(delta))
+	d.tx.write().Atomic(engine.OpAdd, d.key(key), littleEndian(delta))
 }
 
 func (d *Data) key(key []byte) []byte {

@@ -21,7 +21,7 @@ import (
 //
 // Errors: ErrEventNotFound.
 func (s *Store) Erase(ctx context.Context, id uuid.UUID) (erased []Event, err error) {
-	err = engine.Run(ctx, s.engine, func(tr engine.Transaction, _ error) (err error) {
+	err = s.update(ctx, func(tr engine.Transaction, _ error) (err error) {
 		erased, err = s.erase(tr, id)
 		return err
 	})

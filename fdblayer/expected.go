@@ -56,17 +56,3 @@ func invalidExpected(e ExpectedRevision) error {
 func (e ExpectedRevision) valid() bool {
 	return e >= 0 || e == NoStream || e == Any || e == StreamExists
 }
-
-// holds reports whether the belief is right about a stream with this head. A
-// deleted stream does not exist, but its last revision can still be named.
-func (e ExpectedRevision) holds(h head) bool {
-	switch e {
-	case Any:
-		return true
-	case StreamExists:
-		return h.exists()
-	case NoStream:
-		return !h.exists()
-	}
-	return int64(e) == h.next-1
-}

@@ -94,7 +94,7 @@ func (s *Store) openGroup(ctx context.Context, name string, create *GroupOptions
 		}
 	}
 	g := &Group{store: s, name: name}
-	err := s.change(ctx, func(tr engine.Transaction) error {
+	err := s.update(ctx, func(tr engine.Transaction, _ error) error {
 		value, err := tr.Get(s.keys.groupConfig(name)).Get()
 		if err != nil {
 			return err
@@ -298,13 +298,28 @@ func (g *Group) Delete(ctx context.Context) error {
 
 // change runs fn in a transaction, with the group's settings.
 func (g *Group) change(ctx context.Context, what string, fn func(tr engine.Transaction, c groupConfig) error) error {
-	err := g.store.change(ctx, func(tr engine.Transaction) error {
+	return g.named(what, g.store.update(ctx, func(tr engine.Transaction, _ error) error {
 		c, err := g.config(tr)
 		if err != nil {
 			return err
 		}
 		return fn(tr, c)
-	})
+	}))
+}
+
+// look runs fn with a reader, and with the group's settings.
+func (g *Group) look(ctx context.Context, what string, fn func(r reader, c groupConfig) error) error {
+	return g.named(what, g.store.view(ctx, func(r reader) error {
+		c, err := g.config(r)
+		if err != nil {
+			return err
+		}
+		return fn(r, c)
+	}))
+}
+
+// named says in an error what was being done, and to which group.
+func (g *Group) named(what string, err error) error {
 	if err != nil {
 		return fmt.Errorf("%s consumer group %q: %w", what, g.name, err)
 	}
@@ -351,14 +366,4 @@ func (g *Group) readLeases(r engine.Reader) ([]groupLease, error) {
 // conflict.
 func (s *Store) ringGroup(tr engine.Transaction, name string) {
 	tr.Atomic(engine.OpAdd, s.keys.groupBell(name), littleEndian(1))
-}
-
-// change runs fn in a transaction that may be run again after it was committed,
-// so fn must not mind.
-func (s *Store) change(ctx context.Context, fn func(tr engine.Transaction) error) error {
-	if err := s.enter(&s.appending); err != nil {
-		return err
-	}
-	defer s.appending.Done()
-	return engine.Run(ctx, s.engine, func(tr engine.Transaction, _ error) error { return fn(tr) })
 }

@@ -82,7 +82,7 @@ func (m *Member) viewGroup(ctx context.Context) (v groupView, began time.Time, b
 	m.mu.Unlock()
 	began = time.Now()
 	m.counter++
-	err = engine.Run(ctx, s.engine, func(tr engine.Transaction, _ error) error {
+	err = m.update(ctx, func(tr engine.Transaction, _ error) error {
 		v = groupView{took: make(map[int]groupProgress)}
 		r := tr.Snapshot()
 		own := tr.Get(s.keys.groupMember(name, m.id))

@@ -31,9 +31,9 @@ func (c *checker) groups(ctx context.Context) error {
 
 // groupAfter is the name of the group after another, or "".
 func (s *Store) groupAfter(ctx context.Context, name string) (next string, err error) {
-	err = engine.Run(ctx, s.engine, func(tr engine.Transaction, _ error) error {
+	err = s.view(ctx, func(r reader) error {
 		next = ""
-		page, err := tr.Snapshot().GetRange(s.keys.groups(name), engine.RangeOptions{Limit: 1}).Get()
+		page, err := r.GetRange(s.keys.groups(name), engine.RangeOptions{Limit: 1}).Get()
 		if err != nil || len(page.KeyValues) == 0 {
 			return err
 		}
@@ -48,9 +48,8 @@ func (s *Store) groupAfter(ctx context.Context, name string) (next string, err e
 func (c *checker) groupStates(ctx context.Context, name string) error {
 	s := c.store
 	var f findings
-	err := engine.Run(ctx, s.engine, func(tr engine.Transaction, _ error) error {
+	err := s.view(ctx, func(r reader) error {
 		f = findings{}
-		r := tr.Snapshot()
 		config := r.Get(s.keys.groupConfig(name))
 		leases := r.GetRange(s.keys.groupLeases(name), engine.RangeOptions{})
 		progress := r.GetRange(s.keys.groupProgresses(name), engine.RangeOptions{})

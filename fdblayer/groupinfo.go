@@ -106,10 +106,10 @@ func (s *Store) Groups(ctx context.Context) iter.Seq2[GroupInfo, error] {
 
 // nextGroup is the first group after a name, nil when there is none.
 func (s *Store) nextGroup(ctx context.Context, name string) (g *Group, err error) {
-	err = s.change(ctx, func(tr engine.Transaction) error {
+	err = s.view(ctx, func(r reader) error {
 		g = nil
 		// The settings are a group's first key.
-		page, err := tr.Snapshot().GetRange(s.keys.groups(name), engine.RangeOptions{Limit: 1}).Get()
+		page, err := r.GetRange(s.keys.groups(name), engine.RangeOptions{Limit: 1}).Get()
 		if err != nil || len(page.KeyValues) == 0 {
 			return err
 		}
@@ -135,9 +135,9 @@ func (s *Store) nextGroup(ctx context.Context, name string) (g *Group, err error
 func (g *Group) Info(ctx context.Context) (GroupInfo, error) {
 	info := GroupInfo{Name: g.name, Options: g.options}
 	var progress []groupProgress
-	err := g.change(ctx, "looking at", func(tr engine.Transaction, c groupConfig) (err error) {
+	err := g.look(ctx, "looking at", func(r reader, c groupConfig) (err error) {
 		info.Paused = c.paused
-		progress, err = g.readInfo(tr.Snapshot(), &info)
+		progress, err = g.readInfo(r, &info)
 		return err
 	})
 	if err != nil {
@@ -214,7 +214,7 @@ func (g *Group) lag(ctx context.Context, p int, progress groupProgress) (lag Cou
 	looked := 0
 	var c cursor = s.newPartitionCursor(p, progress.checkpoint, ReadOptions{StreamPrefix: o.StreamPrefix, Query: o.Query})
 	for {
-		f := s.fetch(ctx, c, nil)
+		f := s.fetch(ctx, c)
 		if f.err != nil {
 			return lag, f.err
 		}

@@ -128,7 +128,7 @@ func (l *lease) feed(ctx context.Context) {
 				l.again(&l.replayDue)
 			}
 		case read:
-			f := m.store.fetch(ctx, c, nil)
+			f := m.fetch(ctx, c)
 			if err = f.err; err == nil {
 				c = f.next
 				l.add(f.page)
@@ -223,9 +223,8 @@ func (l *lease) readReplays(ctx context.Context) error {
 	}
 	var found []replay
 	var more bool
-	err := engine.Run(ctx, s.engine, func(tr engine.Transaction, _ error) error {
+	err := m.view(ctx, func(r reader) error {
 		found = found[:0]
-		r := tr.Snapshot()
 		got, err := r.GetRange(s.keys.groupReplaysIn(m.group.name, l.partition), engine.RangeOptions{Limit: replayPage}).Get()
 		if err != nil {
 			return err

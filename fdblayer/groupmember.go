@@ -20,8 +20,10 @@ import (
 // Its methods may be called from any number of goroutines. It lives until Close,
 // or that of the Store.
 type Member struct {
+	// door is a resident one: the last settlements are written while the Store
+	// closes.
+	door
 	group *Group
-	store *Store
 	// config is what was fixed when the group was created.
 	config groupConfig
 
@@ -82,7 +84,7 @@ func (g *Group) join(ctx context.Context) (*Member, error) {
 	}
 	defer s.workers.Done()
 	m := &Member{
-		group: g, store: s, config: g.options.config(),
+		door: door{store: s, resident: true}, group: g, config: g.options.config(),
 		done:      make(chan struct{}),
 		available: make(chan struct{}, 1), settle: make(chan struct{}, 1), look: make(chan struct{}, 1),
 		id: uuid.New(), observed: make(map[uuid.UUID]observation), leases: make(map[int]*lease),
@@ -374,7 +376,7 @@ func (m *Member) leave(ctx context.Context) error {
 	}
 	s, name := m.store, m.group.name
 	// After an error the key is left to those who find that it does not move.
-	err := engine.Run(ctx, s.engine, func(tr engine.Transaction, _ error) error {
+	err := m.update(ctx, func(tr engine.Transaction, _ error) error {
 		// Of a deleted group, nothing may be left.
 		if _, err := m.group.config(tr); err != nil {
 			return err

@@ -26,13 +26,13 @@ type ParkedMessage struct {
 // nothing more.
 func (g *Group) Parked(ctx context.Context) iter.Seq2[ParkedMessage, error] {
 	return func(yield func(ParkedMessage, error) bool) {
-		r := g.store.keys.groupParkedAll(g.name)
+		rest := g.store.keys.groupParkedAll(g.name)
 		for {
 			var found []ParkedMessage
 			var page engine.Page
-			err := g.change(ctx, "reading what is parked of", func(tr engine.Transaction, _ groupConfig) (err error) {
-				if page, err = tr.Snapshot().GetRange(r, engine.RangeOptions{Limit: replayPage}).Get(); err == nil {
-					found, err = g.parked(tr.Snapshot(), page.KeyValues)
+			err := g.look(ctx, "reading what is parked of", func(r reader, _ groupConfig) (err error) {
+				if page, err = r.GetRange(rest, engine.RangeOptions{Limit: replayPage}).Get(); err == nil {
+					found, err = g.parked(r, page.KeyValues)
 				}
 				return err
 			})
@@ -48,7 +48,7 @@ func (g *Group) Parked(ctx context.Context) iter.Seq2[ParkedMessage, error] {
 			if !page.More {
 				return
 			}
-			r.Begin = after(page.KeyValues[len(page.KeyValues)-1].Key)
+			rest.Begin = after(page.KeyValues[len(page.KeyValues)-1].Key)
 		}
 	}
 }

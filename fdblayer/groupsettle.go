@@ -208,7 +208,7 @@ func (m *Member) prepare(c *leaseChange, now time.Time) {
 // message that was parked may have been replayed since.
 func (m *Member) write(ctx context.Context, changes []*leaseChange) error {
 	s, name := m.store, m.group.name
-	return engine.Run(ctx, s.engine, func(tr engine.Transaction, prior error) error {
+	return m.update(ctx, func(tr engine.Transaction, prior error) error {
 		leases := make([]engine.Future[[]byte], len(changes))
 		progress := make([]engine.Future[[]byte], len(changes))
 		for i, c := range changes {

@@ -19,16 +19,6 @@ const (
 	IndexCategory = "category"
 )
 
-// systemIndex says that appends write a system index, and when it is ready that
-// readers may use it, because the events before it was created are in it, too.
-//
-// A system index is a set of tags that no event can be given: they begin with a
-// control character.
-type systemIndex struct {
-	name  string
-	ready bool
-}
-
 const systemMark = "\x01"
 
 // systemTagPrefix begins all tags of a system index.
@@ -117,8 +107,8 @@ type IndexInfo struct {
 
 // Indexes tells which system indexes there are.
 func (s *Store) Indexes(ctx context.Context) (all []IndexInfo, err error) {
-	err = engine.Run(ctx, s.engine, func(tr engine.Transaction, _ error) error {
-		set, err := s.readIndexes(tr.Snapshot())
+	err = s.view(ctx, func(r reader) error {
+		set, err := s.readIndexes(r)
 		if err != nil {
 			return err
 		}
@@ -142,7 +132,7 @@ func checkIndexName(name string) error {
 // header, so that those under way conflict and see the change when they are run
 // again. change returns false when there is nothing to do.
 func (s *Store) changeIndexes(ctx context.Context, change func(tr engine.Transaction, all []systemIndex) ([]systemIndex, bool)) error {
-	return engine.Run(ctx, s.engine, func(tr engine.Transaction, _ error) error {
+	return s.update(ctx, func(tr engine.Transaction, _ error) error {
 		set, err := s.readIndexes(tr)
 		if err != nil {
 			return err
@@ -227,7 +217,7 @@ func (b *indexBuilder) run(ctx context.Context) error {
 		for done := false; !done; {
 			var at Position
 			var version int64
-			err := engine.Run(ctx, s.engine, func(tr engine.Transaction, _ error) (err error) {
+			err := s.update(ctx, func(tr engine.Transaction, _ error) (err error) {
 				if version, err = tr.ReadVersion().Get(); err == nil {
 					at, done, err = b.step(tr, p)
 				}
@@ -256,7 +246,7 @@ func (b *indexBuilder) run(ctx context.Context) error {
 // it since this builder began, and with it went what the builder had done.
 func (b *indexBuilder) finish(ctx context.Context) (whole bool, err error) {
 	s := b.store
-	err = engine.Run(ctx, s.engine, func(tr engine.Transaction, _ error) error {
+	err = s.update(ctx, func(tr engine.Transaction, _ error) error {
 		set, err := s.readIndexes(tr)
 		if err != nil {
 			return err

@@ -29,6 +29,8 @@ const (
 	MaxStreamMetadata = 64 << 10
 	// MaxGroupName bounds the UTF-8 form of a consumer group's name.
 	MaxGroupName = 256
+	// MaxPartitions bounds Options.Partitions.
+	MaxPartitions = 256
 	// MaxReason is how much of a Nack's reason is kept.
 	MaxReason = 1024
 )

@@ -123,11 +123,10 @@ func (s *Store) newPartitionCursor(partition int, after Position, o ReadOptions)
 	return c
 }
 
-func (c *logCursor) read(tr engine.Transaction) (page, cursor, error) {
-	r := tr.Snapshot()
+func (c *logCursor) read(r reader) (page, cursor, error) {
 	next := *c
 	next.lanes = slices.Clone(c.lanes)
-	version, err := tr.ReadVersion().Get()
+	version, err := r.ReadVersion().Get()
 	if err != nil {
 		return page{}, nil, err
 	}

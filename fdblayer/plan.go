@@ -293,7 +293,7 @@ func (p *plan) expect(st *plannedStream, expected ExpectedRevision) error {
 	if st.head.state == stateTombstoned {
 		return fmt.Errorf("stream %q: %w", st.name, ErrStreamDeleted)
 	}
-	if expected.holds(st.head) {
+	if st.head.meets(expected) {
 		return nil
 	}
 	actual := st.head.next - 1

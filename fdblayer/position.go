@@ -89,8 +89,8 @@ func (p Position) check(version int64) error {
 }
 
 // checkPosition refuses a position of another store, as far as that can be told.
-func checkPosition(tr engine.Transaction, p Position) error {
-	version, err := tr.ReadVersion().Get()
+func checkPosition(r versioned, p Position) error {
+	version, err := r.ReadVersion().Get()
 	if err != nil {
 		return err
 	}

@@ -141,8 +141,7 @@ func (r *projector) begin(ctx context.Context) error {
 		r.at, r.building = Start, false
 		p, err := tx.projection(r.name)
 		write := func() {
-			tx.plan.dirty = true
-			tx.tr.Set(s.keys.projection(r.name), newEncoder().projection(p))
+			tx.write().Set(s.keys.projection(r.name), newEncoder().projection(p))
 		}
 		switch {
 		case errors.Is(err, ErrProjectionNotFound):
@@ -155,7 +154,7 @@ func (r *projector) begin(ctx context.Context) error {
 			return fmt.Errorf("%w (it has generation %d, this is %d)", ErrProjectionRebuilt, max(p.current, p.building), own)
 		case own > max(p.current, p.building):
 			if p.building != none {
-				tx.tr.ClearRange(s.keys.wholeGeneration(r.name, p.building))
+				tx.write().ClearRange(s.keys.wholeGeneration(r.name, p.building))
 			}
 			p.building, r.building = own, true
 			write()
@@ -305,7 +304,7 @@ func (r *projector) commit(ctx context.Context, events []Event, to Position) err
 			return err
 		}
 		if len(events) > 0 {
-			tx.projector = r
+			tx.own = ownView{r.name, r.options.Generation}
 			began := time.Now()
 			err := r.handler(ctx, tx, events)
 			if took = time.Since(began); err != nil {
@@ -346,8 +345,7 @@ func (r *projector) compare(tx *Tx) error {
 
 // write says that this generation has come to a position.
 func (r *projector) write(tx *Tx, at Position) {
-	tx.plan.dirty = true
-	tx.tr.Set(tx.store.keys.generation(r.name, r.options.Generation), newEncoder().place(at))
+	tx.write().Set(tx.store.keys.generation(r.name, r.options.Generation), newEncoder().place(at))
 }
 
 // change puts the generation that is being built, and has projected all up to
@@ -369,8 +367,8 @@ func (r *projector) change(ctx context.Context, at Position) bool {
 		if err != nil || at.Before(current) {
 			return err
 		}
-		tx.tr.ClearRange(tx.store.keys.wholeGeneration(r.name, p.current))
-		tx.tr.Set(tx.store.keys.projection(r.name), newEncoder().projection(projection{current: own, building: none}))
+		tx.write().ClearRange(tx.store.keys.wholeGeneration(r.name, p.current))
+		tx.write().Set(tx.store.keys.projection(r.name), newEncoder().projection(projection{current: own, building: none}))
 		r.write(tx, at)
 		changed = true
 		return nil

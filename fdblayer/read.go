@@ -2,7 +2,6 @@ package fdblayer
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"iter"
 	"math"
@@ -92,7 +91,7 @@ func selects(prefix string, query *Query, ev *Event) bool {
 type cursor interface {
 	// read reads the next page, and returns the place after it. The transaction
 	// may fail and be retried.
-	read(tr engine.Transaction) (page, cursor, error)
+	read(r reader) (page, cursor, error)
 }
 
 // page is a run of events, in the order of reading.
@@ -113,29 +112,29 @@ type fetched struct {
 	err  error
 }
 
-// fetch reads the next page of c. also, when not nil, is called in the same
-// transaction.
-func (s *Store) fetch(ctx context.Context, c cursor, also func(tr engine.Transaction, p page)) (f fetched) {
-	read := func(tr engine.Transaction) (err error) {
-		f.page, f.next, err = c.read(tr)
-		return err
-	}
-	if also == nil {
-		f.err = engine.Read(ctx, s.engine, read)
-	} else {
-		f.err = engine.Run(ctx, s.engine, func(tr engine.Transaction, _ error) error {
-			err := read(tr)
-			if err == nil {
-				also(tr, f.page)
-			}
-			return err
-		})
-	}
-	if errors.Is(f.err, engine.ErrClosed) {
-		f.err = fmt.Errorf("%w: %w", ErrClosed, f.err)
-	}
-	s.stats.pages.Add(1)
+// fetch reads the next page of c.
+func (d door) fetch(ctx context.Context, c cursor) (f fetched) {
+	f.err = d.view(ctx, func(r reader) error { return f.read(r, c) })
+	d.store.stats.pages.Add(1)
 	return f
+}
+
+// fetchArmed is fetch, and calls arm in the transaction of the page.
+func (d door) fetchArmed(ctx context.Context, c cursor, arm func(p page, watch func(key []byte) engine.Watch)) (f fetched) {
+	f.err = d.watch(ctx, func(r reader, watch func(key []byte) engine.Watch) error {
+		err := f.read(r, c)
+		if err == nil {
+			arm(f.page, watch)
+		}
+		return err
+	})
+	d.store.stats.pages.Add(1)
+	return f
+}
+
+func (f *fetched) read(r reader, c cursor) (err error) {
+	f.page, f.next, err = c.read(r)
+	return err
 }
 
 // pages yields the pages from c on, up to and including the one that reaches the
@@ -147,9 +146,9 @@ func (s *Store) pages(ctx context.Context, c cursor, ahead func(page) bool) iter
 		var fetching sync.WaitGroup
 		defer fetching.Wait()
 		defer cancel()
-		for f := s.fetch(ctx, c, nil); ; {
+		for f := s.fetch(ctx, c); ; {
 			next := f.next
-			following := sync.OnceValue(func() fetched { return s.fetch(ctx, next, nil) })
+			following := sync.OnceValue(func() fetched { return s.fetch(ctx, next) })
 			last := f.err != nil || f.tail
 			if !last && ahead(f.page) {
 				fetching.Go(func() { following() })

@@ -11,6 +11,7 @@ import (
 
 // request is one atomic append on its way through the batcher.
 type request struct {
+	// ctx is the caller's.
 	ctx     context.Context
 	appends []streamRequest
 	// lane is that of the first stream.
@@ -53,8 +54,8 @@ type newEvent struct {
 }
 
 // newRequest checks appends against the limits and fills in defaults.
-func (s *Store) newRequest(ctx context.Context, condition *Condition, appends []StreamAppend) (*request, error) {
-	r := &request{ctx: ctx, condition: condition, done: make(chan struct{})}
+func (s *Store) newRequest(condition *Condition, appends []StreamAppend) (*request, error) {
+	r := &request{condition: condition, done: make(chan struct{})}
 	if condition != nil {
 		if err := condition.check(); err != nil {
 			return nil, err

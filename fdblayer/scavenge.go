@@ -77,8 +77,8 @@ func (sc *scavenger) run(ctx context.Context) error {
 
 // resume is the stream to begin with.
 func (sc *scavenger) resume(ctx context.Context) (stream string, err error) {
-	err = engine.Run(ctx, sc.store.engine, func(tr engine.Transaction, _ error) error {
-		value, err := tr.Snapshot().Get(sc.store.keys.scavenged()).Get()
+	err = sc.store.view(ctx, func(r reader) error {
+		value, err := r.Get(sc.store.keys.scavenged()).Get()
 		if err != nil {
 			return err
 		}
@@ -91,7 +91,7 @@ func (sc *scavenger) resume(ctx context.Context) (stream string, err error) {
 
 // mark keeps the stream to go on with; "" is the end of the work.
 func (sc *scavenger) mark(ctx context.Context, stream string) error {
-	return engine.Run(ctx, sc.store.engine, func(tr engine.Transaction, _ error) error {
+	return sc.store.update(ctx, func(tr engine.Transaction, _ error) error {
 		if stream == "" {
 			tr.Clear(sc.store.keys.scavenged())
 		} else {
@@ -156,8 +156,8 @@ func (sc *scavenger) stream(ctx context.Context, stream string) error {
 		var h head
 		var bound int64
 		var found int
-		err := engine.Run(ctx, sc.store.engine, func(tr engine.Transaction, _ error) (err error) {
-			h, bound, found, more, err = sc.look(tr.Snapshot(), stream)
+		err := sc.store.view(ctx, func(r reader) (err error) {
+			h, bound, found, more, err = sc.look(r, stream)
 			return err
 		})
 		if err == nil && bound > h.truncateBefore {
@@ -218,7 +218,7 @@ func (sc *scavenger) look(r engine.Reader, stream string) (h head, bound int64, 
 // conflict with it.
 func (sc *scavenger) raise(ctx context.Context, stream string, bound int64) error {
 	s := sc.store
-	return engine.Run(ctx, s.engine, func(tr engine.Transaction, _ error) error {
+	return s.update(ctx, func(tr engine.Transaction, _ error) error {
 		h, err := s.readHead(tr, stream)
 		if err != nil || h.truncateBefore >= bound {
 			return err
@@ -234,7 +234,7 @@ func (sc *scavenger) raise(ctx context.Context, stream string, bound int64) erro
 // back.
 func (sc *scavenger) remove(ctx context.Context, stream string, bound int64, ids bool) error {
 	s := sc.store
-	return engine.Run(ctx, s.engine, func(tr engine.Transaction, _ error) error {
+	return s.update(ctx, func(tr engine.Transaction, _ error) error {
 		indexes, err := s.readIndexes(tr)
 		if err != nil {
 			return err

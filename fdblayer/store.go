@@ -17,6 +17,7 @@ import (
 // Store is an event store. Its methods may be called from any number of
 // goroutines.
 type Store struct {
+	door
 	engine  engine.Engine
 	keys    keys
 	header  header
@@ -32,9 +33,9 @@ type Store struct {
 	// ctx ends when the store has been closed.
 	ctx  context.Context
 	stop context.CancelFunc
-	// appending counts appends and transactions that Close waits for, workers the
-	// goroutines that carry them out.
-	appending, workers sync.WaitGroup
+	// calls counts what callers have under way, workers the goroutines of the Store.
+	// Close waits for both, in this order.
+	calls, workers sync.WaitGroup
 
 	mu     sync.Mutex
 	closed bool
@@ -61,8 +62,6 @@ type Options struct {
 }
 
 const (
-	// MaxPartitions bounds Options.Partitions.
-	MaxPartitions     = 256
 	defaultPartitions = 8
 	// closePatience is how long Close waits for batches.
 	closePatience = 10 * time.Second
@@ -90,6 +89,7 @@ func Open(ctx context.Context, e engine.Engine, o Options) (*Store, error) {
 		encoders: sync.Pool{New: func() any { return newEncoder() }},
 		decoders: sync.Pool{New: func() any { return newDecoder() }},
 	}
+	s.door = door{store: s}
 	if err := s.loadHeader(ctx, o); err != nil {
 		return nil, fmt.Errorf("opening store in %s: %w", e, err)
 	}
@@ -189,7 +189,7 @@ func (s *Store) Close() error {
 	s.mu.Unlock()
 	giveUp := time.AfterFunc(closePatience, s.stop)
 	defer giveUp.Stop()
-	s.appending.Wait()
+	s.calls.Wait()
 	s.stop()
 	s.workers.Wait()
 	if !s.marked.Load() {
@@ -204,17 +204,6 @@ func (s *Store) Close() error {
 	if err != nil && !errors.Is(err, engine.ErrClosed) {
 		return fmt.Errorf("closing store: %w", err)
 	}
-	return nil
-}
-
-// enter counts the caller in, unless the store is closed.
-func (s *Store) enter(wg *sync.WaitGroup) error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.closed {
-		return ErrClosed
-	}
-	wg.Add(1)
 	return nil
 }
 

@@ -41,8 +41,8 @@ func (s *Store) Stream(ctx context.Context, stream string) (info StreamInfo, err
 	if err := checkStreamName(stream); err != nil {
 		return info, err
 	}
-	err = engine.Run(ctx, s.engine, func(tr engine.Transaction, _ error) error {
-		value, err := tr.Snapshot().Get(s.keys.head(nil, stream)).Get()
+	err = s.view(ctx, func(r reader) error {
+		value, err := r.Get(s.keys.head(nil, stream)).Get()
 		if err != nil {
 			return err
 		}
@@ -134,8 +134,8 @@ func (s *Store) readHead(r engine.Reader, stream string) (h head, err error) {
 
 // rangePage reads the first keys of a range in a transaction of its own.
 func (s *Store) rangePage(ctx context.Context, r engine.Range) (p engine.Page, err error) {
-	err = engine.Read(ctx, s.engine, func(tr engine.Transaction) (err error) {
-		p, err = tr.Snapshot().GetRange(r, engine.RangeOptions{Bytes: pageBytes / 4}).Get()
+	err = s.view(ctx, func(at reader) (err error) {
+		p, err = at.GetRange(r, engine.RangeOptions{Bytes: pageBytes / 4}).Get()
 		return err
 	})
 	return p, err

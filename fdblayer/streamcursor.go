@@ -50,8 +50,7 @@ func (s *Store) resumeStreamCursor(stream string, after int64) *streamCursor {
 	return &streamCursor{store: s, stream: stream, at: after + 1, resumed: true}
 }
 
-func (c *streamCursor) read(tr engine.Transaction) (page, cursor, error) {
-	r := tr.Snapshot()
+func (c *streamCursor) read(r reader) (page, cursor, error) {
 	from, to := max(c.at, 0), int64(math.MaxInt64)
 	if c.backward {
 		from, to = 0, c.at
@@ -102,7 +101,7 @@ func (c *streamCursor) read(tr engine.Transaction) (page, cursor, error) {
 		p.events = slices.DeleteFunc(p.events, func(ev *Event) bool { return expired(ev, h.maxAge, next.asOf) })
 	}
 	if p.tail = taken == len(kvs) && (cut || !got.More); p.tail && c.follows {
-		version, err := tr.ReadVersion().Get()
+		version, err := r.ReadVersion().Get()
 		if err != nil {
 			return page{}, nil, err
 		}

@@ -4,8 +4,6 @@ import (
 	"context"
 	"iter"
 	"time"
-
-	"github.com/fdbevents/fdbevents/fdblayer/engine"
 )
 
 // SubscribeOptions select what a subscription delivers. The zero value delivers
@@ -150,7 +148,7 @@ func (sub *subscription) serve(ctx context.Context) (err error) {
 	if sub.fromNow {
 		err = sub.skipToNow(ctx)
 	} else if sub.at != Start {
-		err = engine.Run(ctx, s.engine, func(tr engine.Transaction, _ error) error { return checkPosition(tr, sub.at) })
+		err = s.view(ctx, func(r reader) error { return checkPosition(r, sub.at) })
 	}
 	if err != nil {
 		return err
@@ -201,14 +199,14 @@ func (sub *subscription) awaitFeed(ctx context.Context) error {
 
 func (sub *subscription) skipToNow(ctx context.Context) error {
 	s := sub.store
-	return engine.Run(ctx, s.engine, func(tr engine.Transaction, _ error) error {
-		version, err := tr.ReadVersion().Get()
+	return s.view(ctx, func(r reader) error {
+		version, err := r.ReadVersion().Get()
 		if err != nil {
 			return err
 		}
 		sub.at = lastOfVersion(version)
 		if sub.stream != "" {
-			h, err := s.readHead(tr.Snapshot(), sub.stream)
+			h, err := s.readHead(r, sub.stream)
 			if err != nil {
 				return err
 			}

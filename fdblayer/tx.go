@@ -12,12 +12,19 @@ import (
 // concurrent use, and not to be used after the function that got it returned.
 type Tx struct {
 	store    *Store
-	ctx      context.Context
 	tr       engine.Transaction
 	plan     *plan
 	outcomes []outcome
-	// projector is what the transaction is a batch of, or nil.
-	projector *projector
+	// own is the view that the transaction writes, when it is a projection's batch.
+	own ownView
+}
+
+// write is the engine's transaction for what is written beside the plan. All such
+// writes go through it: a transaction that is not dirty, and has no plan, is not
+// committed.
+func (tx *Tx) write() engine.Transaction {
+	tx.plan.dirty = true
+	return tx.tr
 }
 
 // Transact runs fn and commits what it appended and wrote as one transaction, or
@@ -29,15 +36,15 @@ type Tx struct {
 // The results are those of the calls of Append and AppendIf, in order, with
 // positions. After ErrOutcomeUnknown the transaction may have happened or not.
 func (s *Store) Transact(ctx context.Context, fn func(tx *Tx) error) ([]AppendResult, error) {
-	if err := s.enter(&s.appending); err != nil {
+	if err := s.enter(&s.calls); err != nil {
 		return nil, err
 	}
-	defer s.appending.Done()
+	defer s.calls.Done()
 	m := s.takeMarker()
 	defer s.putMarker(m)
 	var tx *Tx
 	stamp, err := m.commit(ctx, func(p *plan) error {
-		tx = &Tx{store: s, ctx: ctx, tr: p.tr, plan: p}
+		tx = &Tx{store: s, tr: p.tr, plan: p}
 		return fn(tx)
 	})
 	if err != nil {
@@ -70,7 +77,7 @@ func (tx *Tx) AppendIf(condition Condition, appends ...StreamAppend) ([]AppendRe
 }
 
 func (tx *Tx) append(condition *Condition, appends []StreamAppend) ([]AppendResult, error) {
-	r, err := tx.store.newRequest(tx.ctx, condition, appends)
+	r, err := tx.store.newRequest(condition, appends)
 	if err != nil {
 		return nil, err
 	}
@@ -104,7 +111,7 @@ func (tx *Tx) ReadStream(stream string, from int64) iter.Seq2[Event, error] {
 		}
 		var c cursor = tx.store.newStreamCursor(stream, from, ReadOptions{})
 		for {
-			p, next, err := c.read(tx.tr)
+			p, next, err := c.read(newReader(tx.tr))
 			if err != nil {
 				yield(Event{}, err)
 				return
@@ -132,7 +139,4 @@ func (tx *Tx) Data(name string) *Data {
 // of the same FoundationDB cluster that do not belong to fdbevents. Writing
 // through it, or reading keys below the store's prefix, can break the store.
 // Its Commit, OnError and Cancel are not for the caller.
-func (tx *Tx) Engine() engine.Transaction {
-	tx.plan.dirty = true
-	return tx.tr
-}
+func (tx *Tx) Engine() engine.Transaction { return tx.write() }

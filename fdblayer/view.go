@@ -9,14 +9,20 @@ import (
 	"github.com/fdbevents/fdbevents/fdblayer/engine"
 )
 
+// ownView is a generation of a projection's view; without a name there is none.
+type ownView struct {
+	name       string
+	generation int64
+}
+
 // View is the view of a projection: the keys that its handler has written. In
 // that handler it is the view to write to; anywhere else it is the one that is
 // complete up to the position of ProjectionInfo, also while another is being
 // built, and is to be read only. It returns ErrProjectionNotFound when the
 // projection has never been run.
 func (tx *Tx) View(name string) (*Data, error) {
-	if r := tx.projector; r != nil && r.name == name {
-		return &Data{tx: tx, all: tx.store.keys.view(name, r.options.Generation)}, nil
+	if tx.own.name == name && name != "" {
+		return &Data{tx: tx, all: tx.store.keys.view(name, tx.own.generation)}, nil
 	}
 	p, err := tx.projection(name)
 	if err != nil {
@@ -92,12 +98,12 @@ func (s *Store) Projection(ctx context.Context, name string) (info ProjectionInf
 // Projections yields all projections in the order of their names.
 func (s *Store) Projections(ctx context.Context) iter.Seq2[ProjectionInfo, error] {
 	return func(yield func(ProjectionInfo, error) bool) {
-		r := s.keys.projections()
+		rest := s.keys.projections()
 		for {
 			var name string
 			more := false
-			err := engine.Run(ctx, s.engine, func(tr engine.Transaction, _ error) error {
-				p, err := tr.Snapshot().GetRange(r, engine.RangeOptions{Limit: 1}).Get()
+			err := s.view(ctx, func(r reader) error {
+				p, err := r.GetRange(rest, engine.RangeOptions{Limit: 1}).Get()
 				if more = len(p.KeyValues) > 0; more && err == nil {
 					name, _, _, err = s.keys.parseProjection(p.KeyValues[0].Key)
 				}
@@ -110,7 +116,7 @@ func (s *Store) Projections(ctx context.Context) iter.Seq2[ProjectionInfo, error
 			if !more {
 				return
 			}
-			r.Begin = s.keys.wholeProjection(name).End
+			rest.Begin = s.keys.wholeProjection(name).End
 			info, err := s.Projection(ctx, name)
 			if errors.Is(err, ErrProjectionNotFound) {
 				continue // deleted in this moment
@@ -129,8 +135,7 @@ func (s *Store) DeleteProjection(ctx context.Context, name string) error {
 		return err
 	}
 	_, err := s.Transact(ctx, func(tx *Tx) error {
-		tx.plan.dirty = true
-		tx.tr.ClearRange(s.keys.wholeProjection(name))
+		tx.write().ClearRange(s.keys.wholeProjection(name))
 		return nil
 	})
 	if err != nil {

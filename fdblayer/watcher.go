@@ -83,6 +83,7 @@ func (w *watcher) unsubscribe(sub *subscriber) {
 // run publishes what is appended until ctx ends.
 func (w *watcher) run(ctx context.Context, to *feed) {
 	s := w.store
+	own := door{store: s, resident: true}
 	bells := newBells(s)
 	defer bells.close()
 	var c cursor
@@ -90,13 +91,13 @@ func (w *watcher) run(ctx context.Context, to *feed) {
 	defer pause.Stop()
 	for ctx.Err() == nil {
 		if c == nil {
-			if at, err := s.tail(ctx); err == nil {
+			if at, err := own.tail(ctx); err == nil {
 				c = s.newLogCursorAfter(at, ReadOptions{})
 				to.begin(at)
 			}
 		}
 		if c != nil {
-			f := s.fetch(ctx, c, bells.arm)
+			f := own.fetchArmed(ctx, c, bells.arm)
 			if f.err == nil {
 				bells.listen(ctx)
 				c = f.next
@@ -123,9 +124,9 @@ func (w *watcher) run(ctx context.Context, to *feed) {
 
 // tail is the position after which everything that is committed from now on
 // comes.
-func (s *Store) tail(ctx context.Context) (at Position, err error) {
-	err = engine.Run(ctx, s.engine, func(tr engine.Transaction, _ error) error {
-		version, err := tr.ReadVersion().Get()
+func (d door) tail(ctx context.Context) (at Position, err error) {
+	err = d.view(ctx, func(r reader) error {
+		version, err := r.ReadVersion().Get()
 		at = lastOfVersion(version)
 		return err
 	})
@@ -157,7 +158,7 @@ func newBells(s *Store) *bells {
 
 // arm watches, from this transaction on, the partitions that are not watched, if
 // the page came to the end of the log.
-func (b *bells) arm(tr engine.Transaction, p page) {
+func (b *bells) arm(p page, watch func(key []byte) engine.Watch) {
 	clear(b.armed)
 	if !p.tail {
 		return
@@ -166,7 +167,7 @@ func (b *bells) arm(tr engine.Transaction, p page) {
 	defer b.mu.Unlock()
 	for part := range b.store.header.partitions {
 		if b.listening[part] == nil {
-			b.armed[part] = tr.Watch(b.store.keys.doorbell(nil, part))
+			b.armed[part] = watch(b.store.keys.doorbell(nil, part))
 		}
 	}
 }
