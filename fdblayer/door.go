@@ -73,9 +73,17 @@ func (d door) through(call func() error) error {
 		}
 		defer s.calls.Done()
 	}
-	err := call()
-	if errors.Is(err, engine.ErrClosed) && !errors.Is(err, ErrClosed) {
-		err = fmt.Errorf("%w: %w", ErrClosed, err)
+	return translate(call())
+}
+
+// translate puts an engine's error into words of the store, where it has them.
+func translate(err error) error {
+	switch {
+	case err == nil, errors.Is(err, ErrClosed), errors.Is(err, ErrTooLarge):
+	case errors.Is(err, engine.ErrClosed):
+		return fmt.Errorf("%w: %w", ErrClosed, err)
+	case errors.Is(err, engine.ErrTransactionTooLarge), errors.Is(err, engine.ErrKeyTooLarge), errors.Is(err, engine.ErrValueTooLarge):
+		return fmt.Errorf("%w: %w", ErrTooLarge, err)
 	}
 	return err
 }

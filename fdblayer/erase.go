@@ -25,7 +25,10 @@ func (s *Store) Erase(ctx context.Context, id uuid.UUID) (erased []Event, err er
 		erased, err = s.erase(tr, id)
 		return err
 	})
-	if err != nil {
+	switch {
+	case KindOf(err) == NotFound: // it names the event
+		return nil, fmt.Errorf("erasing: %w", err)
+	case err != nil:
 		return nil, fmt.Errorf("erasing event %s: %w", id, err)
 	}
 	return erased, nil
@@ -84,7 +87,7 @@ func (s *Store) erase(tr engine.Transaction, id uuid.UUID) (erased []Event, err 
 		erased = append(erased, ev)
 	}
 	if len(erased) == 0 {
-		return nil, ErrEventNotFound
+		return nil, &NotFoundError{What: eventThing, Name: id.String()}
 	}
 	return erased, nil
 }

@@ -72,7 +72,10 @@ func (s *Store) Group(ctx context.Context, name string, o GroupOptions) (*Group,
 // there is none.
 func (s *Store) OpenGroup(ctx context.Context, name string) (*Group, error) {
 	g, err := s.openGroup(ctx, name, nil)
-	if err != nil {
+	switch {
+	case KindOf(err) == NotFound: // it names the group
+		return nil, err
+	case err != nil:
 		return nil, fmt.Errorf("consumer group %q: %w", name, err)
 	}
 	return g, nil
@@ -100,7 +103,7 @@ func (s *Store) openGroup(ctx context.Context, name string, create *GroupOptions
 			return err
 		}
 		if value == nil && create == nil {
-			return ErrGroupNotFound
+			return &NotFoundError{What: groupThing, Name: name}
 		}
 		config := wanted
 		if value == nil {

@@ -224,7 +224,7 @@ func TestGroupSettings(t *testing.T) {
 				t.Errorf("%v is neither an InvalidError nor a LimitError", err)
 			}
 		}
-		if _, err := s.OpenGroup(ctx, "new"); !errors.Is(err, fdblayer.ErrGroupNotFound) || err.Error() != `consumer group "new": consumer group not found` {
+		if _, err := s.OpenGroup(ctx, "new"); !errors.Is(err, fdblayer.ErrGroupNotFound) || err.Error() != `consumer group "new" not found` {
 			t.Errorf("got %v", err)
 		}
 		newGroup(t, s, "another", fdblayer.GroupOptions{})

@@ -114,7 +114,7 @@ func (tx *Tx) remove(stream string, expected ExpectedRevision, state streamState
 	}
 	return tx.changeHead(stream, func(h *head) error {
 		if state == stateDeleted && !h.exists() {
-			return fmt.Errorf("stream %q: %w", stream, ErrStreamNotFound)
+			return &NotFoundError{What: streamThing, Name: stream}
 		}
 		h.state, h.truncateBefore = state, h.next
 		return nil

@@ -120,7 +120,7 @@ func TestStreamLifetime(t *testing.T) {
 			t.Errorf("got %v", err)
 		}
 		ok(t, s.Delete(ctx, "s", 6))
-		wantRevisions(t, s, "deleted", `stream "s": stream not found`)
+		wantRevisions(t, s, "deleted", `stream "s" not found`)
 		if _, err := s.Append(ctx, "s", fdblayer.StreamExists, event("e")); !errors.As(err, &wrong) || wrong.Actual != -1 {
 			t.Errorf("got %v", err)
 		}

@@ -3,7 +3,6 @@ package fdblayer
 import (
 	"context"
 	"encoding/binary"
-	"errors"
 	"fmt"
 
 	"github.com/fdbevents/fdbevents/fdblayer/engine"
@@ -71,9 +70,7 @@ func (m *marker) commit(ctx context.Context, attempt func(p *plan) error) (engin
 		return nil
 	})
 	if err != nil {
-		if errors.Is(err, engine.ErrClosed) {
-			err = fmt.Errorf("%w: %w", ErrClosed, err)
-		}
+		err = translate(err)
 		if pending && (doubt || engine.MaybeCommitted(err)) {
 			err = fmt.Errorf("%w: %w", ErrOutcomeUnknown, err)
 		}

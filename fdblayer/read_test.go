@@ -128,7 +128,7 @@ func TestReadErrors(t *testing.T) {
 			events  func(func(fdblayer.Event, error) bool)
 			message string
 		}{
-			{"absent", s.ReadStream(ctx, "absent", 0, fdblayer.ReadOptions{}), `stream "absent": stream not found`},
+			{"absent", s.ReadStream(ctx, "absent", 0, fdblayer.ReadOptions{}), `stream "absent" not found`},
 			{"name", s.ReadStream(ctx, "", 0, fdblayer.ReadOptions{}), `stream name "": must not be empty`},
 			{"limit", s.ReadAll(ctx, fdblayer.Start, fdblayer.ReadOptions{Limit: -1}), `read limit "-1": want 0 for all, or more`},
 			{"tag", s.ReadAll(ctx, fdblayer.Start, fdblayer.ReadOptions{Query: fdblayer.Query{Items: []fdblayer.QueryItem{{Tags: []string{""}}}}}), `tag in query "": must not be empty`},

@@ -43,6 +43,9 @@ func (e *RestoreConflictError) Error() string {
 	return fmt.Sprintf("%s cannot be restored: %s; restore it into a store that does not have this stream", what, e.Reason)
 }
 
+// Kind is Conflict.
+func (e *RestoreConflictError) Kind() Kind { return Conflict }
+
 // restoreEvents is how many events go into one transaction of a Restore.
 const restoreEvents = 500
 

@@ -47,7 +47,7 @@ func (s *Store) Stream(ctx context.Context, stream string) (info StreamInfo, err
 			return err
 		}
 		if value == nil {
-			return fmt.Errorf("stream %q: %w", stream, ErrStreamNotFound)
+			return &NotFoundError{What: streamThing, Name: stream}
 		}
 		h, err := newDecoder().head(value)
 		info = newStreamInfo(stream, h)

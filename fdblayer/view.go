@@ -26,7 +26,7 @@ func (tx *Tx) View(name string) (*Data, error) {
 	}
 	p, err := tx.projection(name)
 	if err != nil {
-		return nil, fmt.Errorf("view of projection %q: %w", name, err)
+		return nil, fmt.Errorf("opening a view: %w", namedProjection(name, err))
 	}
 	return &Data{tx: tx, all: tx.store.keys.view(name, p.current)}, nil
 }
@@ -42,9 +42,17 @@ func (tx *Tx) projection(name string) (projection, error) {
 		return projection{}, err
 	}
 	if value == nil {
-		return projection{}, ErrProjectionNotFound
+		return projection{}, &NotFoundError{What: projectionThing, Name: name}
 	}
 	return newDecoder().projection(value)
+}
+
+// namedProjection says in an error which projection it is about, once.
+func namedProjection(name string, err error) error {
+	if KindOf(err) == NotFound {
+		return err
+	}
+	return fmt.Errorf("projection %q: %w", name, err)
 }
 
 // decodePlace awaits a position; an absent one is Start.
@@ -90,7 +98,7 @@ func (s *Store) Projection(ctx context.Context, name string) (info ProjectionInf
 		return err
 	})
 	if err != nil {
-		return info, fmt.Errorf("projection %q: %w", name, err)
+		return info, namedProjection(name, err)
 	}
 	return info, nil
 }

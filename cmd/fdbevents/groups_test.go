@@ -143,7 +143,7 @@ func TestGroups(t *testing.T) {
 	if r.code != exitNotFound {
 		t.Errorf("exit code %d", r.code)
 	}
-	equal(t, "after delete", r.errors, "fdbevents: consumer group \"orders\": consumer group not found\n")
+	equal(t, "after delete", r.errors, "fdbevents: consumer group \"orders\" not found\n")
 }
 
 // park makes a group that has acknowledged all but the last event, which it has

@@ -76,7 +76,7 @@ func TestStreamLifetimeCommands(t *testing.T) {
 	must(t, out, "append", other)
 	checkClean(t, other, "")
 	r := invoke(t, "", "erase", db, "11111111-2222-4333-8444-555555555556")
-	if r.code != exitNotFound || r.errors != "fdbevents: erasing event 11111111-2222-4333-8444-555555555556: event not found\n" {
+	if r.code != exitNotFound || r.errors != "fdbevents: erasing: event \"11111111-2222-4333-8444-555555555556\" not found\n" {
 		t.Errorf("got %+v", r)
 	}
 	r = invoke(t, "", "delete", db, "s", "--expected", "4")

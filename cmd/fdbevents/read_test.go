@@ -71,7 +71,7 @@ func TestReadSelects(t *testing.T) {
 		equal(t, tt.args, strings.Join(got, " "), tt.want)
 	}
 	r := invoke(t, "", "read", "order-3", db)
-	if r.code != exitNotFound || r.errors != "fdbevents: stream \"order-3\": stream not found\n" {
+	if r.code != exitNotFound || r.errors != "fdbevents: stream \"order-3\" not found\n" {
 		t.Errorf("exit code %d: %s", r.code, r.errors)
 	}
 }
