@@ -38,7 +38,9 @@ func (d door) view(ctx context.Context, fn func(r reader) error) error {
 	return d.through(func() error {
 		again := false
 		return engine.Read(ctx, d.store.engine, func(tr engine.Transaction) error {
-			d.count(again)
+			if again {
+				d.store.stats.retries.Add(1)
+			}
 			again = true
 			return fn(newReader(tr))
 		})
@@ -51,7 +53,7 @@ func (d door) view(ctx context.Context, fn func(r reader) error) error {
 func (d door) update(ctx context.Context, fn func(tr engine.Transaction, prior error) error) error {
 	return d.through(func() error {
 		return engine.Run(ctx, d.store.engine, func(tr engine.Transaction, prior error) error {
-			d.count(prior != nil)
+			d.store.retried(prior)
 			return fn(tr, prior)
 		})
 	})
@@ -86,12 +88,6 @@ func translate(err error) error {
 		return fmt.Errorf("%w: %w", ErrTooLarge, err)
 	}
 	return err
-}
-
-func (d door) count(again bool) {
-	if again {
-		d.store.stats.retries.Add(1)
-	}
 }
 
 // enter counts the caller in, unless the store is closed.

@@ -165,7 +165,7 @@ func dump(t *testing.T, e engine.Engine) map[string]string {
 func TestNothingWorksAfterClose(t *testing.T) {
 	eachHealthyEngine(t, func(t *testing.T, e engineT) {
 		s, g := storeWithGroup(t, e)
-		wantAllMethods(t, s, storeCalls(s), "Close", "Stats")
+		wantAllMethods(t, s, storeCalls(s), "Close", "Stats", "Subscriptions")
 		wantAllMethods(t, g, groupCalls(g), "Name", "Options")
 		if err := s.Close(); err != nil {
 			t.Fatal(err)

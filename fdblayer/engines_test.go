@@ -63,15 +63,22 @@ func faultSeeds(t testing.TB) (seeds []uint64) {
 }
 
 func openMemory(t testing.TB) engine.Engine {
-	e, err := pebbleengine.OpenMemory(pebbleengine.Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
+	e := openOwnMemory(t)
 	t.Cleanup(func() {
 		if err := e.Close(); err != nil {
 			t.Errorf("closing engine: %v", err)
 		}
 	})
+	return e
+}
+
+// openOwnMemory opens an engine that the test closes.
+func openOwnMemory(t testing.TB) engine.Engine {
+	t.Helper()
+	e, err := pebbleengine.OpenMemory(pebbleengine.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
 	return e
 }
 

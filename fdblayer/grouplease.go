@@ -148,6 +148,7 @@ func (l *lease) feed(ctx context.Context) {
 			m.stop(err)
 			return
 		}
+		m.store.trouble("reading for consumer group "+m.group.name, err)
 		select {
 		case <-time.After(afterFailure):
 		case <-ctx.Done():

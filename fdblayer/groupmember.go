@@ -320,8 +320,10 @@ func (m *Member) keep(work context.Context, bell engine.Watch) {
 			m.stop(err)
 			return
 		}
-		// Any other error: the next heartbeat may get through. Without one,
-		// delivery ends by itself.
+		if err != nil {
+			// The next heartbeat may get through. Without one, delivery ends by itself.
+			m.store.trouble("heartbeat of a member of consumer group "+m.group.name, err)
+		}
 	}
 }
 
@@ -333,7 +335,10 @@ func (m *Member) wait(bell engine.Watch, beats <-chan time.Time) {
 	if bell != nil {
 		waiting.Go(func() {
 			// Where watches fail, the next one may at once, too.
-			if bell.Wait(ctx) != nil {
+			if err := bell.Wait(ctx); err != nil {
+				if ctx.Err() == nil {
+					m.store.trouble("watching consumer group "+m.group.name, err)
+				}
 				select {
 				case <-time.After(afterFailure):
 				case <-ctx.Done():

@@ -34,9 +34,7 @@ func (m *marker) commit(ctx context.Context, attempt func(p *plan) error) (engin
 		stamp     engine.Future[engine.Stamp]
 	)
 	err := engine.Run(ctx, s.engine, func(tr engine.Transaction, prior error) error {
-		if prior != nil {
-			s.stats.retries.Add(1)
-		}
+		s.retried(prior)
 		if doubt = engine.MaybeCommitted(prior); pending && doubt {
 			in, err := m.committed(tr, began)
 			if err != nil || in != nil {

@@ -12,7 +12,7 @@ import (
 
 // counters count what a Store has done since it was opened.
 type counters struct {
-	appends, events, batches, mutations, retries, unknownResolved, pages atomic.Int64
+	appends, events, batches, mutations, retries, conflicts, unknownResolved, pages, troubles atomic.Int64
 }
 
 // Stats tells about a Store in this process.
@@ -24,21 +24,25 @@ type Stats struct {
 	// Engine names the engine and where its data is.
 	Engine string
 
+	// The counters only rise while the Store is open.
+
 	// Appends, and Events in them, that this Store stored or found stored.
 	Appends, Events int64
 	// Batches is the transactions that wrote, and Mutations what they wrote.
 	Batches, Mutations int64
-	// Retries is the transactions run again because another got in the way.
-	Retries int64
+	// Retries is the transactions run again, and Conflicts those of them that another
+	// transaction got in the way of.
+	Retries, Conflicts int64
 	// UnknownResolved is the commits whose outcome the engine could not tell and
 	// that were found to have happened.
 	UnknownResolved int64
 	// Pages is the pages read.
 	Pages int64
-	// Subscribers is the subscriptions under way.
+	// Troubles is the errors that goroutines of the Store survived, see Hooks.
+	Troubles int64
+
+	// Subscribers is the subscriptions under way now.
 	Subscribers int
-	// Subscriptions tells about each of them, in the order in which they began.
-	Subscriptions []SubscriptionStats
 	// Tail is the position up to which the log has been read for live
 	// subscriptions; Start when there are none.
 	Tail Position
@@ -61,9 +65,10 @@ type SubscriptionStats struct {
 	Lag time.Duration
 }
 
-// Stats returns the present figures. It reads nothing from the engine.
+// Stats returns the present figures. It reads nothing from the engine, and costs
+// little enough to be called for each scrape of an exporter.
 func (s *Store) Stats() Stats {
-	subscriptions, tail := s.watcher.stats()
+	subscribers, tail := s.watcher.count()
 	return Stats{
 		StoreID:         s.header.id,
 		Partitions:      s.header.partitions,
@@ -74,19 +79,34 @@ func (s *Store) Stats() Stats {
 		Batches:         s.stats.batches.Load(),
 		Mutations:       s.stats.mutations.Load(),
 		Retries:         s.stats.retries.Load(),
+		Conflicts:       s.stats.conflicts.Load(),
 		UnknownResolved: s.stats.unknownResolved.Load(),
 		Pages:           s.stats.pages.Load(),
-		Subscribers:     len(subscriptions),
-		Subscriptions:   subscriptions,
+		Troubles:        s.stats.troubles.Load(),
+		Subscribers:     subscribers,
 		Tail:            tail,
 	}
 }
 
-func (w *watcher) stats() (all []SubscriptionStats, tail Position) {
+// Subscriptions tells about each subscription under way, in the order in which they
+// began.
+func (s *Store) Subscriptions() []SubscriptionStats { return s.watcher.stats() }
+
+// count is the number of subscribers, and the position that the feed has come to.
+func (w *watcher) count() (subscribers int, tail Position) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.feed == nil {
+		return 0, Start
+	}
+	return len(w.subs), w.feed.now().through
+}
+
+func (w *watcher) stats() (all []SubscriptionStats) {
 	w.mu.Lock()
 	if w.feed == nil {
 		w.mu.Unlock()
-		return nil, Start
+		return nil
 	}
 	now := w.feed.now()
 	subs := slices.Collect(maps.Keys(w.subs))
@@ -95,7 +115,7 @@ func (w *watcher) stats() (all []SubscriptionStats, tail Position) {
 	for _, sub := range subs {
 		all = append(all, sub.stats(now))
 	}
-	return all, now.through
+	return all
 }
 
 func (sub *subscriber) stats(now *window) SubscriptionStats {

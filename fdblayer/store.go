@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"log/slog"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -21,11 +22,15 @@ type Store struct {
 	engine  engine.Engine
 	keys    keys
 	header  header
+	logger  *slog.Logger
+	hooks   Hooks
 	process uuid.UUID
-	batcher batcher
-	watcher *watcher
-	stats   counters
-	pending *semaphore.Weighted
+	// closeEngine is Options.CloseEngine.
+	closeEngine bool
+	batcher     batcher
+	watcher     *watcher
+	stats       counters
+	pending     *semaphore.Weighted
 	// indexes is the newest set of system indexes that was read; header.indexes
 	// is that of the beginning.
 	indexes atomic.Pointer[indexSet]
@@ -48,8 +53,8 @@ type Store struct {
 	encoders, decoders sync.Pool
 }
 
-// Options are for a store that does not exist yet; for one that does they are
-// only compared. The zero value is good.
+// Options are for Open. The zero value is good. Partitions and InlineLimit are for a
+// store that does not exist yet; for one that does, they are only compared.
 type Options struct {
 	// Partitions is the number of slices of the log, 1 to MaxPartitions; 8 when
 	// zero. It is fixed when the store is created. More of them spread the load
@@ -59,6 +64,13 @@ type Options struct {
 	// stream, so that loading a stream is one range read: 1,024 when zero, and
 	// none when negative. It is fixed when the store is created.
 	InlineLimit int
+
+	// CloseEngine makes Close close the engine, too.
+	CloseEngine bool
+	// Logger gets what goroutines of the Store survive. Nothing is logged when nil.
+	Logger *slog.Logger
+	// Hooks tell an observer what the Store does.
+	Hooks Hooks
 }
 
 const (
@@ -82,12 +94,15 @@ func Open(ctx context.Context, e engine.Engine, o Options) (*Store, error) {
 		return nil, &LimitError{What: "inline limit", Got: int64(o.InlineLimit), Limit: chunkSize, Unit: "bytes"}
 	}
 	s := &Store{
-		engine:   e,
-		keys:     keys{prefix: e.Prefix()},
-		process:  uuid.New(),
-		pending:  semaphore.NewWeighted(maxPendingCost),
-		encoders: sync.Pool{New: func() any { return newEncoder() }},
-		decoders: sync.Pool{New: func() any { return newDecoder() }},
+		engine:      e,
+		keys:        keys{prefix: e.Prefix()},
+		process:     uuid.New(),
+		logger:      o.Logger,
+		hooks:       o.Hooks,
+		closeEngine: o.CloseEngine,
+		pending:     semaphore.NewWeighted(maxPendingCost),
+		encoders:    sync.Pool{New: func() any { return newEncoder() }},
+		decoders:    sync.Pool{New: func() any { return newDecoder() }},
 	}
 	s.door = door{store: s}
 	if err := s.loadHeader(ctx, o); err != nil {
@@ -178,7 +193,7 @@ func newHeader(id uuid.UUID, o Options) header {
 // ErrClosed, and removes what this process kept in the store for itself. Batches
 // that the engine does not answer for ten seconds are given up, with
 // ErrOutcomeUnknown; what runs under a caller's own context is waited for. Close
-// does not close the engine. A second Close returns ErrClosed.
+// closes the engine if Options.CloseEngine says so. A second Close returns ErrClosed.
 func (s *Store) Close() error {
 	s.mu.Lock()
 	if s.closed {
@@ -192,6 +207,17 @@ func (s *Store) Close() error {
 	s.calls.Wait()
 	s.stop()
 	s.workers.Wait()
+	err := s.clearMarks()
+	if s.closeEngine {
+		if closing := s.engine.Close(); closing != nil {
+			err = errors.Join(err, fmt.Errorf("closing engine: %w", closing))
+		}
+	}
+	return err
+}
+
+// clearMarks removes what tells other processes which commits of this one are in.
+func (s *Store) clearMarks() error {
 	if !s.marked.Load() {
 		return nil
 	}

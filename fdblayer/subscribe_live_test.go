@@ -34,7 +34,7 @@ func TestSubscribersShareOneWatcher(t *testing.T) {
 			})
 		}
 		live.Wait()
-		if got := len(s.Stats().Subscriptions); got != subscribers {
+		if got := len(s.Subscriptions()); got != subscribers {
 			t.Errorf("%d subscriptions in the figures, want %d", got, subscribers)
 		}
 		before := s.Stats().Pages
@@ -95,14 +95,14 @@ func TestSlowSubscriberFallsBehind(t *testing.T) {
 			last = mustAppend(t, s, "s", fdblayer.Any, fdblayer.NewEvent{Type: "large", Data: make([]byte, 1<<20)})
 		}
 		await(t, func() bool { return s.Stats().Tail == last.Position })
-		st := s.Stats().Subscriptions[0]
+		st := s.Subscriptions()[0]
 		if !st.Live || st.Position != first.Position || st.Waiting < 1 || st.Waiting > 5 || st.Lag <= 0 {
 			t.Errorf("while it is held up: %+v", st)
 		}
 		close(resume)
 		expect(signal{"fell behind", 1}, signal{"caught up", n}, signal{"idle", n})
 		await(t, func() bool {
-			st = s.Stats().Subscriptions[0]
+			st = s.Subscriptions()[0]
 			return st.Live && st.Waiting == 0 && st.Lag == 0 && !st.Position.Before(last.Position)
 		})
 		mustAppend(t, s, "s", fdblayer.Any, event("next"))
@@ -111,7 +111,7 @@ func TestSlowSubscriberFallsBehind(t *testing.T) {
 		if err := <-ended; !errors.Is(err, context.Canceled) {
 			t.Errorf("got %v", err)
 		}
-		if st := s.Stats(); len(st.Subscriptions) != 0 || st.Subscribers != 0 || st.Tail != fdblayer.Start {
+		if st := s.Stats(); len(s.Subscriptions()) != 0 || st.Subscribers != 0 || st.Tail != fdblayer.Start {
 			t.Errorf("after its end: %+v", st)
 		}
 	})

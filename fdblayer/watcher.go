@@ -91,9 +91,12 @@ func (w *watcher) run(ctx context.Context, to *feed) {
 	defer pause.Stop()
 	for ctx.Err() == nil {
 		if c == nil {
-			if at, err := own.tail(ctx); err == nil {
+			at, err := own.tail(ctx)
+			if err == nil {
 				c = s.newLogCursorAfter(at, ReadOptions{})
 				to.begin(at)
+			} else if ctx.Err() == nil {
+				s.trouble("looking for the end of the log", err)
 			}
 		}
 		if c != nil {
@@ -109,6 +112,7 @@ func (w *watcher) run(ctx context.Context, to *feed) {
 				}
 			} else if ctx.Err() == nil {
 				// Subscribers now read the log themselves, and see what is wrong.
+				s.trouble("reading the end of the log", f.err)
 				to.lose()
 				c = nil
 			}
@@ -181,7 +185,10 @@ func (b *bells) listen(ctx context.Context) {
 		b.waiters.Go(func() {
 			// Firing and failing mean the same: look again. But where watches
 			// fail, the next one may at once, too.
-			if watch.Wait(ctx) != nil {
+			if err := watch.Wait(ctx); err != nil {
+				if ctx.Err() == nil {
+					b.store.trouble("watching a partition", err)
+				}
 				select {
 				case <-time.After(afterFailure):
 				case <-ctx.Done():

@@ -1,0 +1,48 @@
+package fdblayer
+
+import (
+	"errors"
+
+	"github.com/fdbevents/fdbevents/fdblayer/engine"
+)
+
+// Hooks tell an observer what a Store does beside its callers. Each may be nil.
+// They are called from any goroutine, hold up what they report, and must not call
+// the Store.
+type Hooks struct {
+	// Trouble gets an error that a goroutine of the Store survives, because it tries
+	// again: a read of the log's end, a watch, a group member's heartbeat. what says
+	// what was being done.
+	Trouble func(what string, err error)
+	// Retry gets the error for which a transaction is run again, most often a
+	// conflict.
+	Retry func(err error)
+}
+
+// trouble reports an error that the Store survives.
+func (s *Store) trouble(what string, err error) {
+	if err == nil {
+		return
+	}
+	s.stats.troubles.Add(1)
+	if s.logger != nil {
+		s.logger.Warn("fdbevents: "+what+" failed; it is tried again", "error", err)
+	}
+	if s.hooks.Trouble != nil {
+		s.hooks.Trouble(what, err)
+	}
+}
+
+// retried counts an attempt that comes after another, which failed with err.
+func (s *Store) retried(err error) {
+	if err == nil {
+		return
+	}
+	s.stats.retries.Add(1)
+	if errors.Is(err, engine.ErrConflict) {
+		s.stats.conflicts.Add(1)
+	}
+	if s.hooks.Retry != nil {
+		s.hooks.Retry(err)
+	}
+}

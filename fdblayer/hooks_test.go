@@ -1,0 +1,79 @@
+package fdblayer_test
+
+import (
+	"bytes"
+	"errors"
+	"log/slog"
+	"strings"
+	"testing"
+
+	"github.com/fdbevents/fdbevents/fdblayer"
+	"github.com/fdbevents/fdbevents/fdblayer/engine"
+)
+
+func TestRetryHook(t *testing.T) {
+	e := newFlakyEngine(openMemory(t), 1, 0)
+	var why []error
+	s := openStore(t, e, fdblayer.Options{Hooks: fdblayer.Hooks{Retry: func(err error) { why = append(why, err) }}})
+	e.failNext = func(*flakyTransaction) error {
+		e.failNext = nil
+		return engine.ErrConflict
+	}
+	mustAppend(t, s, "s", fdblayer.Any, event("e"))
+	if len(why) != 1 || !errors.Is(why[0], engine.ErrConflict) {
+		t.Errorf("the hook got %v, want one conflict", why)
+	}
+	if st := s.Stats(); st.Retries != 1 || st.Conflicts != 1 {
+		t.Errorf("%d retries and %d conflicts in the figures, want 1 and 1", st.Retries, st.Conflicts)
+	}
+}
+
+// TestTroubleHook makes the watcher's transaction fail once. The subscription goes
+// on, and the error is neither lost nor hidden.
+func TestTroubleHook(t *testing.T) {
+	e := newFlakyEngine(openMemory(t), 1, 0)
+	type trouble struct {
+		what string
+		err  error
+	}
+	troubles := make(chan trouble, 100)
+	var log bytes.Buffer
+	s := openStore(t, e, fdblayer.Options{
+		Logger: slog.New(slog.NewTextHandler(&log, nil)),
+		Hooks:  fdblayer.Hooks{Trouble: func(what string, err error) { troubles <- trouble{what, err} }},
+	})
+	mustAppend(t, s, "s", fdblayer.Any, event("e"))
+	e.failNext = func(tr *flakyTransaction) error {
+		e.failNext = nil
+		return engine.ErrInvalidOperation
+	}
+	for _, err := range s.Subscribe(t.Context(), fdblayer.Start, fdblayer.SubscribeOptions{}) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		got := <-troubles
+		if got.what != "reading the end of the log" || !errors.Is(got.err, engine.ErrInvalidOperation) {
+			t.Errorf("the hook got %q, %v", got.what, got.err)
+		}
+		break
+	}
+	if n := s.Stats().Troubles; n != 1 || !strings.Contains(log.String(), "reading the end of the log failed") {
+		t.Errorf("%d troubles in the figures, logged: %s", n, &log)
+	}
+}
+
+func TestCloseEngine(t *testing.T) {
+	for _, own := range []bool{false, true} {
+		e := openOwnMemory(t)
+		s, err := fdblayer.Open(t.Context(), e, fdblayer.Options{CloseEngine: own})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := s.Close(); err != nil {
+			t.Fatal(err)
+		}
+		if closed := errors.Is(e.Close(), engine.ErrClosed); closed != own {
+			t.Errorf("CloseEngine %t: the engine is closed: %t", own, closed)
+		}
+	}
+}
