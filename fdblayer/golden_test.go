@@ -1,0 +1,574 @@
+package fdblayer_test
+
+import (
+	"bufio"
+	"bytes"
+	"compress/gzip"
+	"context"
+	"crypto/sha256"
+	"encoding/binary"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+	"unicode/utf8"
+
+	"github.com/fdbevents/fdbevents/fdblayer"
+	"github.com/fdbevents/fdbevents/fdblayer/engine"
+	"github.com/fdbevents/fdbevents/tuple"
+	"github.com/google/uuid"
+)
+
+// A store of format 2 that holds one of everything: its keys and values, and what the
+// API says of them. goldenwrite_test.go made both. They stay as they are for as long as
+// format 2 can be opened: a build that moves a byte shall fail here, and not at
+// somebody's store.
+const (
+	goldenKeys = "testdata/format2.jsonl.gz"
+	goldenText = "testdata/format2.txt"
+)
+
+// goldenPair is a line of goldenKeys: a key without the engine's prefix and its
+// value, both in hex.
+type goldenPair struct{ Key, Value string }
+
+// TestStoreOfFormat2 opens a store that an earlier build wrote, compares all that
+// can be read of it, and goes on with it.
+func TestStoreOfFormat2(t *testing.T) {
+	eachEngine(t, func(t *testing.T, e engine.Engine) {
+		s := openGolden(t, e)
+		compareGolden(t, s)
+		totals := readView(t, s, "totals")
+		appendToGolden(t, s)
+		refuseGolden(t, s)
+		followGolden(t, s)
+		ok(t, s.CreateIndex(t.Context(), fdblayer.IndexCategory, nil))
+		for _, i := range goldenIndexes(t, s) {
+			if !i.Ready {
+				t.Errorf("index %q is not ready", i.Name)
+			}
+		}
+		projectGolden(t, s, totals)
+		scavengeGolden(t, s)
+		checkStore(t, s)
+	})
+}
+
+// TestStoreOfFormat2Groups goes on with its consumer groups, on engines that do not
+// leave open what became of a message.
+func TestStoreOfFormat2Groups(t *testing.T) {
+	eachHealthyEngine(t, func(t *testing.T, e engine.Engine) {
+		ctx := t.Context()
+		s := openGolden(t, e)
+		mails, err := s.OpenGroup(ctx, "mails")
+		ok(t, err)
+		m := join(t, mails) // the member it had is gone without a word
+		deliverGolden(t, m, goldenUnsettled)
+		if i := info(t, mails); i.Lag().N != 0 || i.Parked().N != 3 || len(i.Members) != 1 {
+			t.Errorf("after all is settled: %+v", i)
+		}
+		// Of the three, the event of one was scavenged: there is nothing to deliver.
+		if n, err := mails.Replay(ctx); err != nil || n != 3 {
+			t.Errorf("replayed %d, %v", n, err)
+		}
+		deliverGolden(t, m, []string{"order-6@0 attempt 1 replayed", "order-9@0 attempt 1 replayed"})
+
+		bills, err := s.OpenGroup(ctx, "bills")
+		ok(t, err)
+		ok(t, bills.Resume(ctx))
+		deliverGolden(t, join(t, bills), []string{"order-4@2 attempt 1", "order-6@2 attempt 1", "order-8@2 attempt 1"})
+
+		late, err := s.OpenGroup(ctx, "late")
+		ok(t, err)
+		if i := info(t, late); i.Lag().N != 0 {
+			t.Errorf("late: lag %v", i.Lag())
+		}
+		mustAppend(t, s, "order-1", 2, event("late"))
+		want := []string{"order-1@3 attempt 1"}
+		deliverGolden(t, join(t, late), want)
+		deliverGolden(t, m, want)
+		checkStore(t, s)
+	})
+}
+
+// goldenUnsettled is what the members of the group "mails" still have to do.
+var goldenUnsettled = []string{
+	"order-0@2 attempt 1",
+	"order-1@0 attempt 1", "order-1@1 attempt 1", "order-1@2 attempt 1",
+	"order-2@0 attempt 2", "order-2@1 attempt 1", "order-2@2 attempt 1",
+	"order-3@0 attempt 1 replayed", "order-3@1 attempt 1", "order-3@2 attempt 1",
+	"order-4@0 attempt 2 replayed",
+	"order-5@1 attempt 1", "order-5@2 attempt 1",
+	"order-6@1 attempt 1", "order-6@2 attempt 1",
+	"order-7@1 attempt 1", "order-7@2 attempt 1",
+	"order-9@1 attempt 1", "order-9@2 attempt 1",
+}
+
+// deliverGolden takes messages and acknowledges them. They may come in any order.
+func deliverGolden(t *testing.T, m *fdblayer.Member, want []string) {
+	t.Helper()
+	var got []string
+	for range want {
+		msg := next(t, m)
+		got = append(got, label(msg))
+		ack(t, msg)
+	}
+	slices.Sort(got)
+	if want = slices.Sorted(slices.Values(want)); !slices.Equal(got, want) {
+		t.Errorf("delivered %q, want %q", got, want)
+	}
+}
+
+// label tells a message's event, and which attempt it is.
+func label(msg *fdblayer.Message) string {
+	text := fmt.Sprintf("%s attempt %d", place(&msg.Event), msg.Attempt)
+	if msg.Replayed {
+		text += " replayed"
+	}
+	return text
+}
+
+// openGolden writes the store into an empty engine, and opens it.
+func openGolden(t *testing.T, e engine.Engine) *fdblayer.Store {
+	t.Helper()
+	pairs := readGolden(t)
+	err := engine.Run(t.Context(), e, func(tr engine.Transaction, _ error) error {
+		for _, kv := range pairs {
+			tr.Set(slices.Concat(e.Prefix(), kv.Key), kv.Value)
+		}
+		return nil
+	})
+	ok(t, err)
+	return openStore(t, e, fdblayer.Options{})
+}
+
+func readGolden(t *testing.T) (pairs []engine.KeyValue) {
+	t.Helper()
+	f, err := os.Open(goldenKeys)
+	ok(t, err)
+	defer f.Close()
+	z, err := gzip.NewReader(f)
+	ok(t, err)
+	for d := json.NewDecoder(z); d.More(); {
+		var pair goldenPair
+		ok(t, d.Decode(&pair))
+		key, err := hex.DecodeString(pair.Key)
+		ok(t, err)
+		value, err := hex.DecodeString(pair.Value)
+		ok(t, err)
+		pairs = append(pairs, engine.KeyValue{Key: key, Value: value})
+	}
+	return pairs
+}
+
+// compareGolden compares what can be read of the store with what could be then.
+func compareGolden(t *testing.T, s *fdblayer.Store) {
+	t.Helper()
+	f, err := os.Open(goldenText)
+	ok(t, err)
+	defer f.Close()
+	var want []string
+	for lines := bufio.NewScanner(f); lines.Scan(); {
+		want = append(want, lines.Text())
+	}
+	got := append(goldenKinds(t, readGolden(t)), goldenLines(t, s)...)
+	for i := range max(len(got), len(want)) {
+		switch {
+		case i >= len(got):
+			t.Errorf("line %d is missing: %s", i+1, want[i])
+		case i >= len(want):
+			t.Errorf("line %d is too much: %s", i+1, got[i])
+		case got[i] != want[i]:
+			t.Errorf("line %d is\n%s, want\n%s", i+1, got[i], want[i])
+		default:
+			continue
+		}
+		return // what follows is shifted, if nothing else
+	}
+}
+
+// goldenKinds counts the keys of each kind, to show that there is one of everything.
+func goldenKinds(t *testing.T, pairs []engine.KeyValue) (lines []string) {
+	t.Helper()
+	count := make(map[string]int)
+	for _, kv := range pairs {
+		kind, err := goldenKind(kv.Key)
+		ok(t, err)
+		count[kind]++
+	}
+	for _, kind := range slices.Sorted(maps.Keys(count)) {
+		lines = append(lines, fmt.Sprintf("keys %s: %d", kind, count[kind]))
+	}
+	return lines
+}
+
+// goldenKind is the number of a key's subspace, and which long work or which part of
+// a consumer group it is about.
+func goldenKind(key []byte) (string, error) {
+	space, rest, err := tuple.ReadInt(key)
+	kind := fmt.Sprintf("%02d", space)
+	if err != nil || len(rest) == 0 || space != 0 && space != 9 {
+		return kind, err
+	}
+	name, rest, err := tuple.ReadString(rest)
+	if err != nil || space == 0 {
+		return kind + " " + name, err
+	}
+	part, _, err := tuple.ReadInt(rest)
+	return fmt.Sprintf("%s … %d", kind, part), err
+}
+
+// goldenLines is all that the API says of the store, in lines for people to compare.
+func goldenLines(t *testing.T, s *fdblayer.Store) (lines []string) {
+	t.Helper()
+	add := func(format string, args ...any) { lines = append(lines, fmt.Sprintf(format, args...)) }
+	stats := s.Stats()
+	add("store %s, partitions %d, inline limit %d", stats.StoreID, stats.Partitions, stats.InlineLimit)
+	report := checkStore(t, s)
+	add("check: events %d, streams %d, ids %d, tags %d", report.Events, report.Streams, report.IDs, report.Tags)
+	for _, i := range goldenIndexes(t, s) {
+		add("index %s, ready %t", i.Name, i.Ready)
+	}
+	for _, ev := range goldenLog(t, s) {
+		add("event %s position %s id %s type %q content type %q tags %q created %s data %s metadata %s erased %t",
+			place(&ev), ev.Position, ev.ID, ev.Type, ev.ContentType, ev.Tags, ev.Created.Format(time.RFC3339Nano), brief(ev.Data), brief(ev.Metadata), ev.Erased)
+	}
+	lines = append(lines, goldenStreams(t, s)...)
+	for _, text := range []string{"tag=vip", "tag=vip tag=large", "type=placed", "type=paid,sent tag=vip or tag=chosen", "tag=\"" + longTag + "\""} {
+		q, err := fdblayer.ParseQuery(text)
+		ok(t, err)
+		for _, prefix := range []string{"", "order-"} {
+			var places []string
+			for _, ev := range collect(t, s.ReadAll(t.Context(), fdblayer.Start, fdblayer.ReadOptions{Query: q, StreamPrefix: prefix})) {
+				places = append(places, place(&ev))
+			}
+			add("query %.30q in streams %q: %s", text, prefix, strings.Join(places, " "))
+		}
+	}
+	for c, err := range s.Checkpoints(t.Context()) {
+		ok(t, err)
+		add("checkpoint %q position %s", c.Name, c.Position)
+	}
+	lines = append(lines, goldenProjections(t, s)...)
+	for _, name := range []string{"prices", "stock", "none"} {
+		page, err := goldenData(t, s, name)
+		ok(t, err)
+		for _, kv := range page.KeyValues {
+			add("data %s: %s = %s", name, brief(kv.Key), brief(kv.Value))
+		}
+	}
+	return append(lines, goldenGroups(t, s)...)
+}
+
+func goldenLog(t *testing.T, s *fdblayer.Store) []fdblayer.Event {
+	t.Helper()
+	return collect(t, s.ReadAll(t.Context(), fdblayer.Start, fdblayer.ReadOptions{}))
+}
+
+func goldenIndexes(t *testing.T, s *fdblayer.Store) []fdblayer.IndexInfo {
+	t.Helper()
+	all, err := s.Indexes(t.Context())
+	ok(t, err)
+	return all
+}
+
+func goldenData(t *testing.T, s *fdblayer.Store, name string) (page engine.Page, err error) {
+	t.Helper()
+	_, err = s.Transact(t.Context(), func(tx *fdblayer.Tx) (err error) {
+		page, err = tx.Data(name).GetRange(engine.Range{}, engine.RangeOptions{})
+		return err
+	})
+	return page, err
+}
+
+// goldenStreams tells of all streams. There are a thousand accounts, so that a
+// scavenge writes down how far it is; they differ by a number.
+func goldenStreams(t *testing.T, s *fdblayer.Store) (lines []string) {
+	t.Helper()
+	accounts := 0
+	for i, err := range s.Streams(t.Context(), "") {
+		ok(t, err)
+		if strings.HasPrefix(i.Stream, "account-") {
+			if want := account(accounts); i.Stream != want.Stream || i.Retention != want.Retention {
+				t.Errorf("stream %+v, want name and retention of %+v", i, want)
+			}
+			accounts++
+			continue
+		}
+		alone, err := s.Stream(t.Context(), i.Stream)
+		ok(t, err)
+		if fmt.Sprint(alone) != fmt.Sprint(i) {
+			t.Errorf("stream is %+v, in the list %+v", alone, i)
+		}
+		lines = append(lines, fmt.Sprintf("stream %s last %d truncated before %d max age %s max count %d deleted %t tombstoned %t metadata %s, read: %s",
+			i.Stream, i.LastRevision, i.TruncateBefore, i.Retention.MaxAge, i.Retention.MaxCount, i.Deleted, i.Tombstoned, brief(i.Metadata),
+			revisions(t, s, i.Stream, fdblayer.ReadOptions{})))
+	}
+	return append(lines, fmt.Sprintf("accounts %d", accounts))
+}
+
+// account is the n-th of the accounts, which have a retention and no events.
+func account(n int) fdblayer.StreamInfo {
+	return fdblayer.StreamInfo{Stream: fmt.Sprintf("account-%03d", n), Retention: fdblayer.Retention{MaxCount: int64(1 + n%3)}}
+}
+
+func goldenProjections(t *testing.T, s *fdblayer.Store) (lines []string) {
+	t.Helper()
+	for p, err := range s.Projections(t.Context()) {
+		ok(t, err)
+		lines = append(lines, fmt.Sprintf("projection %s generation %d position %s, rebuilding %t generation %d position %s",
+			p.Name, p.Generation, p.Position, p.Rebuilding, p.NextGeneration, p.NextPosition))
+		view := readView(t, s, p.Name)
+		for _, key := range slices.Sorted(maps.Keys(view)) {
+			lines = append(lines, fmt.Sprintf("view %s: %s = %s", p.Name, key, brief([]byte(view[key]))))
+		}
+	}
+	return lines
+}
+
+func goldenGroups(t *testing.T, s *fdblayer.Store) (lines []string) {
+	t.Helper()
+	add := func(format string, args ...any) { lines = append(lines, fmt.Sprintf(format, args...)) }
+	for i, err := range s.Groups(t.Context()) {
+		ok(t, err)
+		o := i.Options
+		add("group %s prefix %q query %q from %s message time-out %s retries %d lease time %s paused %t members %s",
+			i.Name, o.StreamPrefix, o.Query, o.From, o.MessageTimeout, o.MaxRetries, o.LeaseTime, i.Paused, i.Members)
+		for n, p := range i.Partitions {
+			add("group %s partition %d owner %s epoch %d checkpoint %s ahead %d retrying %d lag %s parked %s replaying %s",
+				i.Name, n, p.Owner, p.Epoch, p.Checkpoint, p.Ahead, p.Retrying, p.Lag, p.Parked, p.Replaying)
+		}
+		g, err := s.OpenGroup(t.Context(), i.Name)
+		ok(t, err)
+		for p, err := range g.Parked(t.Context()) {
+			ok(t, err)
+			add("group %s parked %s position %s id %s attempts %d reason %q time %s",
+				i.Name, place(&p.Event), p.Event.Position, p.Event.ID, p.Attempts, p.Reason, p.Time.Format(time.RFC3339Nano))
+		}
+	}
+	return lines
+}
+
+// brief is bytes as text, or what tells them from others.
+func brief(b []byte) string {
+	if len(b) <= 100 && utf8.Valid(b) {
+		return fmt.Sprintf("%q", b)
+	}
+	if len(b) <= 20 {
+		return fmt.Sprintf("%x", b)
+	}
+	return fmt.Sprintf("(%d bytes, SHA-256 %.8x)", len(b), sha256.Sum256(b))
+}
+
+// goldenEvents are the events that the store has and the test repeats.
+var goldenEvents = map[string]fdblayer.NewEvent{
+	"small": {
+		ID: goldenID("small"), Type: "counted", ContentType: "application/json", Tags: []string{"chosen", "größe"},
+		Created: goldenTime, Data: []byte(`{"pieces":7}`), Metadata: []byte(`{"by":"Zoë"}`),
+	},
+	"medium": {ID: goldenID("medium"), Type: "counted", Tags: []string{"chosen", longTag}, Created: goldenTime, Data: textOf(5_000)},
+	"large":  {ID: goldenID("large"), Type: "listed", ContentType: "text/plain", Tags: []string{"large", "vip"}, Created: goldenTime, Data: textOf(200_000), Metadata: textOf(3_000)},
+	"secret": {ID: goldenID("secret"), Type: "named", Tags: []string{"vip"}, Created: goldenTime, Data: []byte("a name"), Metadata: []byte("an address")},
+	"novel":  {ID: goldenID("novel"), Type: "named", Tags: []string{"large"}, Created: goldenTime, Data: textOf(150_000)},
+	"cut":    {ID: goldenID("cut"), Type: "noted", Tags: []string{"vip"}, Created: goldenTime},
+}
+
+var (
+	goldenTime = time.Date(2024, 2, 29, 12, 30, 15, 123456789, time.UTC)
+	longTag    = strings.Repeat("longest tag ", 21) + "end." // 256 bytes
+)
+
+func goldenID(name string) uuid.UUID { return uuid.NewSHA1(uuid.NameSpaceOID, []byte("golden "+name)) }
+
+// textOf is n bytes that compress well.
+func textOf(n int) []byte { return bytes.Repeat([]byte("0123456789abcdef"), n/16+1)[:n] }
+
+// appendToGolden appends to streams in every state, again and anew.
+func appendToGolden(t *testing.T, s *fdblayer.Store) {
+	t.Helper()
+	for _, a := range []struct {
+		stream   string
+		expected fdblayer.ExpectedRevision
+		revision int64
+		repeats  string
+	}{
+		{"stock-1", fdblayer.NoStream, 0, "small"},
+		{"stock-1", fdblayer.Any, 1, "medium"},
+		{"stock-1", 0, 2, "large"},
+		{"stock-1", fdblayer.StreamExists, 3, "secret"}, // erased
+		{"copy-1", fdblayer.NoStream, 0, "secret"},      // erased as well
+		{"stock-1", fdblayer.Any, 4, "novel"},           // erased
+		{"cut-1", fdblayer.Any, 0, "cut"},               // scavenged
+		{"cut-2", fdblayer.Any, 0, "cut"},               // hidden
+		{"stock-1", 6, 7, ""},
+		{"order-2", 2, 3, ""},
+		{"order-9", fdblayer.StreamExists, 3, ""},
+		{"kept-2", 3, 4, ""},
+		{"aged-1", 2, 3, ""},
+		{"cut-1", 3, 4, ""},
+		{"cut-2", 2, 3, ""},
+		{"gone-1", fdblayer.NoStream, 2, ""},
+		{"back-1", 2, 3, ""},
+		{"import-1", 6, 7, ""},
+		{"noted-1", fdblayer.NoStream, 0, ""},
+		{"größe-1", 0, 1, ""},
+		{"account-007", fdblayer.NoStream, 0, ""},
+		{"new-1", fdblayer.NoStream, 0, ""},
+	} {
+		ev := fdblayer.NewEvent{Type: "further", Tags: []string{"vip"}, Data: textOf(100_000)}
+		if a.repeats != "" {
+			ev = goldenEvents[a.repeats]
+		}
+		got := mustAppend(t, s, a.stream, a.expected, ev)
+		if got.LastRevision != a.revision || got.Repeat != (a.repeats != "") {
+			t.Errorf("%s: got %+v, want revision %d", a.stream, got, a.revision)
+		}
+		if !got.Repeat {
+			read := collect(t, s.ReadStream(t.Context(), a.stream, a.revision, fdblayer.ReadOptions{}))
+			if len(read) != 1 || read[0].Position != got.Position || !bytes.Equal(read[0].Data, ev.Data) {
+				t.Errorf("%s: what was appended is not what is read", a.stream)
+			}
+		}
+	}
+	for stream, want := range map[string]string{"kept-2": "3 4", "aged-1": "1 2 3", "cut-1": "2 3 4", "cut-2": "2 3", "gone-1": "2", "back-1": "2 3", "import-1": "5 6 7"} {
+		if got := revisions(t, s, stream, fdblayer.ReadOptions{}); got != want {
+			t.Errorf("%s: read %s, want %s", stream, got, want)
+		}
+	}
+}
+
+// refuseGolden is what the store has to refuse.
+func refuseGolden(t *testing.T, s *fdblayer.Store) {
+	t.Helper()
+	ctx := t.Context()
+	var wrong *fdblayer.WrongExpectedRevisionError
+	for stream, actual := range map[string]int64{"order-1": 2, "gone-2": 1, "noted-1": 0, "import-1": 7} {
+		if _, err := s.Append(ctx, stream, 5, event("stale")); !errors.As(err, &wrong) || wrong.Actual != actual {
+			t.Errorf("%s: got %v", stream, err)
+		}
+	}
+	for _, stream := range []string{"dead-1", "dead-2", "dead-3"} {
+		if _, err := s.Append(ctx, stream, fdblayer.Any, event("late")); !errors.Is(err, fdblayer.ErrStreamDeleted) {
+			t.Errorf("%s: got %v", stream, err)
+		}
+	}
+	other := goldenEvents["large"]
+	other.Data = textOf(200_001)
+	var conflict *fdblayer.IDConflictError
+	if _, err := s.Append(ctx, "stock-1", fdblayer.Any, other); !errors.As(err, &conflict) || conflict.Revision != 2 {
+		t.Errorf("the id of another event: got %v", err)
+	}
+	chosen := query(fdblayer.QueryItem{Tags: []string{"chosen"}})
+	known := collect(t, s.ReadAll(ctx, fdblayer.Start, fdblayer.ReadOptions{Query: chosen}))
+	condition := fdblayer.Condition{Query: chosen}
+	var refused *fdblayer.ConditionError
+	if _, err := s.AppendIf(ctx, condition, to("new-2", event("x"))); !errors.As(err, &refused) || refused.Position != known[0].Position {
+		t.Errorf("a condition that does not hold: got %v", err)
+	}
+	condition.After = known[len(known)-1].Position
+	if _, err := s.AppendIf(ctx, condition, to("new-2", event("x"))); err != nil {
+		t.Errorf("a condition that holds: %v", err)
+	}
+}
+
+// followGolden goes on from a checkpoint.
+func followGolden(t *testing.T, s *fdblayer.Store) {
+	t.Helper()
+	at, err := s.Checkpoint(t.Context(), "reader")
+	ok(t, err)
+	log := goldenLog(t, s)
+	i := slices.IndexFunc(log, func(ev fdblayer.Event) bool { return ev.Position == at })
+	for ev, err := range s.SubscribeFrom(t.Context(), "reader", fdblayer.SubscribeOptions{}) {
+		ok(t, err)
+		if !sameEvent(ev, log[i+1]) {
+			t.Errorf("after its checkpoint, the reader gets %s, want %s", place(&ev), place(&log[i+1]))
+		}
+		break
+	}
+}
+
+// tally is a view: how many events each stream has had, and which was the last.
+func tally(name string) handler {
+	return func(_ context.Context, tx *fdblayer.Tx, events []fdblayer.Event) error {
+		view, err := tx.View(name)
+		if err != nil {
+			return err
+		}
+		for i := range events {
+			view.Add([]byte("stream "+events[i].Stream), 1)
+			view.Set([]byte("last"), []byte(place(&events[i])))
+		}
+		return nil
+	}
+}
+
+// tallied adds events to such a view.
+func tallied(view sums, events []fdblayer.Event) sums {
+	out := maps.Clone(view)
+	for i := range events {
+		key := "stream " + events[i].Stream
+		n := make([]byte, 8)
+		copy(n, out[key])
+		out[key] = string(binary.LittleEndian.AppendUint64(nil, binary.LittleEndian.Uint64(n)+1))
+		out["last"] = place(&events[i])
+	}
+	return out
+}
+
+// goldenRebuilt are the options of the projection "names", which is being built anew.
+// The projection "totals" has the zero ones.
+var goldenRebuilt = fdblayer.ProjectOptions{StreamPrefix: "order-", Generation: 2}
+
+// projectGolden goes on with the projections, of which one had come to a view. Each
+// event counts once: those that a view has had already do not come again.
+func projectGolden(t *testing.T, s *fdblayer.Store, totals sums) {
+	t.Helper()
+	log := goldenLog(t, s)
+	p, err := s.Projection(t.Context(), "totals")
+	ok(t, err)
+	fresh := choose(log, func(ev fdblayer.Event) bool { return p.Position.Before(ev.Position) })
+	if len(fresh) == 0 || len(fresh) == len(log) {
+		t.Errorf("%d of %d events are left to project", len(fresh), len(log))
+	}
+	projectUntilCaughtUp(t, s, "totals", fdblayer.ProjectOptions{}, tally("totals"))
+	sameView(t, "totals", readView(t, s, "totals"), tallied(totals, fresh))
+
+	orders := choose(log, func(ev fdblayer.Event) bool { return strings.HasPrefix(ev.Stream, goldenRebuilt.StreamPrefix) })
+	projectUntilCaughtUp(t, s, "names", goldenRebuilt, tally("names"))
+	sameView(t, "names", readView(t, s, "names"), tallied(sums{}, orders))
+	if p, err = s.Projection(t.Context(), "names"); err != nil || p.Generation != goldenRebuilt.Generation || p.Rebuilding {
+		t.Errorf("got %+v, %v", p, err)
+	}
+}
+
+// scavengeGolden removes what was hidden and not removed, and what has been hidden
+// since: the scavenge that was under way goes on.
+func scavengeGolden(t *testing.T, s *fdblayer.Store) {
+	t.Helper()
+	before := goldenLog(t, s)
+	streams := goldenStreams(t, s)
+	report, err := s.Scavenge(t.Context(), fdblayer.ScavengeOptions{})
+	ok(t, err)
+	after := goldenLog(t, s)
+	gone := choose(before, func(ev fdblayer.Event) bool {
+		return !slices.ContainsFunc(after, func(other fdblayer.Event) bool { return other.Position == ev.Position })
+	})
+	var got []string
+	for i := range gone {
+		got = append(got, place(&gone[i]))
+	}
+	slices.Sort(got)
+	want := []string{"aged-1@0", "cut-2@0", "cut-2@1", "dead-2@0", "dead-2@1", "gone-2@0", "gone-2@1", "kept-2@0", "kept-2@1", "kept-2@2"}
+	if !slices.Equal(got, want) || report.Events != int64(len(want)) {
+		t.Errorf("scavenged %d events, %q, want %q", report.Events, got, want)
+	}
+	if now := goldenStreams(t, s); len(now) != len(streams) {
+		t.Errorf("there are %d streams, were %d", len(now), len(streams))
+	}
+}

@@ -1,0 +1,345 @@
+package fdblayer_test
+
+import (
+	"bytes"
+	"compress/gzip"
+	"context"
+	"encoding/binary"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"flag"
+	"fmt"
+	"maps"
+	"os"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/fdbevents/fdbevents/fdblayer"
+	"github.com/fdbevents/fdbevents/fdblayer/engine"
+)
+
+// writeGolden makes the files of TestStoreOfFormat2 anew:
+//
+//	go test ./fdblayer -run TestWriteGolden -args -write-golden
+//
+// Only a build that writes format 2 can do it, and only one whose bytes are known to
+// be right should: what it writes is what all later builds are held to.
+var writeGolden = flag.Bool("write-golden", false, "make the store of format 2 in testdata anew")
+
+// goldenMaker makes a store that has one of everything.
+type goldenMaker struct {
+	*testing.T
+	s *fdblayer.Store
+	// orders are the positions of the events of the streams order-0 to order-9.
+	orders map[string]fdblayer.Position
+}
+
+func TestWriteGolden(t *testing.T) {
+	if !*writeGolden {
+		t.Skip("skipped: run on demand, with -args -write-golden")
+	}
+	e := openMemory(t)
+	first := readVersion(t, e)
+	// The store is not closed before it is written down: its process is gone.
+	s := openStore(t, e, fdblayer.Options{Partitions: 5, InlineLimit: 400})
+	m := &goldenMaker{t, s, make(map[string]fdblayer.Position)}
+	m.appendOrders()
+	ok(t, s.CreateIndex(t.Context(), fdblayer.IndexType, nil))
+	m.appendStock()
+	m.appendStreams()
+	m.workOff()
+	m.hide()
+	m.readers()
+	m.hideMore()
+	m.interrupt()
+
+	pairs := wholeEngine(t, e)
+	small := smallVersions(t, first, readVersion(t, e), pairs)
+	lines := goldenLines(t, s)
+	position := regexp.MustCompile("[0-9a-f]{24}")
+	for i := range lines {
+		lines[i] = position.ReplaceAllStringFunc(lines[i], func(text string) string {
+			at, _ := hex.DecodeString(text)
+			return hex.EncodeToString(small.replace(at))
+		})
+	}
+	for i := range pairs {
+		pairs[i].Key, pairs[i].Value = small.replace(pairs[i].Key), small.replace(pairs[i].Value)
+	}
+	lines = append(goldenKinds(t, pairs), lines...)
+	ok(t, os.MkdirAll("testdata", 0o777))
+	ok(t, os.WriteFile(goldenText, []byte(strings.Join(lines, "\n")+"\n"), 0o666))
+	var out bytes.Buffer
+	z, err := gzip.NewWriterLevel(&out, gzip.BestCompression)
+	ok(t, err)
+	enc := json.NewEncoder(z)
+	for _, kv := range pairs {
+		ok(t, enc.Encode(goldenPair{hex.EncodeToString(kv.Key), hex.EncodeToString(kv.Value)}))
+	}
+	ok(t, z.Close())
+	ok(t, os.WriteFile(goldenKeys, out.Bytes(), 0o666))
+}
+
+// appendOrders appends ten orders of three events each, in turns: the groups work
+// them off.
+func (m *goldenMaker) appendOrders() {
+	for revision, typ := range []string{"placed", "paid", "sent"} {
+		for n := range 10 {
+			stream := fmt.Sprint("order-", n)
+			ev := fdblayer.NewEvent{Type: typ, ContentType: "application/json", Data: fmt.Appendf(nil, `{"order":%d}`, n)}
+			if n%2 == 0 {
+				ev.Tags = []string{"vip"}
+			}
+			r := mustAppend(m, m.s, stream, fdblayer.ExpectedRevision(revision-1), ev)
+			m.orders[fmt.Sprintf("%s@%d", stream, revision)] = r.Position
+		}
+	}
+}
+
+// appendStock appends events of all sizes and with all fields, some together with
+// others.
+func (m *goldenMaker) appendStock() {
+	for _, name := range []string{"small", "medium", "large"} {
+		mustAppend(m, m.s, "stock-1", fdblayer.Any, goldenEvents[name])
+	}
+	// The same id in two streams.
+	_, err := m.s.AppendMany(m.Context(), to("stock-1", goldenEvents["secret"], goldenEvents["novel"]), to("copy-1", goldenEvents["secret"]))
+	ok(m.T, err)
+	mustAppend(m, m.s, "stock-1", 4, fdblayer.NewEvent{Type: "empty"}, fdblayer.NewEvent{Type: "binary", Data: []byte{0, 1, 0xfe, 0xff}, Metadata: []byte{0xff}})
+	mustAppend(m, m.s, "größe-1", fdblayer.NoStream, fdblayer.NewEvent{Type: "gemessen", Tags: []string{"größe"}, Data: []byte("1,80 m")})
+	_, err = m.s.Transact(m.Context(), func(tx *fdblayer.Tx) error {
+		tx.Data("stock").Add([]byte("pieces"), 300)
+		_, err := tx.Append("stock-2", fdblayer.NoStream, tagged("counted", "vip", "large"), tagged("counted"))
+		return err
+	})
+	ok(m.T, err)
+	_, err = m.s.Restore(m.Context(), []fdblayer.Event{restorable("import-1", 5, 20), restorable("import-1", 6, 2_000)}, fdblayer.RestoreOptions{})
+	ok(m.T, err)
+}
+
+// appendStreams appends to the streams that hide and hideMore are about.
+func (m *goldenMaker) appendStreams() {
+	n := map[string]int{"kept-1": 4, "kept-2": 4, "cut-1": 4, "cut-2": 3, "gone-1": 2, "gone-2": 2, "back-1": 2, "dead-1": 2, "dead-2": 2}
+	for _, stream := range slices.Sorted(maps.Keys(n)) {
+		for i := range n[stream] {
+			ev := goldenEvents["cut"]
+			if i > 0 {
+				ev = tagged("noted", "vip")
+			}
+			mustAppend(m, m.s, stream, fdblayer.ExpectedRevision(i-1), ev)
+		}
+	}
+	// The first is too old for ever, the others for a century from then on.
+	old := fdblayer.NewEvent{Type: "noted", Created: time.Date(1900, 1, 1, 0, 0, 0, 0, time.UTC)}
+	mustAppend(m, m.s, "aged-1", fdblayer.NoStream, old, event("noted"), event("noted"))
+}
+
+// hide hides events in all ways, and has them removed.
+func (m *goldenMaker) hide() {
+	ctx, s := m.Context(), m.s
+	ok(m.T, s.SetRetention(ctx, "kept-1", fdblayer.Retention{MaxCount: 1}))
+	ok(m.T, s.SetStreamMetadata(ctx, "kept-1", []byte(`{"owner":"sales"}`)))
+	ok(m.T, s.SetStreamMetadata(ctx, "noted-1", textOf(500)))
+	ok(m.T, s.Truncate(ctx, "cut-1", 2))
+	ok(m.T, s.Truncate(ctx, "order-7", 1)) // its first message is parked
+	ok(m.T, s.Delete(ctx, "gone-1", 1))
+	ok(m.T, s.Delete(ctx, "back-1", fdblayer.Any))
+	ok(m.T, s.Tombstone(ctx, "dead-1", fdblayer.StreamExists))
+	mustAppend(m, s, "back-1", fdblayer.NoStream, event("again"))
+	report, err := s.Scavenge(ctx, fdblayer.ScavengeOptions{})
+	if err != nil || report.Events != 3+2+1+2+2+2 {
+		m.Fatalf("scavenged %+v, %v", report, err)
+	}
+	for _, name := range []string{"secret", "novel"} {
+		_, err := s.Erase(ctx, goldenEvents[name].ID)
+		ok(m.T, err)
+	}
+}
+
+// hideMore hides events, and leaves them to the next scavenge.
+func (m *goldenMaker) hideMore() {
+	ctx, s := m.Context(), m.s
+	ok(m.T, s.SetRetention(ctx, "kept-2", fdblayer.Retention{MaxCount: 2}))
+	ok(m.T, s.SetRetention(ctx, "aged-1", fdblayer.Retention{MaxAge: 100 * 365 * 24 * time.Hour, MaxCount: 50}))
+	ok(m.T, s.Truncate(ctx, "cut-2", 2))
+	ok(m.T, s.Delete(ctx, "gone-2", fdblayer.Any))
+	ok(m.T, s.Tombstone(ctx, "dead-2", 1))
+	ok(m.T, s.Tombstone(ctx, "dead-3", fdblayer.NoStream))
+}
+
+// interrupt begins a scavenge and an index, and finishes neither.
+func (m *goldenMaker) interrupt() {
+	_, err := m.s.Transact(m.Context(), func(tx *fdblayer.Tx) error {
+		for n := range 1000 {
+			if err := tx.SetRetention(account(n).Stream, account(n).Retention); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	ok(m.T, err)
+	ctx, stop := context.WithCancel(m.Context())
+	_, err = m.s.Scavenge(ctx, fdblayer.ScavengeOptions{Progress: func(done, _ int64) {
+		if done == 1000 {
+			stop()
+		}
+	}})
+	if !errors.Is(err, context.Canceled) {
+		m.Fatal(err)
+	}
+	ctx, stop = context.WithCancel(m.Context())
+	if err := m.s.CreateIndex(ctx, fdblayer.IndexCategory, func(int64, int64) { stop() }); !errors.Is(err, context.Canceled) {
+		m.Fatal(err)
+	}
+	mustAppend(m, m.s, "stock-2", 1, tagged("counted", "vip"))
+}
+
+// readers leaves checkpoints, projections and data of the application.
+func (m *goldenMaker) readers() {
+	ctx, s := m.Context(), m.s
+	ok(m.T, s.SetCheckpoint(ctx, "reader", m.orders["order-3@1"]))
+	ok(m.T, s.SetCheckpoint(ctx, "another reader", fdblayer.Start))
+	_, err := s.Transact(ctx, func(tx *fdblayer.Tx) error {
+		prices := tx.Data("prices")
+		prices.Set([]byte("tea"), []byte("4.20"))
+		prices.Set([]byte{0, 0xff, 0}, []byte{})
+		tx.Data("stock").Add([]byte("pieces"), -1)
+		return nil
+	})
+	ok(m.T, err)
+	projectUntilCaughtUp(m, s, "totals", fdblayer.ProjectOptions{}, tally("totals"))
+	before := goldenRebuilt
+	before.Generation = 1
+	projectUntilCaughtUp(m, s, "names", before, tally("names"))
+	// Built anew in small batches, which end after the second.
+	enough, batches := errors.New("enough"), 0
+	err = s.Project(ctx, "names", goldenRebuilt, func(ctx context.Context, tx *fdblayer.Tx, events []fdblayer.Event) error {
+		if len(events) > 4 {
+			return engine.ErrTransactionTooLarge
+		}
+		if batches++; batches > 2 {
+			return enough
+		}
+		return tally("names")(ctx, tx, events)
+	})
+	if !errors.Is(err, enough) {
+		m.Fatal(err)
+	}
+}
+
+// workOff makes the consumer groups. What it leaves undone is goldenUnsettled.
+func (m *goldenMaker) workOff() {
+	ctx := m.Context()
+	mails := newGroup(m, m.s, "mails", fdblayer.GroupOptions{StreamPrefix: "order-", MaxRetries: 2, LeaseTime: time.Second})
+	member := join(m, mails)
+	held := make(map[string]*fdblayer.Message)
+	m.settle(member, held, fdblayer.Park, "the address is wrong", "order-3@0 attempt 1", "order-4@0 attempt 1")
+	if n, err := mails.Replay(ctx); err != nil || n != 2 {
+		m.Fatal(n, err)
+	}
+	m.settle(member, held, 0, "", "order-0@0 attempt 1", "order-0@1 attempt 1", "order-4@1 attempt 1", "order-4@2 attempt 1")
+	m.settle(member, held, 0, "", "order-8@0 attempt 1", "order-8@1 attempt 1", "order-8@2 attempt 1")
+	m.settle(member, held, fdblayer.Skip, "", "order-5@0 attempt 1")
+	m.settle(member, held, fdblayer.Park, "kaputt: 100 % größer", "order-6@0 attempt 1", "order-7@0 attempt 1")
+	m.settle(member, held, fdblayer.Retry, "no answer", "order-9@0 attempt 1", "order-9@0 attempt 2", "order-9@0 attempt 3")
+	m.settle(member, held, fdblayer.Retry, "not now", "order-2@0 attempt 1", "order-4@0 attempt 1 replayed")
+	member.Freeze() // as if its process had stopped, its leases in its hands
+	var ahead, retrying, replaying int64
+	i := info(m, mails)
+	for _, p := range i.Partitions {
+		ahead, retrying, replaying = ahead+int64(p.Ahead), retrying+int64(p.Retrying), replaying+p.Replaying.N
+	}
+	if i.Parked().N != 3 || replaying != 2 || retrying != 1 || ahead == 0 || len(i.Members) != 1 {
+		m.Fatalf("%+v", i)
+	}
+
+	bills := newGroup(m, m.s, "bills", fdblayer.GroupOptions{
+		Query: query(fdblayer.QueryItem{Types: []string{"sent", "returned"}, Tags: []string{"vip"}}), From: m.orders["order-0@2"],
+		MaxRetries: -1, MessageTimeout: time.Minute,
+	})
+	member = join(m, bills)
+	m.settle(member, make(map[string]*fdblayer.Message), 0, "", "order-2@2 attempt 1")
+	ok(m.T, bills.Pause(ctx))
+	ok(m.T, member.Close())
+	newGroup(m, m.s, "late", fdblayer.GroupOptions{StreamPrefix: "order-", From: fdblayer.End})
+}
+
+// settle settles messages, in order; action 0 is to acknowledge them. Others that
+// come before them are held.
+func (m *goldenMaker) settle(member *fdblayer.Member, held map[string]*fdblayer.Message, action fdblayer.NackAction, reason string, labels ...string) {
+	m.Helper()
+	for _, wanted := range labels {
+		for held[wanted] == nil {
+			msg := next(m, member)
+			held[label(msg)] = msg
+		}
+		if action == 0 {
+			ack(m, held[wanted])
+		} else {
+			nack(m, held[wanted], action, reason)
+		}
+	}
+}
+
+func readVersion(t *testing.T, e engine.Engine) (version int64) {
+	t.Helper()
+	ok(t, engine.Run(t.Context(), e, func(tr engine.Transaction, _ error) (err error) {
+		version, err = tr.ReadVersion().Get()
+		return err
+	}))
+	return version
+}
+
+// wholeEngine is every key and value of an engine whose prefix is empty.
+func wholeEngine(t *testing.T, e engine.Engine) (pairs []engine.KeyValue) {
+	t.Helper()
+	ok(t, engine.Run(t.Context(), e, func(tr engine.Transaction, _ error) error {
+		page, err := tr.Snapshot().GetRange(engine.Range{Begin: []byte{}, End: []byte{0xff}}, engine.RangeOptions{}).Get()
+		pairs = page.KeyValues
+		return err
+	}))
+	return pairs
+}
+
+// versionMap gives versions of the embedded engine, which are microseconds since 1970,
+// small ones instead. A new FoundationDB has few versions behind it, and a store
+// whose events lie in the future is not opened.
+type versionMap map[uint64]uint64
+
+// smallVersions numbers the versions in the pairs that lie between two, in their
+// order. They are 8 bytes wherever they are; that other bytes look like a moment of
+// the same few seconds is out of the question. Each has a quantum of 16 of its own, as
+// the embedded engine gives them.
+func smallVersions(t *testing.T, first, last int64, pairs []engine.KeyValue) versionMap {
+	t.Helper()
+	found := make(versionMap)
+	for _, kv := range pairs {
+		for _, b := range [][]byte{kv.Key, kv.Value} {
+			for ; len(b) >= 8; b = b[1:] {
+				if v := binary.BigEndian.Uint64(b); v >= uint64(first) && v <= uint64(last) {
+					found[v] = 0
+				}
+			}
+		}
+	}
+	for i, v := range slices.Sorted(maps.Keys(found)) {
+		found[v] = uint64(16 * (i + 1))
+	}
+	t.Logf("%d versions in %d keys", len(found), len(pairs))
+	return found
+}
+
+// replace returns b with small versions.
+func (m versionMap) replace(b []byte) []byte {
+	out := bytes.Clone(b)
+	for i := 0; i+8 <= len(b); i++ {
+		if v, ok := m[binary.BigEndian.Uint64(b[i:])]; ok {
+			binary.BigEndian.PutUint64(out[i:], v)
+		}
+	}
+	return out
+}
