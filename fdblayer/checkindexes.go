@@ -56,11 +56,11 @@ func (c *checker) ids(ctx context.Context) error {
 
 // tags verifies that each tag leads to an event that has it.
 func (c *checker) tags(ctx context.Context) error {
-	d := newDecoder()
+	var d recordDecoder
 	return c.scan(ctx, c.store.keys.allTagged(""), func(r engine.Reader, kvs []engine.KeyValue, f *findings) error {
 		// Records can be long: only so many at a time.
 		for kvs := range slices.Chunk(kvs, 32) {
-			if err := c.tagEntries(r, d, kvs, f); err != nil {
+			if err := c.tagEntries(r, &d, kvs, f); err != nil {
 				return err
 			}
 		}
@@ -68,7 +68,7 @@ func (c *checker) tags(ctx context.Context) error {
 	})
 }
 
-func (c *checker) tagEntries(r engine.Reader, d *decoder, kvs []engine.KeyValue, f *findings) error {
+func (c *checker) tagEntries(r engine.Reader, d *recordDecoder, kvs []engine.KeyValue, f *findings) error {
 	s := c.store
 	indexes, err := s.readIndexes(r)
 	if err != nil {
@@ -131,7 +131,7 @@ func (c *checker) doorbells(ctx context.Context) error {
 			if err != nil {
 				return err
 			}
-			rung, _, err := splitStamped(value)
+			rung, err := decodeDoorbell(value)
 			if err != nil || !bytes.Equal(rung.stamp[:10], at.stamp[:10]) {
 				f.mendable(mendDoorbell(p), "doorbell of partition %d was last rung for %s, but its last event is at %s", p, rung, at)
 			}

@@ -155,11 +155,10 @@ func (c *conditionScan) match(src source, page engine.Page) (Position, error) {
 		// same way is simpler, and such a condition is slow in any case.
 		candidates = append(candidates, candidate{to, s.getRecord(r, to)})
 	}
-	d := s.decoder()
-	defer s.release(d)
+	var d recordDecoder
 	for _, cand := range candidates {
 		var ev Event
-		ok, err := s.awaitRecord(d, r, cand.pointer, cand.record, &ev)
+		ok, err := s.awaitRecord(&d, r, cand.pointer, cand.record, &ev)
 		if err != nil {
 			return End, err
 		}

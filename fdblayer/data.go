@@ -49,7 +49,7 @@ func (d *Data) ClearRange(r engine.Range) {
 // transactions that add do not get in each other's way.
 func (d *Data) Add(key []byte, delta int64) {
 	d.tx.plan.dirty = true
-	d.tx.tr.Atomic(engine.OpAdd, d.key(key), littleEndian(delta))
+	d.tx.tr.Atomic(engine.OpAdd, d.key(key), appendCounter(nil, delta))
 }
 
 func (d *Data) key(key []byte) []byte {

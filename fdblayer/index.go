@@ -99,7 +99,7 @@ func (s *Store) indexSet(raw []byte) (*indexSet, error) {
 	if raw == nil {
 		return nil, fmt.Errorf("%w: the store's header is gone", ErrCorrupt)
 	}
-	h, err := newDecoder().header(raw)
+	h, err := decodeHeader(raw)
 	if err != nil {
 		return nil, err
 	}
@@ -151,7 +151,7 @@ func (s *Store) changeIndexes(ctx context.Context, change func(tr engine.Transac
 		if changed {
 			h := s.header
 			h.indexes = all
-			tr.Set(s.keys.header(), newEncoder().header(h))
+			tr.Set(s.keys.header(), appendHeader(nil, h))
 		}
 		return nil
 	})
@@ -269,9 +269,9 @@ func (b *indexBuilder) finish(ctx context.Context) (whole bool, err error) {
 		if err != nil {
 			return err
 		}
-		d, done := newDecoder(), 0
+		done := 0
 		for _, kv := range page.KeyValues {
-			at, err := d.place(kv.Value)
+			at, err := decodePlace(kv.Value)
 			if err != nil {
 				return err
 			}
@@ -285,7 +285,7 @@ func (b *indexBuilder) finish(ctx context.Context) (whole bool, err error) {
 		h := s.header
 		h.indexes = slices.Clone(set.all)
 		h.indexes[i].ready = true
-		tr.Set(s.keys.header(), newEncoder().header(h))
+		tr.Set(s.keys.header(), appendHeader(nil, h))
 		tr.ClearRange(s.keys.allIndexed(b.index))
 		return nil
 	})
@@ -317,7 +317,7 @@ func (b *indexBuilder) step(tr engine.Transaction, p int) (through Position, don
 	if err != nil {
 		return through, false, err
 	}
-	from, err := newDecoder().place(value)
+	from, err := decodePlace(value)
 	if err != nil || from == End {
 		return from, from == End, err
 	}
@@ -341,14 +341,14 @@ func (b *indexBuilder) step(tr engine.Transaction, p int) (through Position, don
 		tr.AddReadConflict(src.keys(&s.keys, first.at, through))
 	}
 	if !t.more {
-		tr.Set(progress, newEncoder().place(End))
+		tr.Set(progress, appendPlace(nil, End))
 	} else {
-		tr.Set(progress, newEncoder().place(through))
+		tr.Set(progress, appendPlace(nil, through))
 	}
 	for i := range t.events {
 		ev := &t.events[i]
 		if tag, ok := systemTag(b.index, ev.Stream, ev.Type); ok {
-			tr.Set(s.keys.tag(nil, tag, ev.Position), appendPartition(nil, p))
+			tr.Set(s.keys.tag(nil, tag, ev.Position), appendTagEntry(nil, p))
 		}
 	}
 	return through, !t.more, nil

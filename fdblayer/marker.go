@@ -2,7 +2,6 @@ package fdblayer
 
 import (
 	"context"
-	"encoding/binary"
 	"errors"
 	"fmt"
 
@@ -65,7 +64,7 @@ func (m *marker) commit(ctx context.Context, attempt func(p *plan) error) (engin
 		// following a later one with the same marker.
 		tr.AddReadConflict(engine.KeyRange(m.key))
 		mutations = 1 + p.write()
-		tr.Atomic(engine.OpVersionstampedValue, m.key, endStamped(binary.AppendUvarint(beginStamped(nil, 0), m.number)))
+		tr.Atomic(engine.OpVersionstampedValue, m.key, appendStampedMark(nil, m.number))
 		pending, began, stamp = true, version, tr.Versionstamp()
 		s.marked.Store(true)
 		return nil

@@ -142,7 +142,7 @@ func (r *projector) begin(ctx context.Context) error {
 		p, err := tx.projection(r.name)
 		write := func() {
 			tx.plan.dirty = true
-			tx.tr.Set(s.keys.projection(r.name), newEncoder().projection(p))
+			tx.tr.Set(s.keys.projection(r.name), appendProjection(nil, p))
 		}
 		switch {
 		case errors.Is(err, ErrProjectionNotFound):
@@ -162,7 +162,7 @@ func (r *projector) begin(ctx context.Context) error {
 			return nil
 		}
 		r.building = own == p.building
-		r.at, err = decodePlace(tx.tr.Get(s.keys.generation(r.name, own)))
+		r.at, err = awaitPlace(tx.tr.Get(s.keys.generation(r.name, own)))
 		return err
 	})
 	r.written = time.Now()
@@ -337,7 +337,7 @@ func (r *projector) compare(tx *Tx) error {
 		return fmt.Errorf("%w (it has generation %d, this is %d)", ErrProjectionRebuilt, p.current, own)
 	}
 	r.building = own == p.building
-	at, err := decodePlace(position)
+	at, err := awaitPlace(position)
 	if err == nil && at != r.at {
 		err = errMoved
 	}
@@ -347,7 +347,7 @@ func (r *projector) compare(tx *Tx) error {
 // write says that this generation has come to a position.
 func (r *projector) write(tx *Tx, at Position) {
 	tx.plan.dirty = true
-	tx.tr.Set(tx.store.keys.generation(r.name, r.options.Generation), newEncoder().place(at))
+	tx.tr.Set(tx.store.keys.generation(r.name, r.options.Generation), appendPlace(nil, at))
 }
 
 // change puts the generation that is being built, and has projected all up to
@@ -365,12 +365,12 @@ func (r *projector) change(ctx context.Context, at Position) bool {
 		if err != nil {
 			return err
 		}
-		current, err := decodePlace(tx.tr.Get(tx.store.keys.generation(r.name, p.current)))
+		current, err := awaitPlace(tx.tr.Get(tx.store.keys.generation(r.name, p.current)))
 		if err != nil || at.Before(current) {
 			return err
 		}
 		tx.tr.ClearRange(tx.store.keys.wholeGeneration(r.name, p.current))
-		tx.tr.Set(tx.store.keys.projection(r.name), newEncoder().projection(projection{current: own, building: none}))
+		tx.tr.Set(tx.store.keys.projection(r.name), appendProjection(nil, projection{current: own, building: none}))
 		r.write(tx, at)
 		changed = true
 		return nil

@@ -2,7 +2,6 @@ package fdblayer
 
 import (
 	"context"
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"sync"
@@ -43,8 +42,6 @@ type Store struct {
 	markers int
 	// marked is true once a marker was written, so that Close has to clear it.
 	marked atomic.Bool
-
-	encoders, decoders sync.Pool
 }
 
 // Options are for a store that does not exist yet; for one that does they are
@@ -83,12 +80,10 @@ func Open(ctx context.Context, e engine.Engine, o Options) (*Store, error) {
 		return nil, &LimitError{What: "inline limit", Got: int64(o.InlineLimit), Limit: chunkSize, Unit: "bytes"}
 	}
 	s := &Store{
-		engine:   e,
-		keys:     keys{prefix: e.Prefix()},
-		process:  uuid.New(),
-		pending:  semaphore.NewWeighted(maxPendingCost),
-		encoders: sync.Pool{New: func() any { return newEncoder() }},
-		decoders: sync.Pool{New: func() any { return newDecoder() }},
+		engine:  e,
+		keys:    keys{prefix: e.Prefix()},
+		process: uuid.New(),
+		pending: semaphore.NewWeighted(maxPendingCost),
 	}
 	if err := s.loadHeader(ctx, o); err != nil {
 		return nil, fmt.Errorf("opening store in %s: %w", e, err)
@@ -115,12 +110,12 @@ func (s *Store) loadHeader(ctx context.Context, o Options) error {
 		}
 		if value == nil {
 			s.header = newHeader(id, o)
-			value = newEncoder().header(s.header)
+			value = appendHeader(nil, s.header)
 			tr.Set(s.keys.header(), value)
 			s.indexes.Store(&indexSet{raw: value})
 			return nil
 		}
-		if s.header, err = newDecoder().header(value); err != nil {
+		if s.header, err = decodeHeader(value); err != nil {
 			return err
 		}
 		s.indexes.Store(&indexSet{raw: value, all: s.header.indexes})
@@ -148,7 +143,7 @@ func (s *Store) refuseFuture(ctx context.Context) error {
 			return err
 		}
 		for _, kv := range page.KeyValues {
-			last, _, err := splitStamped(kv.Value)
+			last, err := decodeDoorbell(kv.Value)
 			if err != nil {
 				return fmt.Errorf("doorbell %x: %w", kv.Key, err)
 			}
@@ -250,19 +245,3 @@ func hash(stream string) uint64 {
 	}
 	return h
 }
-
-func (s *Store) encoder() *encoder { return s.encoders.Get().(*encoder) }
-func (s *Store) decoder() *decoder { return s.decoders.Get().(*decoder) }
-
-// release gives an encoder or decoder back.
-func (s *Store) release(x any) {
-	switch x := x.(type) {
-	case *encoder:
-		s.encoders.Put(x)
-	case *decoder:
-		x.reset(nil) // do not keep the caller's bytes alive
-		s.decoders.Put(x)
-	}
-}
-
-func littleEndian(n int64) []byte { return binary.LittleEndian.AppendUint64(nil, uint64(n)) }
