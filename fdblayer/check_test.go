@@ -72,7 +72,7 @@ func TestCheckFindsDamage(t *testing.T) {
 			tr.Set(key, value)
 		}, `the copy in stream "a", revision 1 differs from the record`, "its stream entry was written anew"},
 		"head": {func(s *Store, at Position, tr engine.Transaction) {
-			tr.Set(s.keys.head(nil, "a"), bytes.Clone(newEncoder().head(head{next: 7})))
+			tr.Set(s.keys.head(nil, "a"), appendHead(nil, head{next: 7}))
 		}, `stream "a": its head says that revision 7 is next, but its last entry is 2`, "its head says now that revision 3 is next"},
 		"id": {func(s *Store, at Position, tr engine.Transaction) {
 			tr.Clear(s.keys.id(nil, id, "a"))
@@ -85,7 +85,7 @@ func TestCheckFindsDamage(t *testing.T) {
 			tr.Clear(s.keys.tag(nil, "red", at))
 		}, `it is not in the index of its tag "red"`, "the index entry was written anew"},
 		"stray tag": {func(s *Store, at Position, tr engine.Transaction) {
-			tr.Set(s.keys.tag(nil, "blue", at), appendPartition(nil, s.partitionOf("a")))
+			tr.Set(s.keys.tag(nil, "blue", at), appendTagEntry(nil, s.partitionOf("a")))
 		}, `tag "blue" leads to the event at position`, "the index entry was removed"},
 		"doorbell": {func(s *Store, at Position, tr engine.Transaction) {
 			tr.Clear(s.keys.doorbell(nil, s.partitionOf("a")))
@@ -94,13 +94,13 @@ func TestCheckFindsDamage(t *testing.T) {
 			tr.Set(s.keys.checkpoint("reader"), []byte{0x92, 1, 0xc4, 3, 1, 2, 3})
 		}, `checkpoint "reader": stored record is corrupt: position of 3 bytes`, ""},
 		"checkpoint elsewhere": {func(s *Store, at Position, tr engine.Transaction) {
-			tr.Set(s.keys.checkpoint("reader"), newEncoder().place(End.prev()))
+			tr.Set(s.keys.checkpoint("reader"), appendPlace(nil, End.Prev()))
 		}, `checkpoint "reader": position "fffffffffffffffffffffffe": is ahead of this store`, ""},
 		"newer checkpoint": {func(s *Store, at Position, tr engine.Transaction) {
 			tr.Set(s.keys.checkpoint("reader"), []byte{0x92, 2, 0})
 		}, `checkpoint "reader": unknown store format: position format 2 with 2 fields`, ""},
 		"projection": {func(s *Store, at Position, tr engine.Transaction) {
-			tr.Set(s.keys.projection("p"), newEncoder().projection(projection{current: 3, building: 2}))
+			tr.Set(s.keys.projection("p"), appendProjection(nil, projection{current: 3, building: 2}))
 		}, `projection "p": stored record is corrupt: projection at generation 3, with 2 being built`, ""},
 		"newer projection": {func(s *Store, at Position, tr engine.Transaction) {
 			tr.Set(s.keys.projection("p"), []byte{0x93, 2, 3, 0xff})
@@ -133,7 +133,7 @@ func TestCheckFindsDamage(t *testing.T) {
 			tr.Set(s.keys.groupMember("g", id), nil)
 		}, `consumer group "g", member ` + id.String() + `: stored record is corrupt`, ""},
 		"parked message": {func(s *Store, at Position, tr engine.Transaction) {
-			tr.Set(s.keys.groupParked("g", s.partitionOf("a"), at.next().next()), newEncoder().groupParked(groupParked{}))
+			tr.Set(s.keys.groupParked("g", s.partitionOf("a"), at.Next().Next()), appendGroupParked(nil, groupParked{}))
 		}, `where the log has nothing`, ""},
 		"replayed message": {func(s *Store, at Position, tr engine.Transaction) {
 			tr.Set(s.keys.groupReplay("g", s.partitionOf("a"), at), nil)
@@ -166,10 +166,10 @@ func TestCheckFindsDamage(t *testing.T) {
 			tr.Set(s.keys.head(nil, "a"), []byte("garbage"))
 		}, `: stored record is corrupt: msgpack`, ""},
 		"id elsewhere": {func(s *Store, at Position, tr engine.Transaction) {
-			tr.Set(s.keys.id(nil, id, "a"), binary.AppendUvarint(make([]byte, 12), 9))
+			tr.Set(s.keys.id(nil, id, "a"), appendIDEntry(nil, idEntry{revision: 9}))
 		}, `the index entry of its id leads to revision 9`, "the index entry of its id was written anew"},
 		"tag elsewhere": {func(s *Store, at Position, tr engine.Transaction) {
-			tr.Set(s.keys.tag(nil, "red", at), appendPartition(nil, s.partitionOf("a")^1))
+			tr.Set(s.keys.tag(nil, "red", at), appendTagEntry(nil, s.partitionOf("a")^1))
 		}, `the index entry of its tag "red" leads to partition`, "the index entry was written anew"},
 		"system tag": {func(s *Store, at Position, tr engine.Transaction) {
 			tr.Clear(s.keys.tag(nil, typeTag("y"), at))
@@ -287,9 +287,9 @@ func TestCorruptRecordEndsLiveSubscriptions(t *testing.T) {
 		if err != nil {
 			return err
 		}
-		at := lastOfVersion(version).next()
+		at := lastOfVersion(version).Next()
 		tr.Set(s.keys.slot(nil, 0, at), []byte("not a record"))
-		tr.Set(s.keys.doorbell(nil, 0), at.stamp[:])
+		tr.Set(s.keys.doorbell(nil, 0), appendPositionBytes(nil, at))
 		return nil
 	}); err != nil {
 		t.Fatal(err)
@@ -303,10 +303,10 @@ func TestStoreAheadOfTheDatabase(t *testing.T) {
 	e := openMemory(t)
 	s := openStore(t, e, Options{Partitions: 2})
 	ring := func(version uint64) {
-		var at Position
-		binary.BigEndian.PutUint64(at.stamp[:], version)
+		var stamp engine.Stamp
+		binary.BigEndian.PutUint64(stamp[:], version)
 		if err := engine.Run(t.Context(), e, func(tr engine.Transaction, _ error) error {
-			tr.Set(s.keys.doorbell(nil, 1), at.stamp[:])
+			tr.Set(s.keys.doorbell(nil, 1), appendDoorbell(nil, newPosition(stamp, 0)))
 			return nil
 		}); err != nil {
 			t.Fatal(err)
@@ -315,7 +315,7 @@ func TestStoreAheadOfTheDatabase(t *testing.T) {
 	ring(1 << 60)
 	_, err := Open(t.Context(), e, Options{})
 	var ahead *AheadError
-	if !errors.As(err, &ahead) || ahead.Last.version() != 1<<60 ||
+	if !errors.As(err, &ahead) || ahead.Last.Version() != 1<<60 ||
 		!strings.HasSuffix(err.Error(), `its keys were copied from another database. On FoundationDB, run: fdbcli --exec "advanceversion 1152921504606846977"`) {
 		t.Errorf("got %v", err)
 	}

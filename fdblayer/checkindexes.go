@@ -1,7 +1,6 @@
 package fdblayer
 
 import (
-	"bytes"
 	"context"
 	"slices"
 
@@ -56,11 +55,11 @@ func (c *checker) ids(ctx context.Context) error {
 
 // tags verifies that each tag leads to an event that has it.
 func (c *checker) tags(ctx context.Context) error {
-	d := newDecoder()
+	var d recordDecoder
 	return c.scan(ctx, c.store.keys.allTagged(""), func(r engine.Reader, kvs []engine.KeyValue, f *findings) error {
 		// Records can be long: only so many at a time.
 		for kvs := range slices.Chunk(kvs, 32) {
-			if err := c.tagEntries(r, d, kvs, f); err != nil {
+			if err := c.tagEntries(r, &d, kvs, f); err != nil {
 				return err
 			}
 		}
@@ -68,7 +67,7 @@ func (c *checker) tags(ctx context.Context) error {
 	})
 }
 
-func (c *checker) tagEntries(r engine.Reader, d *decoder, kvs []engine.KeyValue, f *findings) error {
+func (c *checker) tagEntries(r engine.Reader, d *recordDecoder, kvs []engine.KeyValue, f *findings) error {
 	s := c.store
 	indexes, err := s.readIndexes(r)
 	if err != nil {
@@ -130,8 +129,8 @@ func (c *checker) doorbells(ctx context.Context) error {
 			if err != nil {
 				return err
 			}
-			rung, _, err := splitStamped(value)
-			if err != nil || !bytes.Equal(rung.stamp[:10], at.stamp[:10]) {
+			rung, err := decodeDoorbell(value)
+			if err != nil || stampOf(rung) != stampOf(at) {
 				f.mendable(mendDoorbell(p), "doorbell of partition %d was last rung for %s, but its last event is at %s", p, rung, at)
 			}
 			return nil

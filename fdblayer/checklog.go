@@ -12,7 +12,6 @@ import (
 // heads verifies that each head tells the end of its stream.
 func (c *checker) heads(ctx context.Context) error {
 	s := c.store
-	d := newDecoder()
 	return c.scan(ctx, s.keys.heads(""), func(r engine.Reader, kvs []engine.KeyValue, f *findings) error {
 		type pending struct {
 			stream string
@@ -24,7 +23,7 @@ func (c *checker) heads(ctx context.Context) error {
 			stream, err := s.keys.parseHead(kv.Key)
 			var h head
 			if err == nil {
-				h, err = d.head(kv.Value)
+				h, err = decodeHead(kv.Value)
 			}
 			if err != nil {
 				f.problem("head %x: %v", kv.Key, err)
@@ -85,7 +84,7 @@ type indexed struct {
 
 func (c *checker) slots(r engine.Reader, p int, kvs []engine.KeyValue, f *findings) error {
 	s := c.store
-	d := newDecoder()
+	var d recordDecoder
 	indexes, err := s.readIndexes(r)
 	if err != nil {
 		return err
@@ -103,8 +102,8 @@ func (c *checker) slots(r engine.Reader, p int, kvs []engine.KeyValue, f *findin
 		switch {
 		case chunk > 0 && i > 0 && bytes.Equal(kvs[i-1].Key[:slot], kv.Key[:slot]):
 			continue // belongs to the slot before it
-		case chunk > 0 || d.isChunked(kv.Value):
-			ok, err = s.awaitRecord(d, r, pointer{at, p}, s.getRecord(r, pointer{at, p}), &ev)
+		case chunk > 0 || isChunked(kv.Value):
+			ok, err = s.awaitRecord(&d, r, pointer{at, p}, s.getRecord(r, pointer{at, p}), &ev)
 			if chunk > 0 && err == nil {
 				continue // its slot was looked at in the page before
 			}
@@ -170,7 +169,7 @@ func (x *indexed) verify(s *Store, f *findings) error {
 		}
 		if value == nil {
 			f.mendable(mendTag(to, x.names[i]), "%s: it is not in the index of its tag %q", name, x.names[i])
-		} else if p, err := decodePartition(value); err != nil || p != x.partition {
+		} else if p, err := decodeTagEntry(value); err != nil || p != x.partition {
 			f.mendable(mendTag(to, x.names[i]), "%s: the index entry of its tag %q leads to partition %d (%v)", name, x.names[i], p, err)
 		}
 	}
@@ -203,7 +202,7 @@ func (s *Store) newIndexed(r engine.Reader, ev Event, partition int, raw []byte,
 func (c *checker) entries(ctx context.Context) error {
 	s := c.store
 	return c.scan(ctx, s.keys.allEntries(), func(r engine.Reader, kvs []engine.KeyValue, f *findings) error {
-		d := newDecoder()
+		var d recordDecoder
 		slots := make([]engine.Future[[]byte], len(kvs))
 		names := make([]entryName, len(kvs))
 		for i, kv := range kvs {
@@ -266,7 +265,7 @@ func (c *checker) firstEntry(r engine.Reader, stream string, revision int64, f *
 	if err != nil {
 		return err
 	}
-	switch h, err := newDecoder().head(value); {
+	switch h, err := decodeHead(value); {
 	case err != nil: // that is for heads to say
 	case value == nil:
 		f.mendable(mendHead(stream), "stream %q has events, but no head", stream)

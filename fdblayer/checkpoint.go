@@ -24,7 +24,7 @@ func (s *Store) Checkpoint(ctx context.Context, name string) (at Position, err e
 		if err != nil {
 			return err
 		}
-		at, err = newDecoder().place(value)
+		at, err = decodePlace(value)
 		return err
 	})
 	if err != nil {
@@ -47,7 +47,7 @@ func (s *Store) SetCheckpoint(ctx context.Context, name string, at Position) err
 		if err := checkPosition(tx.tr, at); err != nil {
 			return err
 		}
-		tx.write().Set(s.keys.checkpoint(name), newEncoder().place(at))
+		tx.write().Set(s.keys.checkpoint(name), appendPlace(nil, at))
 		return nil
 	})
 	if err != nil {
@@ -76,7 +76,6 @@ func (s *Store) DeleteCheckpoint(ctx context.Context, name string) error {
 func (s *Store) Checkpoints(ctx context.Context) iter.Seq2[CheckpointInfo, error] {
 	return func(yield func(CheckpointInfo, error) bool) {
 		r := s.keys.checkpoints()
-		d := newDecoder()
 		for {
 			p, err := s.rangePage(ctx, r)
 			if err != nil {
@@ -87,7 +86,7 @@ func (s *Store) Checkpoints(ctx context.Context) iter.Seq2[CheckpointInfo, error
 				var at Position
 				name, err := s.keys.parseCheckpoint(kv.Key)
 				if err == nil {
-					at, err = d.place(kv.Value)
+					at, err = decodePlace(kv.Value)
 				}
 				if err != nil {
 					err = fmt.Errorf("checkpoint %q: %w", name, err)

@@ -9,7 +9,6 @@ import (
 // checkpoints verifies that each holds a position that this log has come to.
 func (c *checker) checkpoints(ctx context.Context) error {
 	s := c.store
-	d := newDecoder()
 	return c.scan(ctx, s.keys.checkpoints(), func(_ engine.Reader, kvs []engine.KeyValue, f *findings) error {
 		tail, err := s.tail(ctx)
 		if err != nil {
@@ -21,9 +20,9 @@ func (c *checker) checkpoints(ctx context.Context) error {
 				f.problem("checkpoint %x: %v", kv.Key, err)
 				continue
 			}
-			at, err := d.place(kv.Value)
+			at, err := decodePlace(kv.Value)
 			if err == nil {
-				err = at.check(tail.version())
+				err = refuseAhead(at, tail.Version())
 			}
 			if err != nil {
 				f.problem("checkpoint %q: %v", name, err)
@@ -86,7 +85,7 @@ func (c *checker) projection(r reader, name string, f *findings) error {
 		f.problem("projection %q: there are keys of it, but not its own", name)
 		return nil
 	}
-	known, err := newDecoder().projection(value)
+	known, err := decodeProjection(value)
 	if err != nil {
 		f.problem("projection %q: %v", name, err)
 		return nil
@@ -112,9 +111,9 @@ func (c *checker) projection(r reader, name string, f *findings) error {
 		case view:
 			f.problem("projection %q: generation %d has a view, but no position", name, g)
 		default:
-			at, err := newDecoder().place(kv.Value)
+			at, err := decodePlace(kv.Value)
 			if err == nil {
-				err = at.check(version)
+				err = refuseAhead(at, version)
 			}
 			if err != nil {
 				f.problem("projection %q: generation %d: %v", name, g, err)

@@ -3,7 +3,6 @@ package fdblayer
 import (
 	"bytes"
 	"context"
-	"encoding/binary"
 	"fmt"
 	"slices"
 
@@ -97,19 +96,18 @@ func (s *Store) find(tr engine.Transaction, to pointer) (r foundRecord, err erro
 	if r.slot, err = slot.Get(); err != nil || r.slot == nil {
 		return r, err
 	}
-	d := s.decoder()
-	defer s.release(d)
+	var d recordDecoder
 	r.there = true
-	ok, err := s.awaitRecord(d, tr, to, slot, &r.Event)
+	ok, err := s.awaitRecord(&d, tr, to, slot, &r.Event)
 	if err != nil {
 		return r, err
 	}
 	r.scavenged = !ok
 	r.size = len(r.slot)
-	if total, _, err := d.chunked(r.slot); err == nil && total > 0 {
-		r.size = total
+	if isChunked(r.slot) {
+		r.size, _, err = decodeChunkHeader(r.slot)
 	}
-	return r, nil
+	return r, err
 }
 
 // mendEntry makes the entry of the event at a place right.
@@ -140,7 +138,7 @@ func mendEntry(to pointer) mend {
 				return stillWrong, err // two events claim to be it
 			}
 		}
-		tr.Set(key, appendEntry(bytes.Clone(to.at.stamp[:]), to.partition, r.size, inline))
+		tr.Set(key, appendEntry(nil, entry{partition: to.partition, at: to.at, size: r.size, record: inline}))
 		return mended{done: "its stream entry was written anew"}, nil
 	}
 }
@@ -168,7 +166,7 @@ func mendID(to pointer) mend {
 				}
 			}
 		}
-		tr.Set(key, binary.AppendUvarint(bytes.Clone(to.at.stamp[:]), uint64(r.Revision)))
+		tr.Set(key, appendIDEntry(nil, idEntry{revision: r.Revision, at: to.at}))
 		return mended{done: "the index entry of its id was written anew"}, nil
 	}
 }
@@ -198,10 +196,10 @@ func mendTag(to pointer, tag string) mend {
 		if err != nil {
 			return stillWrong, err
 		}
-		if p, err := decodePartition(value); value != nil && err == nil && p == to.partition {
+		if p, err := decodeTagEntry(value); value != nil && err == nil && p == to.partition {
 			return nothingWrong, nil
 		}
-		tr.Set(key, appendPartition(nil, to.partition))
+		tr.Set(key, appendTagEntry(nil, to.partition))
 		return mended{done: "the index entry was written anew"}, nil
 	}
 }
@@ -268,7 +266,7 @@ func mendStrayTag(tag string, at Position) mend {
 		if err != nil || value == nil {
 			return nothingWrong, err
 		}
-		p, err := decodePartition(value)
+		p, err := decodeTagEntry(value)
 		if err != nil {
 			return stillWrong, err
 		}
@@ -295,7 +293,7 @@ func mendHead(stream string) mend {
 		if err != nil {
 			return stillWrong, err
 		}
-		h, err := newDecoder().head(value)
+		h, err := decodeHead(value)
 		if err != nil {
 			return stillWrong, err
 		}
@@ -322,7 +320,7 @@ func mendHead(stream string) mend {
 			h.next = h.truncateBefore // all was scavenged
 		}
 		h.truncateBefore = min(h.truncateBefore, h.next)
-		tr.Set(s.keys.head(nil, stream), bytes.Clone(newEncoder().head(h)))
+		tr.Set(s.keys.head(nil, stream), appendHead(nil, h))
 		return mended{done: fmt.Sprintf("its head says now that revision %d is next", h.next)}, nil
 	}
 }
@@ -343,11 +341,10 @@ func mendDoorbell(p int) mend {
 		if err != nil {
 			return stillWrong, err
 		}
-		if rung, _, err := splitStamped(value); err == nil && bytes.Equal(rung.stamp[:10], at.stamp[:10]) {
+		if rung, err := decodeDoorbell(value); err == nil && stampOf(rung) == stampOf(at) {
 			return nothingWrong, nil
 		}
-		at.stamp[10], at.stamp[11] = 0, 0 // as appends write it
-		tr.Set(key, bytes.Clone(at.stamp[:]))
+		tr.Set(key, appendDoorbell(nil, at))
 		return mended{done: "it was rung"}, nil
 	}
 }

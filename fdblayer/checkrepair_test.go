@@ -2,7 +2,6 @@ package fdblayer
 
 import (
 	"bytes"
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"maps"
@@ -117,7 +116,7 @@ func TestCheckSample(t *testing.T) {
 	if err := engine.Run(ctx, e, func(tr engine.Transaction, _ error) error {
 		tr.Clear(s.keys.tag(nil, "red", last.Position))
 		tr.Clear(s.keys.entry(nil, "s-a", 7))
-		tr.Set(s.keys.slot(nil, s.partitionOf(last.Stream), newPosition(engine.Stamp(last.Position.stamp[:10]), 0)), []byte("garbage"))
+		tr.Set(s.keys.slot(nil, s.partitionOf(last.Stream), newPosition(stampOf(last.Position), 0)), []byte("garbage"))
 		return nil
 	}); err != nil {
 		t.Fatal(err)
@@ -168,7 +167,7 @@ func TestRepairUnderFaults(t *testing.T) {
 	if err := engine.Run(ctx, e, func(tr engine.Transaction, _ error) error {
 		tr.ClearRange(s.keys.ids())
 		tr.ClearRange(s.keys.allTagged(""))
-		tr.Set(s.keys.id(nil, uuid.New(), "s-9"), binary.AppendUvarint(make([]byte, 12), 9))
+		tr.Set(s.keys.id(nil, uuid.New(), "s-9"), appendIDEntry(nil, idEntry{revision: 9}))
 		return nil
 	}); err != nil {
 		t.Fatal(err)

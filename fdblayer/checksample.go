@@ -108,7 +108,6 @@ func (c *checker) sampled(ctx context.Context) error {
 func (c *checker) eachHead(ctx context.Context, do func(stream string, h head) error) error {
 	s := c.store
 	first := c.total == 0 // do not report a problem again
-	d := newDecoder()
 	for r := s.keys.heads(""); ; {
 		p, err := s.rangePage(ctx, r)
 		if err != nil {
@@ -118,7 +117,7 @@ func (c *checker) eachHead(ctx context.Context, do func(stream string, h head) e
 			stream, err := s.keys.parseHead(kv.Key)
 			var h head
 			if err == nil {
-				h, err = d.head(kv.Value)
+				h, err = decodeHead(kv.Value)
 			}
 			if err != nil {
 				if first {
@@ -195,7 +194,7 @@ func (s *Store) lookAt(r engine.Reader, names []entryName, f *findings) error {
 		places[i] = pointer{e.at, e.partition}
 		slots[i] = s.getRecord(r, places[i])
 	}
-	d := newDecoder()
+	var d recordDecoder
 	var all []indexed
 	for i, name := range names {
 		if slots[i] == nil {
@@ -207,7 +206,7 @@ func (s *Store) lookAt(r engine.Reader, names []entryName, f *findings) error {
 			return err
 		}
 		var ev Event
-		ok, err := s.awaitRecord(d, r, places[i], slots[i], &ev)
+		ok, err := s.awaitRecord(&d, r, places[i], slots[i], &ev)
 		switch {
 		case isEngineError(err):
 			return err

@@ -1,23 +1,15 @@
 package fdblayer
 
 import (
-	"bytes"
-	"errors"
 	"fmt"
 	"time"
 
-	"github.com/fdbevents/fdbevents/fdblayer/engine"
 	"github.com/google/uuid"
 )
 
 // The values of consumer groups: msgpack arrays that begin with a format number.
 
-const (
-	formatGroup = 1
-	// maxGroupMarks bounds the positions and attempts in one groupProgress, far
-	// above what a lease keeps.
-	maxGroupMarks = engine.MaxValueSize / positionSize
-)
+const formatGroup = 1
 
 // groupConfig is what was fixed when a group was created, and whether it is
 // paused.
@@ -65,269 +57,130 @@ type groupParked struct {
 	time     time.Time
 }
 
-// beginGroup begins a value with so many fields, the format included.
-func (e *encoder) beginGroup(fields int) {
-	e.buf.Reset()
-	_ = e.enc.EncodeArrayLen(fields)
-	_ = e.enc.EncodeInt(formatGroup)
-}
-
-func (d *decoder) beginGroup(what string, src []byte, fields int) error {
-	d.reset(src)
-	n, err := d.dec.DecodeArrayLen()
-	if err != nil {
-		return corrupt(err)
-	}
-	format, err := d.dec.DecodeInt64()
-	if err != nil {
-		return corrupt(err)
-	}
-	if format != formatGroup || n != fields {
-		return fmt.Errorf("%w: %s format %d with %d fields; a newer version wrote it", ErrFormat, what, format, n)
-	}
-	return nil
-}
-
-func (e *encoder) groupConfig(c groupConfig) []byte {
-	e.beginGroup(9)
-	_ = e.enc.EncodeBytes(c.incarnation[:])
-	_ = e.enc.EncodeString(c.prefix)
-	_ = e.enc.EncodeArrayLen(len(c.query.Items))
+func appendGroupConfig(dst []byte, c groupConfig) []byte {
+	w := beginValue(dst, formatGroup, 9)
+	w.bytes(c.incarnation[:])
+	w.text(c.prefix)
+	w.array(len(c.query.Items))
 	for _, it := range c.query.Items {
-		_ = e.enc.EncodeArrayLen(2)
-		for _, texts := range [][]string{it.Types, it.Tags} {
-			_ = e.enc.EncodeArrayLen(len(texts))
-			for _, text := range texts {
-				_ = e.enc.EncodeString(text)
-			}
-		}
+		w.array(2)
+		w.texts(it.Types)
+		w.texts(it.Tags)
 	}
-	_ = e.enc.EncodeBytes(c.from.stamp[:])
-	_ = e.enc.EncodeInt(int64(c.messageTimeout))
-	_ = e.enc.EncodeInt(int64(c.maxRetries))
-	_ = e.enc.EncodeInt(int64(c.leaseTime))
-	_ = e.enc.EncodeBool(c.paused)
-	return bytes.Clone(e.buf.Bytes())
+	w.position(c.from)
+	w.int(int64(c.messageTimeout))
+	w.int(int64(c.maxRetries))
+	w.int(int64(c.leaseTime))
+	w.bool(c.paused)
+	return w.end()
 }
 
-func (d *decoder) groupConfig(src []byte) (c groupConfig, err error) {
-	if err = d.beginGroup("group settings", src, 9); err != nil {
-		return c, err
-	}
-	if err = d.groupConfigFields(&c); err != nil {
-		return c, corrupt(err)
-	}
-	return c, nil
-}
-
-func (d *decoder) groupConfigFields(c *groupConfig) (err error) {
-	if c.incarnation, err = d.uuid(); err != nil {
-		return err
-	}
-	if c.prefix, err = d.text(new(string)); err != nil {
-		return err
-	}
-	items, err := d.count()
-	if err != nil {
-		return err
-	}
-	for range items {
-		var it QueryItem
-		if n, err := d.dec.DecodeArrayLen(); err != nil || n != 2 {
-			return fmt.Errorf("query item of %d parts: %w", n, err)
+func decodeGroupConfig(src []byte) (c groupConfig, err error) {
+	r := readValue(src, "group settings", formatGroup, 9)
+	c.incarnation = r.uuid()
+	c.prefix = r.text()
+	for range r.count() {
+		if n := r.array(); n != 2 {
+			r.fail(fmt.Errorf("query item of %d parts", n))
 		}
-		for _, texts := range []*[]string{&it.Types, &it.Tags} {
-			n, err := d.count()
-			if err != nil {
-				return err
-			}
-			for range n {
-				text, err := d.text(new(string))
-				if err != nil {
-					return err
-				}
-				*texts = append(*texts, text)
-			}
-		}
-		c.query.Items = append(c.query.Items, it)
+		c.query.Items = append(c.query.Items, QueryItem{Types: r.texts(), Tags: r.texts()})
 	}
-	if c.from, err = d.position(); err != nil {
-		return err
-	}
-	var timeout, retries, lease int64
-	for _, field := range []*int64{&timeout, &retries, &lease} {
-		if *field, err = d.dec.DecodeInt64(); err != nil {
-			return err
-		}
-	}
-	c.messageTimeout, c.maxRetries, c.leaseTime = time.Duration(timeout), int(retries), time.Duration(lease)
+	c.from = r.position()
+	c.messageTimeout = time.Duration(r.int())
+	c.maxRetries = int(r.int())
+	c.leaseTime = time.Duration(r.int())
 	if c.messageTimeout <= 0 || c.leaseTime <= 0 || c.maxRetries < 0 {
-		return fmt.Errorf("message time-out %v, lease %v, %d retries", c.messageTimeout, c.leaseTime, c.maxRetries)
+		r.fail(fmt.Errorf("message time-out %v, lease %v, %d retries", c.messageTimeout, c.leaseTime, c.maxRetries))
 	}
-	c.paused, err = d.dec.DecodeBool()
-	return err
+	c.paused = r.bool()
+	return c, r.end()
 }
 
-func (e *encoder) groupLease(l groupLease) []byte {
-	e.beginGroup(3)
-	_ = e.enc.EncodeBytes(l.owner[:])
-	_ = e.enc.EncodeInt(l.epoch)
-	return bytes.Clone(e.buf.Bytes())
+func appendGroupLease(dst []byte, l groupLease) []byte {
+	w := beginValue(dst, formatGroup, 3)
+	w.bytes(l.owner[:])
+	w.int(l.epoch)
+	return w.end()
 }
 
-func (d *decoder) groupLease(src []byte) (l groupLease, err error) {
-	if err = d.beginGroup("group lease", src, 3); err != nil {
-		return l, err
-	}
-	if l.owner, err = d.uuid(); err != nil {
-		return l, corrupt(err)
-	}
-	if l.epoch, err = d.dec.DecodeInt64(); err != nil {
-		return l, corrupt(err)
-	}
-	return l, nil
+func decodeGroupLease(src []byte) (l groupLease, err error) {
+	r := readValue(src, "group lease", formatGroup, 3)
+	l.owner = r.uuid()
+	l.epoch = r.int()
+	return l, r.end()
 }
 
-// groupProgress encodes [1, checkpoint, settled, [position, failed, …]]; settled
-// is one byte string of positions.
-func (e *encoder) groupProgress(p groupProgress) []byte {
-	e.beginGroup(4)
-	_ = e.enc.EncodeBytes(p.checkpoint.stamp[:])
-	_ = e.enc.EncodeBytesLen(len(p.settled) * positionSize)
+// appendGroupProgress encodes [1, checkpoint, settled, [position, failed, …]];
+// settled is one byte string of positions.
+func appendGroupProgress(dst []byte, p groupProgress) []byte {
+	w := beginValue(dst, formatGroup, 4)
+	w.position(p.checkpoint)
+	_ = w.enc.EncodeBytesLen(len(p.settled) * positionSize)
 	for i := range p.settled {
-		e.buf.Write(p.settled[i].stamp[:])
+		w.dst = appendPositionBytes(w.dst, p.settled[i])
 	}
-	_ = e.enc.EncodeArrayLen(2 * len(p.attempts))
+	w.array(2 * len(p.attempts))
 	for i := range p.attempts {
-		_ = e.enc.EncodeBytes(p.attempts[i].at.stamp[:])
-		_ = e.enc.EncodeInt(int64(p.attempts[i].failed))
+		w.position(p.attempts[i].at)
+		w.int(int64(p.attempts[i].failed))
 	}
-	return bytes.Clone(e.buf.Bytes())
+	return w.end()
 }
 
-func (d *decoder) groupProgress(src []byte) (p groupProgress, err error) {
-	if err = d.beginGroup("group progress", src, 4); err != nil {
-		return p, err
-	}
-	if err = d.groupProgressFields(&p); err != nil {
-		return p, corrupt(err)
-	}
-	return p, nil
-}
-
-func (d *decoder) groupProgressFields(p *groupProgress) (err error) {
-	if p.checkpoint, err = d.position(); err != nil {
-		return err
-	}
-	settled, err := d.bytes()
-	if err != nil {
-		return err
-	}
+func decodeGroupProgress(src []byte) (p groupProgress, err error) {
+	r := readValue(src, "group progress", formatGroup, 4)
+	p.checkpoint = r.position()
+	settled := r.bytes()
 	if len(settled)%positionSize != 0 {
-		return fmt.Errorf("settled positions of %d bytes", len(settled))
+		r.fail(fmt.Errorf("settled positions of %d bytes", len(settled)))
 	}
 	last := p.checkpoint
-	for ; len(settled) > 0; settled = settled[positionSize:] {
-		at := Position{[12]byte(settled)}
+	for ; r.err == nil && len(settled) > 0; settled = settled[positionSize:] {
+		at := PositionFromBytes([positionSize]byte(settled))
 		if !last.Before(at) {
-			return fmt.Errorf("settled position %s after %s", at, last)
+			r.fail(fmt.Errorf("settled position %s after %s", at, last))
 		}
 		p.settled = append(p.settled, at)
 		last = at
 	}
-	n, err := d.count()
-	if err != nil {
-		return err
-	}
 	last = p.checkpoint
-	for range n / 2 {
-		var a groupAttempt
-		if a.at, err = d.position(); err != nil {
-			return err
-		}
-		if a.failed, err = d.dec.DecodeInt(); err != nil {
-			return err
-		}
+	for n := r.count() / 2; r.err == nil && n > 0; n-- {
+		a := groupAttempt{at: r.position(), failed: int(r.int())}
 		if !last.Before(a.at) || a.failed < 1 {
-			return fmt.Errorf("%d failed attempts at position %s after %s", a.failed, a.at, last)
+			r.fail(fmt.Errorf("%d failed attempts at position %s after %s", a.failed, a.at, last))
 		}
 		p.attempts = append(p.attempts, a)
 		last = a.at
 	}
-	return nil
+	return p, r.end()
 }
 
-func (e *encoder) groupParked(p groupParked) []byte {
-	e.beginGroup(4)
-	_ = e.enc.EncodeInt(int64(p.attempts))
-	_ = e.enc.EncodeString(p.reason)
-	_ = e.enc.EncodeInt(p.time.UnixNano())
-	return bytes.Clone(e.buf.Bytes())
+func appendGroupParked(dst []byte, p groupParked) []byte {
+	w := beginValue(dst, formatGroup, 4)
+	w.int(int64(p.attempts))
+	w.text(p.reason)
+	w.int(p.time.UnixNano())
+	return w.end()
 }
 
-func (d *decoder) groupParked(src []byte) (p groupParked, err error) {
-	if err = d.beginGroup("parked message", src, 4); err != nil {
-		return p, err
-	}
-	if p.attempts, err = d.dec.DecodeInt(); err != nil {
-		return p, corrupt(err)
-	}
-	if p.reason, err = d.text(new(string)); err != nil {
-		return p, corrupt(err)
-	}
-	nanos, err := d.dec.DecodeInt64()
-	if err != nil {
-		return p, corrupt(err)
-	}
-	p.time = time.Unix(0, nanos).UTC()
-	return p, nil
+func decodeGroupParked(src []byte) (p groupParked, err error) {
+	r := readValue(src, "parked message", formatGroup, 4)
+	p.attempts = int(r.int())
+	p.reason = r.text()
+	p.time = time.Unix(0, r.int()).UTC()
+	return p, r.end()
 }
 
-// groupCount encodes a member's heartbeat counter, or how often a message that is
-// to be replayed has failed since then.
-func (e *encoder) groupCount(n int64) []byte {
-	e.beginGroup(2)
-	_ = e.enc.EncodeInt(n)
-	return bytes.Clone(e.buf.Bytes())
+// appendGroupCount encodes a member's heartbeat counter, or how often a message that
+// is to be replayed has failed since then.
+func appendGroupCount(dst []byte, n int64) []byte {
+	w := beginValue(dst, formatGroup, 2)
+	w.int(n)
+	return w.end()
 }
 
-func (d *decoder) groupCount(src []byte) (n int64, err error) {
-	if err = d.beginGroup("group counter", src, 2); err != nil {
-		return 0, err
-	}
-	if n, err = d.dec.DecodeInt64(); err != nil {
-		return 0, corrupt(err)
-	}
-	return n, nil
-}
-
-func (d *decoder) uuid() (id uuid.UUID, err error) {
-	b, err := d.bytes()
-	if err == nil && len(b) != len(id) {
-		err = fmt.Errorf("uuid of %d bytes", len(b))
-	}
-	if err == nil {
-		copy(id[:], b)
-	}
-	return id, err
-}
-
-func (d *decoder) position() (p Position, err error) {
-	b, err := d.bytes()
-	if err == nil && len(b) != positionSize {
-		err = fmt.Errorf("position of %d bytes", len(b))
-	}
-	if err == nil {
-		copy(p.stamp[:], b)
-	}
-	return p, err
-}
-
-// count reads the length of an array of which each element has a byte at least.
-func (d *decoder) count() (int, error) {
-	n, err := d.dec.DecodeArrayLen()
-	if err == nil && (n < 0 || n > d.r.Len() || n > maxGroupMarks) {
-		err = errors.New("array longer than its value")
-	}
-	return max(n, 0), err
+func decodeGroupCount(src []byte) (n int64, err error) {
+	r := readValue(src, "group counter", formatGroup, 2)
+	n = r.int()
+	return n, r.end()
 }

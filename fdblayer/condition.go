@@ -37,7 +37,7 @@ func (p *plan) scan(c *Condition) []*conditionScan {
 		case 1:
 			scan.start(ways[0])
 		default:
-			scan.probe = p.store.newProbe(p.tr.Snapshot(), ways, c.After.next(), End, false)
+			scan.probe = p.store.newProbe(p.tr.Snapshot(), ways, c.After.Next(), End, false)
 		}
 	}
 	return scans
@@ -50,7 +50,7 @@ func (c *conditionScan) start(a access) {
 		c.o.Limit = 1
 	}
 	for _, src := range a.sources {
-		r := src.keys(&c.plan.store.keys, c.after.next(), End)
+		r := src.keys(&c.plan.store.keys, c.after.Next(), End)
 		c.ranges = append(c.ranges, r)
 		c.pages = append(c.pages, c.plan.tr.GetRange(r, c.o))
 	}
@@ -155,11 +155,10 @@ func (c *conditionScan) match(src source, page engine.Page) (Position, error) {
 		// same way is simpler, and such a condition is slow in any case.
 		candidates = append(candidates, candidate{to, s.getRecord(r, to)})
 	}
-	d := s.decoder()
-	defer s.release(d)
+	var d recordDecoder
 	for _, cand := range candidates {
 		var ev Event
-		ok, err := s.awaitRecord(d, r, cand.pointer, cand.record, &ev)
+		ok, err := s.awaitRecord(&d, r, cand.pointer, cand.record, &ev)
 		if err != nil {
 			return End, err
 		}

@@ -45,7 +45,7 @@ func (d *Data) ClearRange(r engine.Range) {
 // Add adds to the 8-byte little-endian integer at key, without reading it: two
 // transactions that add do not get in each other's way.
 func (d *Data) Add(key []byte, delta int64) {
-	d.tx.write().Atomic(engine.OpAdd, d.key(key), littleEndian(delta))
+	d.tx.write().Atomic(engine.OpAdd, d.key(key), appendCounter(nil, delta))
 }
 
 func (d *Data) key(key []byte) []byte {

@@ -101,6 +101,24 @@ func (s *Store) enter(wg *sync.WaitGroup) error {
 	return nil
 }
 
+// refuseAhead refuses a position that a store at this version cannot have given out.
+// End passes.
+func refuseAhead(p Position, version int64) error {
+	if p != End && lastOfVersion(version).Before(p) {
+		return &InvalidError{What: "position", Value: p.String(), Reason: "is ahead of this store, so it must come from another one; use a position of this store, or start or end"}
+	}
+	return nil
+}
+
+// checkPosition refuses a position of another store, as far as that can be told.
+func checkPosition(r versioned, p Position) error {
+	version, err := r.ReadVersion().Get()
+	if err != nil {
+		return err
+	}
+	return refuseAhead(p, version)
+}
+
 // versioned is a reader or a transaction.
 type versioned interface {
 	ReadVersion() engine.Future[int64]

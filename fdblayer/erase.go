@@ -1,7 +1,6 @@
 package fdblayer
 
 import (
-	"bytes"
 	"context"
 	"fmt"
 
@@ -41,7 +40,7 @@ func (s *Store) erase(tr engine.Transaction, id uuid.UUID) (erased []Event, err 
 	if err != nil {
 		return nil, err
 	}
-	d, enc := newDecoder(), newEncoder()
+	var d recordDecoder
 	for _, kv := range page.KeyValues {
 		_, stream, err := s.keys.parseID(kv.Key)
 		if err != nil {
@@ -65,7 +64,7 @@ func (s *Store) erase(tr engine.Transaction, id uuid.UUID) (erased []Event, err 
 		}
 		var ev Event
 		to := pointer{e.at, e.partition}
-		ok, err := s.awaitRecord(d, tr, to, s.getRecord(tr, to), &ev)
+		ok, err := s.awaitRecord(&d, tr, to, s.getRecord(tr, to), &ev)
 		if err != nil {
 			return nil, err
 		}
@@ -74,15 +73,17 @@ func (s *Store) erase(tr engine.Transaction, id uuid.UUID) (erased []Event, err 
 		}
 		if !ev.Erased {
 			ev.Data, ev.Metadata, ev.Erased = nil, nil, true
-			record := bytes.Clone(enc.erased(&ev))
+			encoded := appendRecord(nil, record{stream: ev.Stream, revision: ev.Revision, erased: true, event: &NewEvent{
+				ID: ev.ID, Type: ev.Type, ContentType: ev.ContentType, Tags: ev.Tags, Created: ev.Created,
+			}})
 			chunks := s.keys.record(to.partition, to.at)
 			tr.ClearRange(engine.Range{Begin: after(chunks.Begin), End: chunks.End})
-			tr.Set(chunks.Begin, record)
-			inline := record
+			tr.Set(chunks.Begin, encoded)
+			inline := encoded
 			if e.record == nil {
 				inline = nil
 			}
-			tr.Set(key, appendEntry(bytes.Clone(to.at.stamp[:]), to.partition, len(record), inline))
+			tr.Set(key, appendEntry(nil, entry{partition: to.partition, at: to.at, size: len(encoded), record: inline}))
 		}
 		erased = append(erased, ev)
 	}

@@ -167,7 +167,7 @@ type AheadError struct {
 
 func (e *AheadError) Error() string {
 	return fmt.Sprintf("the store has an event of version %d, but the database is at %d: its keys were copied from another database. "+
-		"On FoundationDB, run: fdbcli --exec \"advanceversion %d\"", e.Last.version(), e.Version, e.Last.version()+1)
+		"On FoundationDB, run: fdbcli --exec \"advanceversion %d\"", e.Last.Version(), e.Version, e.Last.Version()+1)
 }
 
 // Kind is Unavailable.

@@ -92,7 +92,7 @@ func (s *Store) openGroup(ctx context.Context, name string, create *GroupOptions
 			return nil, err
 		}
 		wanted = create.config()
-		if size := len(newEncoder().groupConfig(wanted)); size > chunkSize {
+		if size := len(appendGroupConfig(nil, wanted)); size > chunkSize {
 			return nil, &LimitError{What: "group settings", Got: int64(size), Limit: chunkSize, Unit: "bytes"}
 		}
 	}
@@ -108,7 +108,7 @@ func (s *Store) openGroup(ctx context.Context, name string, create *GroupOptions
 		config := wanted
 		if value == nil {
 			err = s.createGroup(tr, name, config)
-		} else if config, err = newDecoder().groupConfig(value); err == nil && create != nil {
+		} else if config, err = decodeGroupConfig(value); err == nil && create != nil {
 			err = create.agrees(config)
 		}
 		g.incarnation, g.options = config.incarnation, config.options()
@@ -127,11 +127,10 @@ func (s *Store) createGroup(tr engine.Transaction, name string, c groupConfig) e
 	if err != nil {
 		return err
 	}
-	e := newEncoder()
-	tr.Set(s.keys.groupConfig(name), e.groupConfig(c))
+	tr.Set(s.keys.groupConfig(name), appendGroupConfig(nil, c))
 	for p := range s.header.partitions {
-		tr.Set(s.keys.groupLease(name, p), e.groupLease(groupLease{}))
-		tr.Set(s.keys.groupProgress(name, p), e.groupProgress(groupProgress{checkpoint: begin}))
+		tr.Set(s.keys.groupLease(name, p), appendGroupLease(nil, groupLease{}))
+		tr.Set(s.keys.groupProgress(name, p), appendGroupProgress(nil, groupProgress{checkpoint: begin}))
 	}
 	return nil
 }
@@ -246,7 +245,7 @@ func (g *Group) Resume(ctx context.Context) error { return g.setPaused(ctx, "res
 func (g *Group) setPaused(ctx context.Context, what string, paused bool) error {
 	return g.change(ctx, what, func(tr engine.Transaction, c groupConfig) error {
 		c.paused = paused
-		tr.Set(g.store.keys.groupConfig(g.name), newEncoder().groupConfig(c))
+		tr.Set(g.store.keys.groupConfig(g.name), appendGroupConfig(nil, c))
 		g.store.ringGroup(tr, g.name)
 		return nil
 	})
@@ -274,10 +273,9 @@ func (g *Group) Reset(ctx context.Context, after Position) error {
 		if err != nil {
 			return err
 		}
-		e := newEncoder()
 		for p, lease := range leases {
-			tr.Set(s.keys.groupLease(g.name, p), e.groupLease(groupLease{epoch: lease.epoch + 1}))
-			tr.Set(s.keys.groupProgress(g.name, p), e.groupProgress(groupProgress{checkpoint: begin}))
+			tr.Set(s.keys.groupLease(g.name, p), appendGroupLease(nil, groupLease{epoch: lease.epoch + 1}))
+			tr.Set(s.keys.groupProgress(g.name, p), appendGroupProgress(nil, groupProgress{checkpoint: begin}))
 		}
 		s.ringGroup(tr, g.name)
 		return nil
@@ -339,7 +337,7 @@ func (g *Group) config(r engine.Reader) (c groupConfig, err error) {
 	if value == nil {
 		return c, ErrGroupDeleted
 	}
-	if c, err = newDecoder().groupConfig(value); err == nil && c.incarnation != g.incarnation {
+	if c, err = decodeGroupConfig(value); err == nil && c.incarnation != g.incarnation {
 		err = ErrGroupDeleted
 	}
 	return c, err
@@ -353,9 +351,8 @@ func (g *Group) readLeases(r engine.Reader) ([]groupLease, error) {
 		return nil, err
 	}
 	leases := make([]groupLease, len(page.KeyValues))
-	d := newDecoder()
 	for i, kv := range page.KeyValues {
-		if leases[i], err = d.groupLease(kv.Value); err != nil {
+		if leases[i], err = decodeGroupLease(kv.Value); err != nil {
 			return nil, fmt.Errorf("lease of partition %d: %w", i, err)
 		}
 	}
@@ -368,5 +365,5 @@ func (g *Group) readLeases(r engine.Reader) ([]groupLease, error) {
 // ringGroup makes the members look at the group at once. An addition cannot
 // conflict.
 func (s *Store) ringGroup(tr engine.Transaction, name string) {
-	tr.Atomic(engine.OpAdd, s.keys.groupBell(name), littleEndian(1))
+	tr.Atomic(engine.OpAdd, s.keys.groupBell(name), appendCounter(nil, 1))
 }

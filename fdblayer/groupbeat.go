@@ -108,7 +108,7 @@ func (m *Member) viewGroup(ctx context.Context) (v groupView, began time.Time, b
 		if err != nil {
 			return err
 		}
-		tr.Set(s.keys.groupMember(name, m.id), newEncoder().groupCount(m.counter))
+		tr.Set(s.keys.groupMember(name, m.id), appendGroupCount(nil, m.counter))
 		if err := m.takeFree(tr, &v, held); err != nil {
 			return err
 		}
@@ -131,13 +131,12 @@ func (m *Member) liveMembers(tr engine.Transaction, v *groupView, members engine
 		return false, err
 	}
 	v.counters = map[uuid.UUID]int64{m.id: m.counter}
-	d := newDecoder()
 	for _, kv := range page.KeyValues {
 		g, err := s.keys.parseGroup(kv.Key)
 		if err != nil {
 			return false, err
 		}
-		counter, err := d.groupCount(kv.Value)
+		counter, err := decodeGroupCount(kv.Value)
 		if err != nil {
 			return false, fmt.Errorf("heartbeat of member %s: %w", g.member, err)
 		}
@@ -171,7 +170,6 @@ func (m *Member) takeFree(tr engine.Transaction, v *groupView, held map[int]bool
 			owned++
 		}
 	}
-	e, d := newEncoder(), newDecoder()
 	n := len(v.leases)
 	for i := range n {
 		p := (int(m.id[0]) + i) % n // members that look at the same time begin at different ones
@@ -189,11 +187,11 @@ func (m *Member) takeFree(tr engine.Transaction, v *groupView, held map[int]bool
 		if err != nil {
 			return err
 		}
-		if v.took[p], err = d.groupProgress(value); err != nil {
+		if v.took[p], err = decodeGroupProgress(value); err != nil {
 			return fmt.Errorf("progress of partition %d: %w", p, err)
 		}
 		v.leases[p] = groupLease{owner: m.id, epoch: v.leases[p].epoch + 1}
-		tr.Set(s.keys.groupLease(name, p), e.groupLease(v.leases[p]))
+		tr.Set(s.keys.groupLease(name, p), appendGroupLease(nil, v.leases[p]))
 	}
 	v.surplus = owned - share
 	return nil

@@ -85,7 +85,6 @@ func (c *checker) groupStates(ctx context.Context, name string) error {
 // groupKeys looks at keys of a group one by one.
 func (c *checker) groupKeys(r engine.Reader, name string, kvs []engine.KeyValue, f *findings) error {
 	s := c.store
-	d := newDecoder()
 	slots := make([]engine.Future[[]byte], len(kvs))
 	what := make([]string, len(kvs))
 	for i, kv := range kvs {
@@ -97,24 +96,24 @@ func (c *checker) groupKeys(r engine.Reader, name string, kvs []engine.KeyValue,
 		switch key.kind {
 		case groupConfigKind:
 			what[i] = "settings"
-			_, err = d.groupConfig(kv.Value)
+			_, err = decodeGroupConfig(kv.Value)
 		case groupBellKind:
 		case groupMemberKind:
 			what[i] = fmt.Sprint("member ", key.member)
-			_, err = d.groupCount(kv.Value)
+			_, err = decodeGroupCount(kv.Value)
 		case groupLeaseKind:
 			what[i] = fmt.Sprint("lease of partition ", key.partition)
-			_, err = d.groupLease(kv.Value)
+			_, err = decodeGroupLease(kv.Value)
 		case groupProgressKind:
 			what[i] = fmt.Sprint("progress of partition ", key.partition)
-			_, err = d.groupProgress(kv.Value)
+			_, err = decodeGroupProgress(kv.Value)
 		case groupParkedKind:
 			what[i] = fmt.Sprintf("message at position %s, parked", key.at)
-			_, err = d.groupParked(kv.Value)
+			_, err = decodeGroupParked(kv.Value)
 			slots[i] = r.Get(s.keys.slot(nil, key.partition, key.at))
 		case groupReplayKind:
 			what[i] = fmt.Sprintf("message at position %s, to be replayed", key.at)
-			_, err = d.groupCount(kv.Value)
+			_, err = decodeGroupCount(kv.Value)
 			slots[i] = r.Get(s.keys.slot(nil, key.partition, key.at))
 		default:
 			f.problem("consumer group %q has a key of unknown kind %d", name, key.kind)

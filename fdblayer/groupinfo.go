@@ -120,7 +120,7 @@ func (s *Store) nextGroup(ctx context.Context, name string) (g *Group, err error
 		if key.kind != groupConfigKind {
 			return fmt.Errorf("consumer group %q: %w: it has no settings", key.name, ErrCorrupt)
 		}
-		c, err := newDecoder().groupConfig(page.KeyValues[0].Value)
+		c, err := decodeGroupConfig(page.KeyValues[0].Value)
 		if err != nil {
 			return fmt.Errorf("consumer group %q: %w", key.name, err)
 		}
@@ -181,13 +181,12 @@ func (g *Group) readInfo(r engine.Reader, info *GroupInfo) ([]groupProgress, err
 	}
 	progress := make([]groupProgress, n)
 	info.Partitions = make([]GroupPartition, n)
-	d := newDecoder()
 	for p := range n {
 		value, err := values[p].Get()
 		if err != nil {
 			return nil, err
 		}
-		if progress[p], err = d.groupProgress(value); err != nil {
+		if progress[p], err = decodeGroupProgress(value); err != nil {
 			return nil, fmt.Errorf("progress of partition %d: %w", p, err)
 		}
 		out := &info.Partitions[p]

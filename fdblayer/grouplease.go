@@ -231,14 +231,14 @@ func (l *lease) readReplays(ctx context.Context) error {
 			return err
 		}
 		more = got.More
-		d := newDecoder()
+		var d recordDecoder
 		records := make([]engine.Future[[]byte], len(got.KeyValues))
 		for i, kv := range got.KeyValues {
 			g, err := s.keys.parseGroup(kv.Key)
 			if err != nil {
 				return err
 			}
-			failed, err := d.groupCount(kv.Value)
+			failed, err := decodeGroupCount(kv.Value)
 			if err != nil {
 				return err
 			}
@@ -246,7 +246,7 @@ func (l *lease) readReplays(ctx context.Context) error {
 			records[i] = s.getRecord(r, pointer{g.at, l.partition})
 		}
 		for i := range found {
-			if found[i].there, err = s.awaitRecord(d, r, pointer{found[i].at, l.partition}, records[i], &found[i].event); err != nil {
+			if found[i].there, err = s.awaitRecord(&d, r, pointer{found[i].at, l.partition}, records[i], &found[i].event); err != nil {
 				return err
 			}
 		}
@@ -326,7 +326,7 @@ func (l *lease) checkpoint(done map[*delivery]bool) Position {
 	at := l.read
 	for _, d := range l.window {
 		if !done[d] {
-			at = d.event.Position.prev()
+			at = d.event.Position.Prev()
 			break
 		}
 	}

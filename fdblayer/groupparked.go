@@ -56,8 +56,7 @@ func (g *Group) Parked(ctx context.Context) iter.Seq2[ParkedMessage, error] {
 // parked reads the events of parked messages.
 func (g *Group) parked(r engine.Reader, kvs []engine.KeyValue) ([]ParkedMessage, error) {
 	s := g.store
-	d := s.decoder()
-	defer s.release(d)
+	var d recordDecoder
 	out := make([]ParkedMessage, len(kvs))
 	keys := make([]groupKey, len(kvs))
 	records := make([]engine.Future[[]byte], len(kvs))
@@ -66,7 +65,7 @@ func (g *Group) parked(r engine.Reader, kvs []engine.KeyValue) ([]ParkedMessage,
 		if err != nil {
 			return nil, err
 		}
-		p, err := d.groupParked(kv.Value)
+		p, err := decodeGroupParked(kv.Value)
 		if err != nil {
 			return nil, fmt.Errorf("parked message at position %s: %w", key.at, err)
 		}
@@ -75,7 +74,7 @@ func (g *Group) parked(r engine.Reader, kvs []engine.KeyValue) ([]ParkedMessage,
 		records[i] = s.getRecord(r, pointer{key.at, key.partition})
 	}
 	for i := range out {
-		if _, err := s.awaitRecord(d, r, pointer{keys[i].at, keys[i].partition}, records[i], &out[i].Event); err != nil {
+		if _, err := s.awaitRecord(&d, r, pointer{keys[i].at, keys[i].partition}, records[i], &out[i].Event); err != nil {
 			return nil, err
 		}
 		out[i].Event.Position = keys[i].at
@@ -106,14 +105,13 @@ func (g *Group) Replay(ctx context.Context) (moved int, err error) {
 			if page, err = tr.GetRange(r, engine.RangeOptions{Limit: replayBatch}).Get(); err != nil || len(page.KeyValues) == 0 {
 				return err
 			}
-			e := newEncoder()
 			for _, kv := range page.KeyValues {
 				key, err := s.keys.parseGroup(kv.Key)
 				if err != nil {
 					return err
 				}
 				tr.Clear(kv.Key)
-				tr.Set(s.keys.groupReplay(g.name, key.partition, key.at), e.groupCount(0))
+				tr.Set(s.keys.groupReplay(g.name, key.partition, key.at), appendGroupCount(nil, 0))
 			}
 			s.ringGroup(tr, g.name)
 			return nil

@@ -162,7 +162,6 @@ func (m *Member) cut(now time.Time) (changes []*leaseChange, due time.Duration, 
 func (m *Member) prepare(c *leaseChange, now time.Time) {
 	l, s, name := c.lease, m.store, m.group.name
 	l.behind = false
-	e := newEncoder()
 	settled := slices.Clone(l.stored.settled)
 	attempts := slices.Clone(l.stored.attempts)
 	done := make(map[*delivery]bool)
@@ -174,13 +173,13 @@ func (m *Member) prepare(c *leaseChange, now time.Time) {
 			x.reason = fmt.Sprintf("failed %d times: %s", failed, x.reason)
 		}
 		if x.how == settlePark {
-			value := e.groupParked(groupParked{attempts: failed, reason: x.reason, time: now})
+			value := appendGroupParked(nil, groupParked{attempts: failed, reason: x.reason, time: now})
 			c.sets = append(c.sets, engine.KeyValue{Key: s.keys.groupParked(name, l.partition, at), Value: value})
 		}
 		i, retried := findAttempt(attempts, at)
 		switch retry := x.how == settleRetry; {
 		case d.replayed && retry:
-			c.sets = append(c.sets, engine.KeyValue{Key: s.keys.groupReplay(name, l.partition, at), Value: e.groupCount(int64(failed))})
+			c.sets = append(c.sets, engine.KeyValue{Key: s.keys.groupReplay(name, l.partition, at), Value: appendGroupCount(nil, int64(failed))})
 		case d.replayed:
 			c.clears = append(c.clears, s.keys.groupReplay(name, l.partition, at))
 		case retry && retried:
@@ -199,8 +198,8 @@ func (m *Member) prepare(c *leaseChange, now time.Time) {
 		_, gone := slices.BinarySearchFunc(c.next.settled, a.at, Position.Compare)
 		return gone || !c.next.checkpoint.Before(a.at)
 	})
-	c.progress = e.groupProgress(c.next)
-	c.moves = !bytes.Equal(c.progress, newEncoder().groupProgress(l.stored))
+	c.progress = appendGroupProgress(nil, c.next)
+	c.moves = !bytes.Equal(c.progress, appendGroupProgress(nil, l.stored))
 }
 
 // write commits changes. A change of a lease that is not the member's any more
@@ -254,7 +253,7 @@ func (m *Member) write(ctx context.Context, changes []*leaseChange) error {
 				tr.Clear(key)
 			}
 			if c.release {
-				tr.Set(s.keys.groupLease(name, c.lease.partition), newEncoder().groupLease(groupLease{epoch: c.lease.epoch}))
+				tr.Set(s.keys.groupLease(name, c.lease.partition), appendGroupLease(nil, groupLease{epoch: c.lease.epoch}))
 				released = true
 			}
 		}
@@ -270,7 +269,7 @@ func (m *Member) fence(l *lease, value []byte) error {
 	if value == nil {
 		return ErrGroupDeleted
 	}
-	stored, err := newDecoder().groupLease(value)
+	stored, err := decodeGroupLease(value)
 	if err == nil && (stored.owner != l.owner || stored.epoch != l.epoch) {
 		err = ErrLeaseLost
 	}
@@ -280,7 +279,7 @@ func (m *Member) fence(l *lease, value []byte) error {
 // released reports whether the store says that this very lease was given up. Whoever
 // takes the partition, or resets the group, raises the epoch.
 func (l *lease) released(value []byte) bool {
-	stored, err := newDecoder().groupLease(value)
+	stored, err := decodeGroupLease(value)
 	return value != nil && err == nil && stored.owner == uuid.Nil && stored.epoch == l.epoch
 }
 

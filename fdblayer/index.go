@@ -89,7 +89,7 @@ func (s *Store) indexSet(raw []byte) (*indexSet, error) {
 	if raw == nil {
 		return nil, fmt.Errorf("%w: the store's header is gone", ErrCorrupt)
 	}
-	h, err := newDecoder().header(raw)
+	h, err := decodeHeader(raw)
 	if err != nil {
 		return nil, err
 	}
@@ -141,7 +141,7 @@ func (s *Store) changeIndexes(ctx context.Context, change func(tr engine.Transac
 		if changed {
 			h := s.header
 			h.indexes = all
-			tr.Set(s.keys.header(), newEncoder().header(h))
+			tr.Set(s.keys.header(), appendHeader(nil, h))
 		}
 		return nil
 	})
@@ -259,9 +259,9 @@ func (b *indexBuilder) finish(ctx context.Context) (whole bool, err error) {
 		if err != nil {
 			return err
 		}
-		d, done := newDecoder(), 0
+		done := 0
 		for _, kv := range page.KeyValues {
-			at, err := d.place(kv.Value)
+			at, err := decodePlace(kv.Value)
 			if err != nil {
 				return err
 			}
@@ -275,7 +275,7 @@ func (b *indexBuilder) finish(ctx context.Context) (whole bool, err error) {
 		h := s.header
 		h.indexes = slices.Clone(set.all)
 		h.indexes[i].ready = true
-		tr.Set(s.keys.header(), newEncoder().header(h))
+		tr.Set(s.keys.header(), appendHeader(nil, h))
 		tr.ClearRange(s.keys.allIndexed(b.index))
 		return nil
 	})
@@ -288,7 +288,7 @@ func (b *indexBuilder) share(at Position, version int64) int64 {
 	if version <= 0 {
 		return 0
 	}
-	return min(999, int64(1000*float64(at.version())/float64(version)))
+	return min(999, int64(1000*float64(at.Version())/float64(version)))
 }
 
 // step indexes a page of a partition's slots. What is appended later is indexed by
@@ -307,12 +307,12 @@ func (b *indexBuilder) step(tr engine.Transaction, p int) (through Position, don
 	if err != nil {
 		return through, false, err
 	}
-	from, err := newDecoder().place(value)
+	from, err := decodePlace(value)
 	if err != nil || from == End {
 		return from, from == End, err
 	}
 	src := source{partition: p}
-	got, err := tr.Snapshot().GetRange(src.keys(&s.keys, from.next(), End), engine.RangeOptions{Limit: 1000, Bytes: pageBytes / 2}).Get()
+	got, err := tr.Snapshot().GetRange(src.keys(&s.keys, from.Next(), End), engine.RangeOptions{Limit: 1000, Bytes: pageBytes / 2}).Get()
 	if err != nil {
 		return through, false, err
 	}
@@ -331,14 +331,14 @@ func (b *indexBuilder) step(tr engine.Transaction, p int) (through Position, don
 		tr.AddReadConflict(src.keys(&s.keys, first.at, through))
 	}
 	if !t.more {
-		tr.Set(progress, newEncoder().place(End))
+		tr.Set(progress, appendPlace(nil, End))
 	} else {
-		tr.Set(progress, newEncoder().place(through))
+		tr.Set(progress, appendPlace(nil, through))
 	}
 	for i := range t.events {
 		ev := &t.events[i]
 		if tag, ok := systemTag(b.index, ev.Stream, ev.Type); ok {
-			tr.Set(s.keys.tag(nil, tag, ev.Position), appendPartition(nil, p))
+			tr.Set(s.keys.tag(nil, tag, ev.Position), appendTagEntry(nil, p))
 		}
 	}
 	return through, !t.more, nil

@@ -84,10 +84,7 @@ func (k keys) heads(prefix string) engine.Range {
 
 func (k keys) parseHead(key []byte) (stream string, err error) {
 	stream, rest, err := tuple.ReadString(key[len(k.prefix)+subspaceSize:])
-	if err == nil && len(rest) > 0 {
-		err = errTrailing
-	}
-	return stream, wrapKey(key, err)
+	return stream, endKey(key, rest, err)
 }
 
 func (k keys) entry(dst []byte, stream string, revision int64) []byte {
@@ -111,10 +108,7 @@ func (k keys) parseEntry(key []byte) (stream string, revision int64, err error) 
 	if err == nil {
 		revision, rest, err = tuple.ReadInt(rest)
 	}
-	if err == nil && len(rest) > 0 {
-		err = errTrailing
-	}
-	return stream, revision, wrapKey(key, err)
+	return stream, revision, endKey(key, rest, err)
 }
 
 // log is the range of partition p's slots, chunks included, with
@@ -162,10 +156,7 @@ func (k keys) parseSlot(p int, key []byte) (at Position, chunk int64, err error)
 	if err == nil && len(rest) > 0 {
 		chunk, rest, err = tuple.ReadInt(rest)
 	}
-	if err == nil && len(rest) > 0 {
-		err = errTrailing
-	}
-	return at, chunk, wrapKey(key, err)
+	return at, chunk, endKey(key, rest, err)
 }
 
 func (k keys) id(dst []byte, id uuid.UUID, stream string) []byte {
@@ -187,10 +178,7 @@ func (k keys) parseID(key []byte) (id uuid.UUID, stream string, err error) {
 	if err == nil {
 		stream, rest, err = tuple.ReadString(rest)
 	}
-	if err == nil && len(rest) > 0 {
-		err = errTrailing
-	}
-	return uuid.UUID(raw), stream, wrapKey(key, err)
+	return uuid.UUID(raw), stream, endKey(key, rest, err)
 }
 
 func (k keys) tag(dst []byte, tag string, at Position) []byte {
@@ -225,10 +213,7 @@ func (k keys) parseTag(key []byte) (tag string, at Position, err error) {
 	if err == nil {
 		at, rest, err = readPosition(rest)
 	}
-	if err == nil && len(rest) > 0 {
-		err = errTrailing
-	}
-	return tag, at, wrapKey(key, err)
+	return tag, at, endKey(key, rest, err)
 }
 
 func (k keys) doorbell(dst []byte, p int) []byte { return k.partition(dst, spaceDoorbell, p) }
@@ -269,10 +254,7 @@ func (k keys) checkpoints() engine.Range { return prefixRange(k.subspace(nil, sp
 
 func (k keys) parseCheckpoint(key []byte) (name string, err error) {
 	name, rest, err := tuple.ReadString(key[len(k.prefix)+subspaceSize:])
-	if err == nil && len(rest) > 0 {
-		err = errTrailing
-	}
-	return name, wrapKey(key, err)
+	return name, endKey(key, rest, err)
 }
 
 func (k keys) projection(name string) []byte {
@@ -352,8 +334,9 @@ func appendPosition(dst []byte, at Position) []byte {
 }
 
 func toVersionstamp(at Position) (v tuple.Versionstamp) {
-	copy(v.TransactionVersion[:], at.stamp[:10])
-	v.UserVersion = binary.BigEndian.Uint16(at.stamp[10:])
+	b := at.Bytes()
+	copy(v.TransactionVersion[:], b[:])
+	v.UserVersion = binary.BigEndian.Uint16(b[len(v.TransactionVersion):])
 	return v
 }
 
@@ -374,6 +357,14 @@ func appendUnstamped(dst []byte, index int) ([]byte, int) {
 }
 
 var errTrailing = fmt.Errorf("%w: more bytes than the key has elements", ErrCorrupt)
+
+// endKey refuses a key with something after its last element.
+func endKey(key, rest []byte, err error) error {
+	if err == nil && len(rest) > 0 {
+		err = errTrailing
+	}
+	return wrapKey(key, err)
+}
 
 func wrapKey(key []byte, err error) error {
 	if err == nil {

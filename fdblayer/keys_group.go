@@ -123,8 +123,5 @@ func (k keys) parseGroup(key []byte) (g groupKey, err error) {
 	if err == nil && (g.kind == groupParkedKind || g.kind == groupReplayKind) {
 		g.at, rest, err = readPosition(rest)
 	}
-	if err == nil && len(rest) > 0 {
-		err = errTrailing
-	}
-	return g, wrapKey(key, err)
+	return g, endKey(key, rest, err)
 }

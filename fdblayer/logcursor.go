@@ -162,7 +162,7 @@ func (c *logCursor) choose(r engine.Reader, version int64) error {
 		return nil
 	}
 	if c.lanes == nil {
-		if err := c.at.check(version); err != nil {
+		if err := refuseAhead(c.at, version); err != nil {
 			return err
 		}
 	}
@@ -297,11 +297,11 @@ func (c *logCursor) remaining(l *logLane) engine.Range {
 	case !c.backward && l.start:
 		return l.keys(k, at, End)
 	case !c.backward:
-		return l.keys(k, at.next(), End)
+		return l.keys(k, at.Next(), End)
 	case l.start:
 		return l.keys(k, Start, at)
 	default:
-		return l.keys(k, Start, at.prev())
+		return l.keys(k, Start, at.Prev())
 	}
 }
 

@@ -2,7 +2,6 @@ package fdblayer
 
 import (
 	"context"
-	"encoding/binary"
 	"fmt"
 
 	"github.com/fdbevents/fdbevents/fdblayer/engine"
@@ -62,7 +61,7 @@ func (m *marker) commit(ctx context.Context, attempt func(p *plan) error) (engin
 		// following a later one with the same marker.
 		tr.AddReadConflict(engine.KeyRange(m.key))
 		mutations = 1 + p.write()
-		tr.Atomic(engine.OpVersionstampedValue, m.key, endStamped(binary.AppendUvarint(beginStamped(nil, 0), m.number)))
+		tr.Atomic(engine.OpVersionstampedValue, m.key, appendStampedMark(nil, m.number))
 		pending, began, stamp = true, version, tr.Versionstamp()
 		s.marked.Store(true)
 		return nil
@@ -110,7 +109,7 @@ func (m *marker) committed(tr engine.Transaction, began int64) (engine.Future[en
 		return nil, nil
 	}
 	m.store.stats.unknownResolved.Add(1)
-	return knownStamp(mark.at.stamp[:10]), nil
+	return knownStamp(stampOf(mark.at)), nil
 }
 
 // markHorizon is how many versions a mark is kept at least: more than a
@@ -136,7 +135,7 @@ func (s *Store) sweepMarks(ctx context.Context) error {
 			if err != nil {
 				return fmt.Errorf("mark %x: %w", kv.Key, err)
 			}
-			if now-mark.at.version() > markHorizon {
+			if now-mark.at.Version() > markHorizon {
 				// Whoever writes the mark in this very moment wins.
 				tr.AddReadConflict(engine.KeyRange(kv.Key))
 				tr.Clear(kv.Key)
@@ -147,6 +146,6 @@ func (s *Store) sweepMarks(ctx context.Context) error {
 }
 
 // knownStamp is a future that is there already.
-type knownStamp []byte
+type knownStamp engine.Stamp
 
 func (k knownStamp) Get() (engine.Stamp, error) { return engine.Stamp(k), nil }

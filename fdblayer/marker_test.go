@@ -1,7 +1,6 @@
 package fdblayer
 
 import (
-	"encoding/binary"
 	"testing"
 
 	"github.com/fdbevents/fdbevents/fdblayer/engine"
@@ -45,7 +44,7 @@ func TestMarksOfProcessesThatAreGone(t *testing.T) {
 		now, err := tr.ReadVersion().Get()
 		for _, age := range []int64{markHorizon + 1, markHorizon / 2} {
 			at := lastOfVersion(now - age)
-			tr.Set(k.marker(uuid.New(), 1), binary.AppendUvarint(at.stamp[:], 7))
+			tr.Set(k.marker(uuid.New(), 1), stampedWith(at, appendStampedMark(nil, 7)))
 		}
 		return err
 	}); err != nil {

@@ -2,7 +2,6 @@ package fdblayer
 
 import (
 	"bytes"
-	"encoding/binary"
 	"fmt"
 	"slices"
 
@@ -170,9 +169,7 @@ func (p *plan) load(st *plannedStream) error {
 	if err != nil {
 		return fmt.Errorf("reading head of stream %q: %w", st.name, err)
 	}
-	d := p.store.decoder()
-	defer p.store.release(d)
-	if st.head, err = d.head(value); err != nil {
+	if st.head, err = decodeHead(value); err != nil {
 		return fmt.Errorf("head of stream %q: %w", st.name, err)
 	}
 	st.loaded = true
@@ -453,27 +450,26 @@ func (p *plan) empty() bool {
 // Keys of one kind follow each other: an engine that keeps its keys sorted, as the
 // embedded one does, finds the place of the next faster when it is near.
 func (p *plan) write() (mutations int) {
-	k, enc := &p.store.keys, p.store.encoder()
-	defer p.store.release(enc)
+	k := &p.store.keys
 	var a arena
 	a.reserve(p.writeSize(), 0)
 	for _, st := range p.order {
 		if st.changed {
-			p.tr.Set(a.cut(k.head(a.free, st.name)), a.cut(append(a.free, enc.head(st.head)...)))
+			p.tr.Set(a.cut(k.head(a.free, st.name)), a.cut(appendHead(a.free, st.head)))
 			mutations++
 		}
 	}
 	for i := range p.events {
-		p.writeEntry(&a, enc, i)
+		p.writeEntry(&a, i)
 	}
 	for i := range p.events {
-		mutations += p.writeRecord(&a, enc, i)
+		mutations += p.writeRecord(&a, i)
 	}
 	for i := range p.events {
 		ev := &p.events[i]
 		p.tr.Atomic(engine.OpVersionstampedValue,
 			a.cut(k.id(a.free, ev.event.ID, ev.stream.name)),
-			a.cut(endStamped(binary.AppendUvarint(beginStamped(a.free, i), uint64(ev.revision)))))
+			a.cut(appendStampedIDEntry(a.free, i, ev.revision)))
 	}
 	mutations += 2*len(p.events) + p.writeTags(&a) + p.ringDoorbells(&a)
 	return mutations
@@ -481,44 +477,34 @@ func (p *plan) write() (mutations int) {
 
 // writeEntry writes the stream entry of event i, and leaves the event's record to
 // writeRecord.
-func (p *plan) writeEntry(a *arena, enc *encoder, i int) {
+func (p *plan) writeEntry(a *arena, i int) {
 	k, ev := &p.store.keys, &p.events[i]
-	format := int64(formatRecord)
-	if ev.erased {
-		format = formatErased
+	part := ev.stream.partition
+	encoded := appendRecord(a.free, record{ev.stream.name, ev.revision, ev.erased, ev.event})
+	var operand []byte
+	if ev.pointerOnly || len(encoded) > p.store.header.inlineLimit {
+		ev.record = a.cut(encoded)
+		operand = a.cut(appendStampedEntry(a.free, i, entry{partition: part, size: len(encoded)}))
+	} else {
+		operand, ev.record = stampedEntryAround(encoded, i, part)
+		operand = a.cut(operand)
 	}
-	record := enc.recordAs(format, ev.stream.name, ev.revision, ev.event)
-	inline := record
-	if ev.pointerOnly || len(record) > p.store.header.inlineLimit {
-		inline = nil
-	}
-	operand := a.cut(endStamped(appendEntry(beginStamped(a.free, i), ev.stream.partition, len(record), inline)))
 	p.tr.Atomic(engine.OpVersionstampedValue, a.cut(k.entry(a.free, ev.stream.name, ev.revision)), operand)
-	if inline == nil {
-		ev.record = a.cut(append(a.free, record...))
-		return
-	}
-	end := len(operand) - stampOffsetSize
-	ev.record = operand[end-len(record) : end : end] // the slot shares the entry's copy
 }
 
 // writeRecord writes the log slot of event i, and its further chunks. It returns
 // the number of mutations.
-func (p *plan) writeRecord(a *arena, enc *encoder, i int) int {
-	k, part, record := &p.store.keys, p.events[i].stream.partition, p.events[i].record
-	if len(record) <= chunkSize {
-		p.tr.Atomic(engine.OpVersionstampedKey, a.cut(k.stampedSlot(a.free, part, i, 0)), record)
+func (p *plan) writeRecord(a *arena, i int) int {
+	k, part, encoded := &p.store.keys, p.events[i].stream.partition, p.events[i].record
+	if len(encoded) <= chunkSize {
+		p.tr.Atomic(engine.OpVersionstampedKey, a.cut(k.stampedSlot(a.free, part, i, 0)), encoded)
 		return 1
 	}
-	value := enc.chunkHeader(len(record))
-	n := chunkSize - len(value)
-	p.tr.Atomic(engine.OpVersionstampedKey, k.stampedSlot(nil, part, i, 0), append(value, record[:n]...))
-	chunk := 1
-	for rest := range slices.Chunk(record[n:], chunkSize) {
-		p.tr.Atomic(engine.OpVersionstampedKey, k.stampedSlot(nil, part, i, chunk), rest)
-		chunk++
+	parts := splitRecord(encoded)
+	for chunk, value := range parts {
+		p.tr.Atomic(engine.OpVersionstampedKey, k.stampedSlot(nil, part, i, chunk), value)
 	}
-	return chunk
+	return len(parts)
 }
 
 // writeTags writes the index entries of all events. It returns the number of
@@ -529,7 +515,7 @@ func (p *plan) writeTags(a *arena) (mutations int) {
 		ev := &p.events[i]
 		tags = p.indexes.tags(append(tags[:0], ev.event.Tags...), ev.stream.name, ev.event.Type)
 		for _, tag := range tags {
-			p.tr.Atomic(engine.OpVersionstampedKey, a.cut(p.store.keys.stampedTag(a.free, tag, i)), a.cut(appendPartition(a.free, ev.stream.partition)))
+			p.tr.Atomic(engine.OpVersionstampedKey, a.cut(p.store.keys.stampedTag(a.free, tag, i)), a.cut(appendTagEntry(a.free, ev.stream.partition)))
 		}
 		mutations += len(tags)
 	}
@@ -545,7 +531,7 @@ func (p *plan) ringDoorbells(a *arena) (mutations int) {
 	}
 	for part, ring := range rung {
 		if ring {
-			p.tr.Atomic(engine.OpVersionstampedValue, a.cut(p.store.keys.doorbell(a.free, part)), a.cut(endStamped(beginStamped(a.free, 0))))
+			p.tr.Atomic(engine.OpVersionstampedValue, a.cut(p.store.keys.doorbell(a.free, part)), a.cut(appendStampedDoorbell(a.free)))
 			mutations++
 		}
 	}

@@ -5,8 +5,6 @@ import (
 	"encoding/binary"
 	"encoding/hex"
 	"fmt"
-
-	"github.com/fdbevents/fdbevents/fdblayer/engine"
 )
 
 // Position is an event's place in the store's total order. Positions of one
@@ -60,45 +58,20 @@ func (p Position) Before(q Position) bool {
 	return a < b || a == b && binary.BigEndian.Uint32(p.stamp[8:]) < binary.BigEndian.Uint32(q.stamp[8:])
 }
 
-// newPosition is the place of the event with the given index in the transaction
-// that got stamp.
-func newPosition(stamp engine.Stamp, index int) Position {
-	var p Position
-	copy(p.stamp[:], stamp[:])
-	binary.BigEndian.PutUint16(p.stamp[10:], uint16(index))
-	return p
-}
+// Bytes is the binary form: byte order is log order. [PositionFromBytes] reads it.
+func (p Position) Bytes() [12]byte { return p.stamp }
 
-// lastOfVersion is at or after every event that a reader at version can see.
-func lastOfVersion(version int64) Position {
-	p := End
-	binary.BigEndian.PutUint64(p.stamp[:8], uint64(version))
-	return p
-}
+// PositionFromBytes is the position of a binary form. Any 12 bytes are one, whether or
+// not a store has come to it.
+func PositionFromBytes(b [12]byte) Position { return Position{b} }
 
-// version is the commit version in the stamp.
-func (p Position) version() int64 { return int64(binary.BigEndian.Uint64(p.stamp[:8])) }
+// Version is the commit version of the transaction that wrote the event: a number that
+// rises with the log, and is neither a time nor a count.
+func (p Position) Version() int64 { return int64(binary.BigEndian.Uint64(p.stamp[:8])) }
 
-// check refuses a position that a store at this version cannot have given out.
-// End passes.
-func (p Position) check(version int64) error {
-	if p != End && lastOfVersion(version).Before(p) {
-		return &InvalidError{What: "position", Value: p.String(), Reason: "is ahead of this store, so it must come from another one; use a position of this store, or start or end"}
-	}
-	return nil
-}
-
-// checkPosition refuses a position of another store, as far as that can be told.
-func checkPosition(r versioned, p Position) error {
-	version, err := r.ReadVersion().Get()
-	if err != nil {
-		return err
-	}
-	return p.check(version)
-}
-
-// next is the smallest position after p. End has none and returns itself.
-func (p Position) next() Position {
+// Next is the smallest position after p: what comes after an event begins there. End
+// has none and returns itself.
+func (p Position) Next() Position {
 	for i := len(p.stamp) - 1; i >= 0; i-- {
 		p.stamp[i]++
 		if p.stamp[i] != 0 {
@@ -108,8 +81,8 @@ func (p Position) next() Position {
 	return End
 }
 
-// prev is the largest position before p. Start has none and returns itself.
-func (p Position) prev() Position {
+// Prev is the largest position before p. Start has none and returns itself.
+func (p Position) Prev() Position {
 	for i := len(p.stamp) - 1; i >= 0; i-- {
 		p.stamp[i]--
 		if p.stamp[i] != 255 {

@@ -141,7 +141,7 @@ func (r *projector) begin(ctx context.Context) error {
 		r.at, r.building = Start, false
 		p, err := tx.projection(r.name)
 		write := func() {
-			tx.write().Set(s.keys.projection(r.name), newEncoder().projection(p))
+			tx.write().Set(s.keys.projection(r.name), appendProjection(nil, p))
 		}
 		switch {
 		case errors.Is(err, ErrProjectionNotFound):
@@ -161,7 +161,7 @@ func (r *projector) begin(ctx context.Context) error {
 			return nil
 		}
 		r.building = own == p.building
-		r.at, err = decodePlace(tx.tr.Get(s.keys.generation(r.name, own)))
+		r.at, err = awaitPlace(tx.tr.Get(s.keys.generation(r.name, own)))
 		return err
 	})
 	r.written = time.Now()
@@ -336,7 +336,7 @@ func (r *projector) compare(tx *Tx) error {
 		return fmt.Errorf("%w (it has generation %d, this is %d)", ErrProjectionRebuilt, p.current, own)
 	}
 	r.building = own == p.building
-	at, err := decodePlace(position)
+	at, err := awaitPlace(position)
 	if err == nil && at != r.at {
 		err = errMoved
 	}
@@ -345,7 +345,7 @@ func (r *projector) compare(tx *Tx) error {
 
 // write says that this generation has come to a position.
 func (r *projector) write(tx *Tx, at Position) {
-	tx.write().Set(tx.store.keys.generation(r.name, r.options.Generation), newEncoder().place(at))
+	tx.write().Set(tx.store.keys.generation(r.name, r.options.Generation), appendPlace(nil, at))
 }
 
 // change puts the generation that is being built, and has projected all up to
@@ -363,12 +363,12 @@ func (r *projector) change(ctx context.Context, at Position) bool {
 		if err != nil {
 			return err
 		}
-		current, err := decodePlace(tx.tr.Get(tx.store.keys.generation(r.name, p.current)))
+		current, err := awaitPlace(tx.tr.Get(tx.store.keys.generation(r.name, p.current)))
 		if err != nil || at.Before(current) {
 			return err
 		}
 		tx.write().ClearRange(tx.store.keys.wholeGeneration(r.name, p.current))
-		tx.write().Set(tx.store.keys.projection(r.name), newEncoder().projection(projection{current: own, building: none}))
+		tx.write().Set(tx.store.keys.projection(r.name), appendProjection(nil, projection{current: own, building: none}))
 		r.write(tx, at)
 		changed = true
 		return nil

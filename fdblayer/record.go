@@ -13,10 +13,10 @@ func (s *Store) getRecord(r engine.Reader, to pointer) engine.Future[[]byte] {
 
 // awaitRecord finishes getRecord, into ev, reading the further chunks of a record
 // that has them. ok is false when the slot is empty: the event was scavenged.
-func (s *Store) awaitRecord(d *decoder, r engine.Reader, to pointer, slot engine.Future[[]byte], ev *Event) (ok bool, err error) {
+func (s *Store) awaitRecord(d *recordDecoder, r engine.Reader, to pointer, slot engine.Future[[]byte], ev *Event) (ok bool, err error) {
 	value, err := slot.Get()
 	chunks := []engine.KeyValue{{Value: value}}
-	if err == nil && d.isChunked(value) {
+	if err == nil && isChunked(value) {
 		var page engine.Page
 		page, err = r.GetRange(s.keys.record(to.partition, to.at), engine.RangeOptions{}).Get()
 		chunks = page.KeyValues
@@ -30,35 +30,6 @@ func (s *Store) awaitRecord(d *decoder, r engine.Reader, to pointer, slot engine
 	return d.event(to.at, chunks, ev)
 }
 
-// event decodes a record from its slot and further chunks, in order, into ev. ok
-// is false when the slot is empty: the event was scavenged.
-func (d *decoder) event(at Position, chunks []engine.KeyValue, ev *Event) (ok bool, err error) {
-	value := chunks[0].Value
-	if len(value) == 0 {
-		return false, nil
-	}
-	total, record, err := d.chunked(value)
-	if err == nil && total > 0 {
-		record = append(make([]byte, 0, total), record...)
-		for _, kv := range chunks[1:] {
-			record = append(record, kv.Value...)
-		}
-		if len(record) != total {
-			err = corrupt(fmt.Errorf("chunks of %d bytes together, want %d", len(record), total))
-		}
-	} else {
-		record = value
-	}
-	if err == nil {
-		err = d.record(record, ev)
-	}
-	if err != nil {
-		return false, fmt.Errorf("event at position %s: %w", at, err)
-	}
-	ev.Position = at
-	return true, nil
-}
-
 // readEvent reads one event by its stream and revision. ok is false when it is
 // not there, or was scavenged.
 func (s *Store) readEvent(r engine.Reader, stream string, revision int64) (ev Event, ok bool, err error) {
@@ -66,14 +37,12 @@ func (s *Store) readEvent(r engine.Reader, stream string, revision int64) (ev Ev
 	if err != nil || value == nil {
 		return ev, false, err
 	}
-	d := s.decoder()
-	defer s.release(d)
-	return s.readEntry(d, r, engine.KeyValue{Key: s.keys.entry(nil, stream, revision), Value: value})
+	return s.readEntry(new(recordDecoder), r, engine.KeyValue{Key: s.keys.entry(nil, stream, revision), Value: value})
 }
 
 // readEntry decodes the event of a stream entry, reading its record if that is not
 // in the entry.
-func (s *Store) readEntry(d *decoder, r engine.Reader, kv engine.KeyValue) (ev Event, ok bool, err error) {
+func (s *Store) readEntry(d *recordDecoder, r engine.Reader, kv engine.KeyValue) (ev Event, ok bool, err error) {
 	e, err := decodeEntry(kv.Value)
 	if err != nil {
 		return ev, false, fmt.Errorf("key %x: %w", kv.Key, err)

@@ -242,10 +242,8 @@ func (tx *Tx) restoredDifference(ev *Event, ne *NewEvent, there present) (string
 		return "", err
 	}
 	s := tx.store
-	d := s.decoder()
-	defer s.release(d)
 	key := s.keys.entry(nil, ev.Stream, there.at.revision)
-	old, ok, err := s.readEntry(d, tx.tr.Snapshot(), engine.KeyValue{Key: key, Value: value})
+	old, ok, err := s.readEntry(new(recordDecoder), tx.tr.Snapshot(), engine.KeyValue{Key: key, Value: value})
 	switch {
 	case err != nil || !ok || old.Erased:
 		return "", err

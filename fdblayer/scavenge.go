@@ -82,7 +82,7 @@ func (sc *scavenger) resume(ctx context.Context) (stream string, err error) {
 		if err != nil {
 			return err
 		}
-		at, err := newDecoder().progress(value)
+		at, err := decodeProgress(value)
 		stream = string(at)
 		return err
 	})
@@ -95,7 +95,7 @@ func (sc *scavenger) mark(ctx context.Context, stream string) error {
 		if stream == "" {
 			tr.Clear(sc.store.keys.scavenged())
 		} else {
-			tr.Set(sc.store.keys.scavenged(), newEncoder().progress([]byte(stream)))
+			tr.Set(sc.store.keys.scavenged(), appendProgress(nil, []byte(stream)))
 		}
 		return nil
 	})
@@ -113,7 +113,6 @@ func (sc *scavenger) count(ctx context.Context) error {
 
 func (sc *scavenger) streams(ctx context.Context, r engine.Range) error {
 	s := sc.store
-	d := newDecoder()
 	for !r.Empty() {
 		p, err := s.rangePage(ctx, r)
 		if err != nil {
@@ -124,7 +123,7 @@ func (sc *scavenger) streams(ctx context.Context, r engine.Range) error {
 			if err != nil {
 				return err
 			}
-			h, err := d.head(kv.Value)
+			h, err := decodeHead(kv.Value)
 			if err != nil {
 				return fmt.Errorf("head of stream %q: %w", stream, err)
 			}
@@ -191,8 +190,7 @@ func (sc *scavenger) look(r engine.Reader, stream string) (h head, bound int64, 
 		return h, 0, 0, false, err
 	}
 	oldest := time.Now().Add(-h.maxAge)
-	d := s.decoder()
-	defer s.release(d)
+	var d recordDecoder
 	for _, kv := range page.KeyValues {
 		_, revision, err := s.keys.parseEntry(kv.Key)
 		if err != nil {
@@ -200,7 +198,7 @@ func (sc *scavenger) look(r engine.Reader, stream string) (h head, bound int64, 
 		}
 		if revision >= first {
 			// Revisions stay dense: nothing behind an event that stays goes.
-			ev, ok, err := s.readEntry(d, r, kv)
+			ev, ok, err := s.readEntry(&d, r, kv)
 			if err != nil {
 				return h, 0, 0, false, err
 			}
@@ -224,7 +222,7 @@ func (sc *scavenger) raise(ctx context.Context, stream string, bound int64) erro
 			return err
 		}
 		h.truncateBefore = bound
-		tr.Set(s.keys.head(nil, stream), newEncoder().head(h))
+		tr.Set(s.keys.head(nil, stream), appendHead(nil, h))
 		return nil
 	})
 }
@@ -244,8 +242,7 @@ func (sc *scavenger) remove(ctx context.Context, stream string, bound int64, ids
 		if err != nil {
 			return err
 		}
-		d := s.decoder()
-		defer s.release(d)
+		var d recordDecoder
 		for _, kv := range page.KeyValues {
 			e, err := decodeEntry(kv.Value)
 			if err != nil {
@@ -253,7 +250,7 @@ func (sc *scavenger) remove(ctx context.Context, stream string, bound int64, ids
 			}
 			to := pointer{e.at, e.partition}
 			var ev Event
-			ok, err := s.awaitRecord(d, tr, to, s.getRecord(tr, to), &ev)
+			ok, err := s.awaitRecord(&d, tr, to, s.getRecord(tr, to), &ev)
 			if err != nil {
 				return err
 			}

@@ -47,7 +47,7 @@ func (src source) pointer(k *keys, kv engine.KeyValue) (to pointer, ok bool, err
 	if _, to.at, err = k.parseTag(kv.Key); err != nil {
 		return to, false, err
 	}
-	to.partition, err = decodePartition(kv.Value)
+	to.partition, err = decodeTagEntry(kv.Value)
 	return to, err == nil, wrapKey(kv.Key, err)
 }
 
@@ -154,7 +154,7 @@ func (p *probe) cost(s *Store, src source, page engine.Page) (float64, error) {
 	if err != nil {
 		return 0, err
 	}
-	stretch := last.at.version() - first.at.version()
+	stretch := last.at.Version() - first.at.Version()
 	return 1e6 * (1 + probeKeys/(1+float64(max(stretch, -stretch)))), nil
 }
 
@@ -195,8 +195,7 @@ func (src source) take(s *Store, r engine.Reader, got engine.Page, only, most in
 func (src source) takeSlots(s *Store, r engine.Reader, got engine.Page, backward bool) (t taken, err error) {
 	kvs := got.KeyValues
 	t = taken{events: make([]Event, 0, len(kvs)), more: got.More}
-	d := s.decoder()
-	defer s.release(d)
+	var d recordDecoder
 	slot := s.keys.slotSize(src.partition)
 	for len(kvs) > 0 {
 		to, _, err := src.pointer(&s.keys, kvs[0])
@@ -214,9 +213,9 @@ func (src source) takeSlots(s *Store, r engine.Reader, got engine.Page, backward
 		}
 		ev := t.room()
 		var ok bool
-		if got.More && len(kvs) == 0 && (len(chunks[0].Key) > slot || d.isChunked(chunks[0].Value)) {
+		if got.More && len(kvs) == 0 && (len(chunks[0].Key) > slot || isChunked(chunks[0].Value)) {
 			// The page may have been cut within the record.
-			ok, err = s.awaitRecord(d, r, to, s.getRecord(r, to), ev)
+			ok, err = s.awaitRecord(&d, r, to, s.getRecord(r, to), ev)
 		} else {
 			ok, err = d.event(to.at, chunks, ev)
 		}
@@ -236,8 +235,7 @@ const recordsAtOnce = 64
 // takePointers fetches the records that index entries point to.
 func (src source) takePointers(s *Store, r engine.Reader, got engine.Page, only, most int) (t taken, err error) {
 	t = taken{events: make([]Event, 0, len(got.KeyValues)), more: got.More}
-	d := s.decoder()
-	defer s.release(d)
+	var d recordDecoder
 	pointers := make([]pointer, 0, recordsAtOnce)
 	records := make([]engine.Future[[]byte], 0, recordsAtOnce)
 	size := 0
@@ -256,7 +254,7 @@ func (src source) takePointers(s *Store, r engine.Reader, got engine.Page, only,
 		}
 		for j, to := range pointers {
 			ev := t.room()
-			ok, err := s.awaitRecord(d, r, to, records[j], ev)
+			ok, err := s.awaitRecord(&d, r, to, records[j], ev)
 			if err != nil {
 				return t, fmt.Errorf("%s: %w", src, err)
 			}

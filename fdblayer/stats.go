@@ -127,7 +127,7 @@ func (sub *subscriber) stats(now *window) SubscriptionStats {
 	}
 	if st.Position.Before(now.through) {
 		// Versions rise by about a million a second.
-		st.Lag = time.Duration(now.through.version()-st.Position.version()) * time.Microsecond
+		st.Lag = time.Duration(now.through.Version()-st.Position.Version()) * time.Microsecond
 	}
 	return st
 }

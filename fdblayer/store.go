@@ -2,7 +2,6 @@ package fdblayer
 
 import (
 	"context"
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -49,8 +48,6 @@ type Store struct {
 	markers int
 	// marked is true once a marker was written, so that Close has to clear it.
 	marked atomic.Bool
-
-	encoders, decoders sync.Pool
 }
 
 // Options are for Open. The zero value is good. Partitions and InlineLimit are for a
@@ -101,8 +98,6 @@ func Open(ctx context.Context, e engine.Engine, o Options) (*Store, error) {
 		hooks:       o.Hooks,
 		closeEngine: o.CloseEngine,
 		pending:     semaphore.NewWeighted(maxPendingCost),
-		encoders:    sync.Pool{New: func() any { return newEncoder() }},
-		decoders:    sync.Pool{New: func() any { return newDecoder() }},
 	}
 	s.door = door{store: s}
 	if err := s.loadHeader(ctx, o); err != nil {
@@ -130,12 +125,12 @@ func (s *Store) loadHeader(ctx context.Context, o Options) error {
 		}
 		if value == nil {
 			s.header = newHeader(id, o)
-			value = newEncoder().header(s.header)
+			value = appendHeader(nil, s.header)
 			tr.Set(s.keys.header(), value)
 			s.indexes.Store(&indexSet{raw: value})
 			return nil
 		}
-		if s.header, err = newDecoder().header(value); err != nil {
+		if s.header, err = decodeHeader(value); err != nil {
 			return err
 		}
 		s.indexes.Store(&indexSet{raw: value, all: s.header.indexes})
@@ -163,11 +158,11 @@ func (s *Store) refuseFuture(ctx context.Context) error {
 			return err
 		}
 		for _, kv := range page.KeyValues {
-			last, _, err := splitStamped(kv.Value)
+			last, err := decodeDoorbell(kv.Value)
 			if err != nil {
 				return fmt.Errorf("doorbell %x: %w", kv.Key, err)
 			}
-			if last.version() > version {
+			if last.Version() > version {
 				return &AheadError{Last: last, Version: version}
 			}
 		}
@@ -265,19 +260,3 @@ func hash(stream string) uint64 {
 	}
 	return h
 }
-
-func (s *Store) encoder() *encoder { return s.encoders.Get().(*encoder) }
-func (s *Store) decoder() *decoder { return s.decoders.Get().(*decoder) }
-
-// release gives an encoder or decoder back.
-func (s *Store) release(x any) {
-	switch x := x.(type) {
-	case *encoder:
-		s.encoders.Put(x)
-	case *decoder:
-		x.reset(nil) // do not keep the caller's bytes alive
-		s.decoders.Put(x)
-	}
-}
-
-func littleEndian(n int64) []byte { return binary.LittleEndian.AppendUint64(nil, uint64(n)) }

@@ -49,7 +49,7 @@ func (s *Store) Stream(ctx context.Context, stream string) (info StreamInfo, err
 		if value == nil {
 			return &NotFoundError{What: streamThing, Name: stream}
 		}
-		h, err := newDecoder().head(value)
+		h, err := decodeHead(value)
 		info = newStreamInfo(stream, h)
 		return err
 	})
@@ -67,12 +67,11 @@ func (s *Store) Streams(ctx context.Context, prefix string) iter.Seq2[StreamInfo
 				yield(StreamInfo{}, fmt.Errorf("listing streams: %w", err))
 				return
 			}
-			d := newDecoder()
 			for _, kv := range p.KeyValues {
 				name, err := s.keys.parseHead(kv.Key)
 				var h head
 				if err == nil {
-					h, err = d.head(kv.Value)
+					h, err = decodeHead(kv.Value)
 				}
 				if err != nil {
 					err = fmt.Errorf("stream %q: %w", name, err)
@@ -124,9 +123,7 @@ func (s *Store) readHead(r engine.Reader, stream string) (h head, err error) {
 	if err != nil {
 		return h, fmt.Errorf("reading head of stream %q: %w", stream, err)
 	}
-	d := s.decoder()
-	defer s.release(d)
-	if h, err = d.head(value); err != nil {
+	if h, err = decodeHead(value); err != nil {
 		return h, fmt.Errorf("head of stream %q: %w", stream, err)
 	}
 	return h, nil

@@ -221,8 +221,7 @@ func (c *streamCursor) events(r engine.Reader, kvs []engine.KeyValue) (events []
 		entries, records = append(entries, e), append(records, f)
 		taken++
 	}
-	d := c.store.decoder()
-	defer c.store.release(d)
+	var d recordDecoder
 	all := make([]Event, taken)
 	events = make([]*Event, 0, taken)
 	for i, e := range entries {
@@ -232,7 +231,7 @@ func (c *streamCursor) events(r engine.Reader, kvs []engine.KeyValue) (events []
 			err = d.record(e.record, ev)
 			ev.Position = e.at
 		} else {
-			ok, err = c.store.awaitRecord(d, r, pointer{e.at, e.partition}, records[i], ev)
+			ok, err = c.store.awaitRecord(&d, r, pointer{e.at, e.partition}, records[i], ev)
 		}
 		if err != nil {
 			return nil, 0, err

@@ -44,7 +44,7 @@ func (tx *Tx) projection(name string) (projection, error) {
 	if value == nil {
 		return projection{}, &NotFoundError{What: projectionThing, Name: name}
 	}
-	return newDecoder().projection(value)
+	return decodeProjection(value)
 }
 
 // namedProjection says in an error which projection it is about, once.
@@ -55,13 +55,13 @@ func namedProjection(name string, err error) error {
 	return fmt.Errorf("projection %q: %w", name, err)
 }
 
-// decodePlace awaits a position; an absent one is Start.
-func decodePlace(value engine.Future[[]byte]) (Position, error) {
+// awaitPlace awaits a position; an absent one is Start.
+func awaitPlace(value engine.Future[[]byte]) (Position, error) {
 	b, err := value.Get()
 	if err != nil {
 		return Start, err
 	}
-	return newDecoder().place(b)
+	return decodePlace(b)
 }
 
 // ProjectionInfo tells about a projection.
@@ -90,11 +90,11 @@ func (s *Store) Projection(ctx context.Context, name string) (info ProjectionInf
 		current := tx.tr.Get(s.keys.generation(name, p.current))
 		if p.building != none {
 			info.Rebuilding, info.NextGeneration = true, p.building
-			if info.NextPosition, err = decodePlace(tx.tr.Get(s.keys.generation(name, p.building))); err != nil {
+			if info.NextPosition, err = awaitPlace(tx.tr.Get(s.keys.generation(name, p.building))); err != nil {
 				return err
 			}
 		}
-		info.Position, err = decodePlace(current)
+		info.Position, err = awaitPlace(current)
 		return err
 	})
 	if err != nil {

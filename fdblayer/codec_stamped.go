@@ -1,0 +1,37 @@
+package fdblayer
+
+import (
+	"encoding/binary"
+	"fmt"
+)
+
+// Entries, marks and doorbells begin with a position. Their encoders have two forms.
+//
+// appendStampedX makes the operand of a versionstamped value, for the event with the
+// given index in its transaction: the engine fills in the first 10 bytes of the
+// position, and cuts off the last 4, which say where these are.
+//
+// appendX makes the value itself, with a position that is known.
+
+const (
+	positionSize = 12
+	// stampOffsetSize is what endStamped appends.
+	stampOffsetSize = 4
+)
+
+// beginStamped begins an operand. The caller appends what follows the position, and
+// calls endStamped.
+func beginStamped(dst []byte, index int) []byte {
+	dst = append(dst, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0)
+	return binary.BigEndian.AppendUint16(dst, uint16(index))
+}
+
+func endStamped(dst []byte) []byte { return append(dst, 0, 0, 0, 0) }
+
+// splitStamped reads the position that begins a stored value.
+func splitStamped(src []byte) (at Position, rest []byte, err error) {
+	if len(src) < positionSize {
+		return at, nil, corrupt(fmt.Errorf("stamped value of %d bytes", len(src)))
+	}
+	return PositionFromBytes([positionSize]byte(src)), src[positionSize:], nil
+}

@@ -1,0 +1,68 @@
+package fdblayer
+
+import (
+	"strings"
+	"testing"
+
+	"pgregory.net/rapid"
+)
+
+func TestPositionText(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		draw := func(name string) (p Position) {
+			return PositionFromBytes([12]byte(rapid.SliceOfN(rapid.Byte(), 12, 12).Draw(t, name)))
+		}
+		p, q := draw("p"), draw("q")
+		if got, err := ParsePosition(p.String()); err != nil || got != p {
+			t.Fatalf("got %s, %v", got, err)
+		}
+		if got := PositionFromBytes(p.Bytes()); got != p {
+			t.Fatalf("got %s of the bytes of %s", got, p)
+		}
+		if p.Compare(q) != strings.Compare(p.String(), q.String()) {
+			t.Fatalf("%s and %s sort differently as text", p, q)
+		}
+		if p.Before(q) != (p.Compare(q) < 0) {
+			t.Fatalf("%s before %s is %v", p, q, p.Before(q))
+		}
+		if p != End && (!p.Before(p.Next()) || p.Next().Prev() != p) {
+			t.Fatalf("next of %s is %s", p, p.Next())
+		}
+	})
+	for text, message := range map[string]string{
+		"":                         `position "" has 0 characters, want 24 hex digits`,
+		"12":                       `position "12" has 2 characters, want 24 hex digits`,
+		"00000000000000000000000g": `position "00000000000000000000000g": want 24 hex digits: encoding/hex: invalid byte: U+0067 'g'`,
+	} {
+		if _, err := ParsePosition(text); err == nil || err.Error() != message {
+			t.Errorf("%q: got %v, want %q", text, err, message)
+		}
+	}
+}
+
+// FuzzPosition: what is read as a position is written as it was read, and sorts as
+// its text does.
+func FuzzPosition(f *testing.F) {
+	f.Add("000102030405060708090a0b", "ffffffffffffffffffffffff")
+	f.Add("", "00")
+	f.Fuzz(func(t *testing.T, a, b string) {
+		p, err := ParsePosition(a)
+		if err != nil {
+			return
+		}
+		if p.String() != strings.ToLower(a) {
+			t.Errorf("%q is read as %s", a, p)
+		}
+		q, err := ParsePosition(b)
+		if err != nil {
+			return
+		}
+		order := strings.Compare(p.String(), q.String())
+		if p.Compare(q) != order || p.Before(q) != (order < 0) {
+			t.Errorf("%s and %s do not sort as their text does", p, q)
+		}
+		if order < 0 && (q.Before(p.Next()) || q.Prev().Before(p)) {
+			t.Errorf("%s, %s: the next is %s, the one before %s", p, q, p.Next(), q.Prev())
+		}
+	})
+}
