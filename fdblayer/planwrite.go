@@ -1,0 +1,126 @@
+package fdblayer
+
+import (
+	"slices"
+
+	"github.com/fdbevents/fdbevents/fdblayer/engine"
+)
+
+// empty reports whether write would write nothing.
+func (p *plan) empty() bool {
+	return len(p.events) == 0 && !slices.ContainsFunc(p.order, func(st *plannedStream) bool { return st.changed })
+}
+
+// write turns the plan into mutations, and returns how many. After it, nothing of
+// the store can be read in this transaction.
+//
+// Keys of one kind follow each other: an engine that keeps its keys sorted, as the
+// embedded one does, finds the place of the next faster when it is near.
+func (p *plan) write() (mutations int) {
+	k := &p.store.keys
+	var a arena
+	a.reserve(p.writeSize(), 0)
+	for _, st := range p.order {
+		if st.changed {
+			p.tr.Set(a.cut(k.head(a.free, st.name)), a.cut(appendHead(a.free, st.head)))
+			mutations++
+		}
+	}
+	for i := range p.events {
+		p.writeEntry(&a, i)
+	}
+	for i := range p.events {
+		mutations += p.writeRecord(&a, i)
+	}
+	for i := range p.events {
+		ev := &p.events[i]
+		p.tr.Atomic(engine.OpVersionstampedValue,
+			a.cut(k.id(a.free, ev.event.ID, ev.stream.name)),
+			a.cut(appendStampedIDEntry(a.free, i, ev.revision)))
+	}
+	mutations += 2*len(p.events) + p.writeTags(&a) + p.ringDoorbells(&a)
+	return mutations
+}
+
+// writeEntry writes the stream entry of event i, and leaves the event's record to
+// writeRecord.
+func (p *plan) writeEntry(a *arena, i int) {
+	k, ev := &p.store.keys, &p.events[i]
+	part := ev.stream.partition
+	encoded := appendRecord(a.free, record{ev.stream.name, ev.revision, ev.erased, ev.event})
+	var operand []byte
+	if ev.pointerOnly || len(encoded) > p.store.header.inlineLimit {
+		ev.record = a.cut(encoded)
+		operand = a.cut(appendStampedEntry(a.free, i, entry{partition: part, size: len(encoded)}))
+	} else {
+		operand, ev.record = stampedEntryAround(encoded, i, part)
+		operand = a.cut(operand)
+	}
+	p.tr.Atomic(engine.OpVersionstampedValue, a.cut(k.entry(a.free, ev.stream.name, ev.revision)), operand)
+}
+
+// writeRecord writes the log slot of event i, and its further chunks. It returns
+// the number of mutations.
+func (p *plan) writeRecord(a *arena, i int) int {
+	k, part, encoded := &p.store.keys, p.events[i].stream.partition, p.events[i].record
+	if len(encoded) <= chunkSize {
+		p.tr.Atomic(engine.OpVersionstampedKey, a.cut(k.stampedSlot(a.free, part, i, 0)), encoded)
+		return 1
+	}
+	parts := splitRecord(encoded)
+	for chunk, value := range parts {
+		p.tr.Atomic(engine.OpVersionstampedKey, k.stampedSlot(nil, part, i, chunk), value)
+	}
+	return len(parts)
+}
+
+// writeTags writes the index entries of all events. It returns the number of
+// mutations.
+func (p *plan) writeTags(a *arena) (mutations int) {
+	var tags []string
+	for i := range p.events {
+		ev := &p.events[i]
+		tags = p.indexes.tags(append(tags[:0], ev.event.Tags...), ev.stream.name, ev.event.Type)
+		for _, tag := range tags {
+			p.tr.Atomic(engine.OpVersionstampedKey, a.cut(p.store.keys.stampedTag(a.free, tag, i)), a.cut(appendTagEntry(a.free, ev.stream.partition)))
+		}
+		mutations += len(tags)
+	}
+	return mutations
+}
+
+// ringDoorbells writes the doorbells of the partitions that get events. It returns the
+// number of mutations.
+func (p *plan) ringDoorbells(a *arena) (mutations int) {
+	rung := make([]bool, p.store.header.partitions)
+	for i := range p.events {
+		rung[p.events[i].stream.partition] = true
+	}
+	for part, ring := range rung {
+		if ring {
+			p.tr.Atomic(engine.OpVersionstampedValue, a.cut(p.store.keys.doorbell(a.free, part)), a.cut(appendStampedDoorbell(a.free)))
+			mutations++
+		}
+	}
+	return mutations
+}
+
+// writeSize estimates the bytes that write needs for keys and records.
+func (p *plan) writeSize() int {
+	// Besides names and contents, each key and value has fewer than so many bytes.
+	const key, value = 24, 24
+	prefix := len(p.store.keys.prefix)
+	n := min(p.store.header.partitions, len(p.events)) * (prefix + key + value)
+	for _, st := range p.order {
+		n += prefix + key + len(st.name) + 2*value + len(st.head.metadata)
+	}
+	for i := range p.events {
+		ev := &p.events[i]
+		n += recordBound(ev.stream.name, ev.event) + 3*(prefix+key+value) + 2*len(ev.stream.name)
+		for _, tag := range ev.event.Tags {
+			n += prefix + key + value + len(tag)
+		}
+		n += len(p.indexes.all) * (prefix + key + value + len(ev.stream.name) + len(ev.event.Type))
+	}
+	return n
+}
