@@ -29,6 +29,7 @@ var arrows = map[string][]string{
 	"fdblayer/engine/engines":           {"fdblayer/engine", "fdblayer/engine/pebbleengine", "fdblayer/engine/fdbengine", "tuple"},
 	"fdblayer":                          {"fdblayer/engine", "tuple"},
 	"fdblayer/archive":                  {"fdblayer"},
+	"jsonl":                             {"fdblayer"},
 }
 
 // anything are the roots that may import anything.

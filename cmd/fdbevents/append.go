@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/fdbevents/fdbevents/fdblayer"
+	"github.com/fdbevents/fdbevents/jsonl"
 	"github.com/google/uuid"
 	"github.com/urfave/cli/v2"
 )
@@ -94,7 +95,7 @@ func (p *program) appendOne(c *cli.Context, expected fdblayer.ExpectedRevision, 
 	ev := fdblayer.NewEvent{Type: c.String("type"), ContentType: c.String("content-type"), Tags: c.StringSlice("tag")}
 	var err error
 	if c.IsSet("id") {
-		if ev.ID, err = parseID(c.String("id")); err != nil {
+		if ev.ID, err = jsonl.ParseID(c.String("id")); err != nil {
 			return usagef(c, "--id: %v", err)
 		}
 	}
@@ -108,7 +109,7 @@ func (p *program) appendOne(c *cli.Context, expected fdblayer.ExpectedRevision, 
 		if len(ev.Data) > 0 && !json.Valid(ev.Data) {
 			return usagef(c, "--data is not JSON; say what it is with --content-type")
 		}
-		ev.ContentType = jsonContentType
+		ev.ContentType = jsonl.ContentType
 	}
 	return p.withStore(c, mayCreate, func(store *fdblayer.Store) error {
 		one := fdblayer.StreamAppend{Stream: stream, Expected: expected, Events: []fdblayer.NewEvent{ev}}
@@ -133,7 +134,7 @@ func (p *program) payloadFlag(c *cli.Context, name string) (payload []byte, err 
 	file, isFile := strings.CutPrefix(value, "@")
 	switch {
 	case value == "-":
-		payload, err = io.ReadAll(io.LimitReader(p.stdin, maxLine))
+		payload, err = io.ReadAll(io.LimitReader(p.stdin, jsonl.MaxLine))
 	case isFile:
 		payload, err = os.ReadFile(file)
 	default:
@@ -171,7 +172,7 @@ func (p *program) appendLines(c *cli.Context, expected fdblayer.ExpectedRevision
 		fmt.Fprintln(p.stderr, "Reading events from the terminal, one JSON object a line; end with Ctrl-D.")
 	}
 	if condition != nil {
-		appends, err := readAppends(input, expected, entryDefaults{stream: c.Args().First(), eventType: c.String("type")})
+		appends, err := readAppends(input, expected, jsonl.Defaults{Stream: c.Args().First(), Type: c.String("type")})
 		if err != nil {
 			return err
 		}
@@ -194,7 +195,7 @@ func (p *program) appendLines(c *cli.Context, expected fdblayer.ExpectedRevision
 			expected: expected,
 			batch:    batch,
 			inOrder:  c.Bool("in-order") || expected != fdblayer.Any,
-			defaults: entryDefaults{stream: c.Args().First(), eventType: c.String("type")},
+			defaults: jsonl.Defaults{Stream: c.Args().First(), Type: c.String("type")},
 			out:      bufio.NewWriter(p.stdout),
 			// The bar would mix with results on the same terminal.
 			progress: newProgress(p.stderr, isTerminal(p.stderr) && !isTerminal(p.stdout), "appending", -1),
@@ -209,7 +210,7 @@ func (p *program) appendLines(c *cli.Context, expected fdblayer.ExpectedRevision
 // appendResultJSON appends the line that tells of an append.
 func appendResultJSON(dst []byte, r fdblayer.AppendResult) []byte {
 	dst = append(dst, `{"stream":`...)
-	dst = appendJSONString(dst, r.Stream)
+	dst = jsonl.AppendString(dst, r.Stream)
 	dst = fmt.Appendf(dst, `,"firstRevision":%d,"lastRevision":%d,"position":"%s"`, r.FirstRevision, r.LastRevision, r.Position)
 	if r.Repeat {
 		dst = append(dst, `,"repeat":true`...)

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/fdbevents/fdbevents/fdblayer"
+	"github.com/fdbevents/fdbevents/jsonl"
 	"golang.org/x/sync/semaphore"
 )
 
@@ -24,7 +25,7 @@ type importer struct {
 	batch int
 	// inOrder makes each append wait for the one before.
 	inOrder  bool
-	defaults entryDefaults
+	defaults jsonl.Defaults
 	out      *bufio.Writer
 	progress *progress
 
@@ -77,7 +78,7 @@ type submitted struct {
 
 // parsed is a line, or why there is no further one.
 type parsed struct {
-	entry entry
+	entry jsonl.Entry
 	err   error
 }
 
@@ -118,17 +119,10 @@ func (im *importer) run(ctx context.Context, input io.Reader) error {
 }
 
 func (im *importer) parse(ctx context.Context, input io.Reader, lines chan<- parsed) {
-	reader := newLineReader(input)
+	reader := jsonl.NewReader(input, im.defaults)
 	for {
-		var p parsed
-		line, err := reader.next()
-		if err == nil {
-			if p.entry, err = parseEntry(line, im.defaults); err != nil {
-				err = &lineError{reader.number, reader.number, err}
-			}
-			p.entry.line = reader.number
-		}
-		p.err = err
+		e, err := reader.Next()
+		p := parsed{e, withHint(err)}
 		select {
 		case lines <- p:
 		case <-ctx.Done():
@@ -165,7 +159,7 @@ func (im *importer) submit(ctx context.Context, lines <-chan parsed, underWay ch
 			return &partialError{g, p.err}
 		}
 		end := p.err != nil
-		if len(g.events) > 0 && (end || p.entry.stream != g.stream || g.size+p.entry.size() > fdblayer.MaxAppendSize) {
+		if len(g.events) > 0 && (end || p.entry.Stream != g.stream || g.size+sizeOf(p.entry) > fdblayer.MaxAppendSize) {
 			if err := im.start(ctx, g, underWay); err != nil {
 				return err
 			}
@@ -175,11 +169,11 @@ func (im *importer) submit(ctx context.Context, lines <-chan parsed, underWay ch
 			return nil
 		}
 		if len(g.events) == 0 {
-			g.stream, g.first = p.entry.stream, p.entry.line
+			g.stream, g.first = p.entry.Stream, p.entry.Line
 		}
-		g.last = p.entry.line
-		g.size += p.entry.size()
-		g.events = append(g.events, p.entry.event)
+		g.last = p.entry.Line
+		g.size += sizeOf(p.entry)
+		g.events = append(g.events, p.entry.Event)
 		// Whoever feeds us one line at a time wants its result at once.
 		if len(g.events) == im.batch {
 			if err := im.start(ctx, g, underWay); err != nil {
@@ -189,6 +183,9 @@ func (im *importer) submit(ctx context.Context, lines <-chan parsed, underWay ch
 		}
 	}
 }
+
+// sizeOf is what the limit of an append counts.
+func sizeOf(e jsonl.Entry) int { return len(e.Event.Data) + len(e.Event.Metadata) }
 
 // start starts the append of a group, once there is room for it. What fails is
 // reported through underWay, where it has its place among the others.
@@ -285,7 +282,7 @@ func (im *importer) fail(g group, err error, stop context.CancelCauseFunc) {
 	if errors.As(err, &limit) && len(g.events) > 1 {
 		err = fmt.Errorf("%w; a smaller --batch helps", err)
 	}
-	im.failure = &lineError{g.first, g.last, err}
+	im.failure = &jsonl.LineError{First: g.first, Last: g.last, Err: err}
 	stop(errFailed)
 }
 
