@@ -30,6 +30,7 @@ var arrows = map[string][]string{
 	"fdblayer":                          {"fdblayer/engine", "tuple"},
 	"fdblayer/archive":                  {"fdblayer"},
 	"jsonl":                             {"fdblayer"},
+	"ingest":                            {"fdblayer", "jsonl"},
 }
 
 // anything are the roots that may import anything.
