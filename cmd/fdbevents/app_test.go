@@ -12,6 +12,7 @@ import (
 
 	"github.com/fdbevents/fdbevents/fdblayer"
 	"github.com/fdbevents/fdbevents/fdblayer/archive"
+	"github.com/fdbevents/fdbevents/jsonl"
 )
 
 func TestVersion(t *testing.T) {
@@ -197,9 +198,9 @@ func TestExitCodes(t *testing.T) {
 		{errors.New("x"), exitFailure},
 		{&usageError{}, exitUsage},
 		{&fdblayer.InvalidError{}, exitUsage},
-		{&lineError{err: &fdblayer.InvalidError{}}, exitFailure},
-		{&lineError{err: &fdblayer.LimitError{}}, exitFailure},
-		{&lineError{err: &fdblayer.WrongExpectedRevisionError{}}, exitRefused},
+		{&jsonl.LineError{Err: &fdblayer.InvalidError{}}, exitFailure},
+		{&jsonl.LineError{Err: &fdblayer.LimitError{}}, exitFailure},
+		{&jsonl.LineError{Err: &fdblayer.WrongExpectedRevisionError{}}, exitRefused},
 		{&fdblayer.WrongExpectedRevisionError{}, exitRefused},
 		{&fdblayer.ConditionError{}, exitRefused},
 		{&fdblayer.RestoreConflictError{}, exitRefused},

@@ -8,8 +8,11 @@ import (
 	"io"
 	"os"
 	"strings"
+	"time"
 
 	"github.com/fdbevents/fdbevents/fdblayer"
+	"github.com/fdbevents/fdbevents/ingest"
+	"github.com/fdbevents/fdbevents/jsonl"
 	"github.com/google/uuid"
 	"github.com/urfave/cli/v2"
 )
@@ -94,7 +97,7 @@ func (p *program) appendOne(c *cli.Context, expected fdblayer.ExpectedRevision, 
 	ev := fdblayer.NewEvent{Type: c.String("type"), ContentType: c.String("content-type"), Tags: c.StringSlice("tag")}
 	var err error
 	if c.IsSet("id") {
-		if ev.ID, err = parseID(c.String("id")); err != nil {
+		if ev.ID, err = jsonl.ParseID(c.String("id")); err != nil {
 			return usagef(c, "--id: %v", err)
 		}
 	}
@@ -108,7 +111,7 @@ func (p *program) appendOne(c *cli.Context, expected fdblayer.ExpectedRevision, 
 		if len(ev.Data) > 0 && !json.Valid(ev.Data) {
 			return usagef(c, "--data is not JSON; say what it is with --content-type")
 		}
-		ev.ContentType = jsonContentType
+		ev.ContentType = jsonl.ContentType
 	}
 	return p.withStore(c, mayCreate, func(store *fdblayer.Store) error {
 		one := fdblayer.StreamAppend{Stream: stream, Expected: expected, Events: []fdblayer.NewEvent{ev}}
@@ -133,7 +136,7 @@ func (p *program) payloadFlag(c *cli.Context, name string) (payload []byte, err 
 	file, isFile := strings.CutPrefix(value, "@")
 	switch {
 	case value == "-":
-		payload, err = io.ReadAll(io.LimitReader(p.stdin, maxLine))
+		payload, err = io.ReadAll(io.LimitReader(p.stdin, jsonl.MaxLine))
 	case isFile:
 		payload, err = os.ReadFile(file)
 	default:
@@ -171,7 +174,7 @@ func (p *program) appendLines(c *cli.Context, expected fdblayer.ExpectedRevision
 		fmt.Fprintln(p.stderr, "Reading events from the terminal, one JSON object a line; end with Ctrl-D.")
 	}
 	if condition != nil {
-		appends, err := readAppends(input, expected, entryDefaults{stream: c.Args().First(), eventType: c.String("type")})
+		appends, err := readAppends(input, expected, inputDefaults(c))
 		if err != nil {
 			return err
 		}
@@ -189,27 +192,68 @@ func (p *program) appendLines(c *cli.Context, expected fdblayer.ExpectedRevision
 		})
 	}
 	return p.withStore(c, mayCreate, func(store *fdblayer.Store) error {
-		im := &importer{
-			store:    store,
-			expected: expected,
-			batch:    batch,
-			inOrder:  c.Bool("in-order") || expected != fdblayer.Any,
-			defaults: entryDefaults{stream: c.Args().First(), eventType: c.String("type")},
-			out:      bufio.NewWriter(p.stdout),
-			// The bar would mix with results on the same terminal.
-			progress: newProgress(p.stderr, isTerminal(p.stderr) && !isTerminal(p.stdout), "appending", -1),
-		}
-		err := im.run(c.Context, input)
-		im.progress.finish()
-		fmt.Fprintln(p.stderr, im.summary())
-		return err
+		return p.ingest(c, store, input, expected)
 	})
+}
+
+// ingest appends the events of the input, and prints what became of each.
+func (p *program) ingest(c *cli.Context, store *fdblayer.Store, input io.Reader, expected fdblayer.ExpectedRevision) error {
+	out := bufio.NewWriter(p.stdout)
+	// The bar would mix with results on the same terminal.
+	bar := newProgress(p.stderr, isTerminal(p.stderr) && !isTerminal(p.stdout), "appending", -1)
+	var line []byte
+	o := ingest.Options{
+		Expected: expected,
+		Batch:    c.Int("batch"),
+		InOrder:  c.Bool("in-order"),
+		Stored: func(result fdblayer.AppendResult, events int) error {
+			bar.add(int64(events))
+			line = appendResultJSON(line[:0], result)
+			_, err := out.Write(line)
+			return printingResults(err)
+		},
+		Idle: func() error { return printingResults(out.Flush()) },
+	}
+	began := time.Now()
+	source := jsonl.NewReader(input, inputDefaults(c))
+	summary, err := ingest.Run(c.Context, store, source, o)
+	bar.finish()
+	fmt.Fprintln(p.stderr, ingested(summary, time.Since(began), o.Batch > 1))
+	var failed *ingest.Error
+	if errors.As(err, &failed) {
+		failed.Err = withHint(failed.Err)
+	}
+	return err
+}
+
+// inputDefaults are what the command line has for lines that leave it out.
+func inputDefaults(c *cli.Context) jsonl.Defaults {
+	return jsonl.Defaults{Stream: c.Args().First(), Type: c.String("type")}
+}
+
+func printingResults(err error) error {
+	if err != nil {
+		return fmt.Errorf("printing results: %w", err)
+	}
+	return nil
+}
+
+// ingested is the line for the end of a run.
+func ingested(s ingest.Summary, took time.Duration, batched bool) string {
+	text := fmt.Sprintf("%s in %.1f s (%.0f/s)", numberOf(s.Events, "event"), took.Seconds(), float64(s.Events)/took.Seconds())
+	if batched {
+		text += fmt.Sprintf(", in %s", numberOf(s.Appends, "append"))
+	}
+	if s.Repeats > 0 {
+		text += fmt.Sprintf("; %d had been stored before", s.Repeats)
+	}
+	return text
 }
 
 // appendResultJSON appends the line that tells of an append.
 func appendResultJSON(dst []byte, r fdblayer.AppendResult) []byte {
 	dst = append(dst, `{"stream":`...)
-	dst = appendJSONString(dst, r.Stream)
+	dst = jsonl.AppendString(dst, r.Stream)
 	dst = fmt.Appendf(dst, `,"firstRevision":%d,"lastRevision":%d,"position":"%s"`, r.FirstRevision, r.LastRevision, r.Position)
 	if r.Repeat {
 		dst = append(dst, `,"repeat":true`...)

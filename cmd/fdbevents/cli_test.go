@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/fdbevents/fdbevents/fdblayer"
+	"github.com/fdbevents/fdbevents/jsonl"
 )
 
 // asProgram makes the test binary be the program itself, so that tests can kill
@@ -236,7 +237,7 @@ func programCommand(t *testing.T, args ...string) *exec.Cmd {
 
 func (s *session) scan(out io.Reader) {
 	s.lines = bufio.NewScanner(out)
-	s.lines.Buffer(nil, maxLine)
+	s.lines.Buffer(nil, jsonl.MaxLine)
 }
 
 // line waits for a line of output.

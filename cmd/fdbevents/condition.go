@@ -7,6 +7,7 @@ import (
 	"io"
 
 	"github.com/fdbevents/fdbevents/fdblayer"
+	"github.com/fdbevents/fdbevents/jsonl"
 	"github.com/urfave/cli/v2"
 )
 
@@ -43,35 +44,31 @@ func appendMaybeIf(ctx context.Context, store *fdblayer.Store, condition *fdblay
 // readAppends reads an input that is to be one append: a run of lines for the same
 // stream is one of its parts. The expectation holds for the first part of each
 // stream.
-func readAppends(input io.Reader, expected fdblayer.ExpectedRevision, defaults entryDefaults) (appends []fdblayer.StreamAppend, err error) {
-	reader := newLineReader(input)
+func readAppends(input io.Reader, expected fdblayer.ExpectedRevision, defaults jsonl.Defaults) (appends []fdblayer.StreamAppend, err error) {
+	reader := jsonl.NewReader(input, defaults)
 	seen := make(map[string]bool)
 	n := 0
 	for {
-		line, err := reader.next()
+		e, err := reader.Next()
 		if errors.Is(err, io.EOF) {
 			return appends, nil
 		}
 		if err != nil {
-			return nil, err
-		}
-		e, err := parseEntry(line, defaults)
-		if err != nil {
-			return nil, &lineError{reader.number, reader.number, fmt.Errorf("%w; nothing was appended", err)}
+			return nil, fmt.Errorf("%w; nothing was appended", withHint(err))
 		}
 		if n++; n > fdblayer.MaxAppendEvents {
 			return nil, fmt.Errorf("the input has more than %d events, and with --unless-query they are one append; nothing was appended", fdblayer.MaxAppendEvents)
 		}
 		last := len(appends) - 1
-		if last < 0 || appends[last].Stream != e.stream {
+		if last < 0 || appends[last].Stream != e.Stream {
 			expectation := expected
-			if seen[e.stream] {
+			if seen[e.Stream] {
 				expectation = fdblayer.Any
 			}
-			seen[e.stream] = true
-			appends = append(appends, fdblayer.StreamAppend{Stream: e.stream, Expected: expectation})
+			seen[e.Stream] = true
+			appends = append(appends, fdblayer.StreamAppend{Stream: e.Stream, Expected: expectation})
 			last++
 		}
-		appends[last].Events = append(appends[last].Events, e.event)
+		appends[last].Events = append(appends[last].Events, e.Event)
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"github.com/fdbevents/fdbevents/fdblayer"
+	"github.com/fdbevents/fdbevents/jsonl"
 	"github.com/urfave/cli/v2"
 )
 
@@ -18,7 +19,7 @@ func (p *program) eraseCommand() *cli.Command {
 			if c.NArg() != 1 {
 				return usagef(c, "erase takes one EVENT-ID, got %q", c.Args().Slice())
 			}
-			id, err := parseID(c.Args().First())
+			id, err := jsonl.ParseID(c.Args().First())
 			if err != nil {
 				return usagef(c, "%v", err)
 			}

@@ -1,10 +1,12 @@
 package main
 
 import (
+	"bufio"
 	"bytes"
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
+	"io"
 	"strconv"
 	"strings"
 	"time"
@@ -13,6 +15,24 @@ import (
 
 	"github.com/fdbevents/fdbevents/fdblayer"
 )
+
+// textWriter writes events as lines to look at.
+type textWriter struct {
+	out  *bufio.Writer
+	line []byte
+}
+
+func newTextWriter(w io.Writer) *textWriter {
+	return &textWriter{out: bufio.NewWriterSize(w, 64<<10)}
+}
+
+func (w *textWriter) Write(ev *fdblayer.Event) error {
+	w.line = appendEventText(w.line[:0], ev)
+	_, err := w.out.Write(w.line)
+	return err
+}
+
+func (w *textWriter) Flush() error { return w.out.Flush() }
 
 // appendEventText appends an event as one line to look at:
 //

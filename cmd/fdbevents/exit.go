@@ -7,6 +7,7 @@ import (
 	"syscall"
 
 	"github.com/fdbevents/fdbevents/fdblayer"
+	"github.com/fdbevents/fdbevents/jsonl"
 	"github.com/urfave/cli/v2"
 )
 
@@ -46,7 +47,7 @@ func exitCode(err error) int {
 		usage     *usageError
 		wrong     *fdblayer.WrongExpectedRevisionError
 		condition *fdblayer.ConditionError
-		line      *lineError
+		line      *jsonl.LineError
 		invalid   *fdblayer.InvalidError
 		limit     *fdblayer.LimitError
 		conflict  *fdblayer.RestoreConflictError

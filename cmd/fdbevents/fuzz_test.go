@@ -6,24 +6,6 @@ import (
 	"testing"
 )
 
-// FuzzEntry: a line of input is an event with a stream and a type, or an error.
-func FuzzEntry(f *testing.F) {
-	f.Add([]byte(`{"stream":"s","type":"t","data":{"a":1},"tags":["x"],"created":"2026-01-31T12:00:00Z"}`))
-	f.Add([]byte(`{"id":"00000000-0000-4000-8000-000000000001","dataBase64":"e30=","data":{},"metadata":null}`))
-	f.Add([]byte(`{"revision":1,"position":"00","erased":true,"type":7}`))
-	f.Fuzz(func(t *testing.T, line []byte) {
-		for _, defaults := range []entryDefaults{{}, {stream: "s", eventType: "t"}} {
-			e, err := parseEntry(line, defaults)
-			switch {
-			case err != nil && err.Error() == "":
-				t.Error("an error without words")
-			case err == nil && (e.stream == "" || e.event.Type == ""):
-				t.Errorf("%q is read as %+v", line, e)
-			}
-		}
-	})
-}
-
 // FuzzArrange: no word of a command line is lost, and none is invented but the
 // program's name and "--".
 func FuzzArrange(f *testing.F) {

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/fdbevents/fdbevents/fdblayer"
+	"github.com/fdbevents/fdbevents/jsonl"
 	"github.com/urfave/cli/v2"
 )
 
@@ -44,12 +45,12 @@ func appendParkedText(dst []byte, p *fdblayer.ParkedMessage) []byte {
 
 func appendParkedJSON(dst []byte, p *fdblayer.ParkedMessage) []byte {
 	dst = fmt.Appendf(dst, `{"attempts":%d,"reason":`, p.Attempts)
-	dst = appendJSONString(dst, p.Reason)
+	dst = jsonl.AppendString(dst, p.Reason)
 	dst = fmt.Appendf(dst, `,"parked":%q,`, p.Time.Format(time.RFC3339Nano))
 	if p.Event.Stream == "" {
 		return fmt.Appendf(dst, "\"position\":%q,\"erased\":true}\n", p.Event.Position)
 	}
 	dst = append(dst, `"event":`...)
-	dst = appendEventJSON(dst, &p.Event)
+	dst = jsonl.AppendEvent(dst, &p.Event)
 	return append(dst[:len(dst)-1], '}', '\n')
 }

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bufio"
 	"context"
 	"errors"
 	"fmt"
@@ -42,23 +41,21 @@ func (p *program) readCommand() *cli.Command {
 				if s.stream != "" {
 					events = store.ReadStream(c.Context, s.stream, s.revision, o)
 				}
-				return p.print(c.Context, events, s.format)
+				return p.print(c.Context, events, s.asJSON)
 			})
 		},
 	}
 }
 
 // print writes events until there are no more, or nobody reads the output.
-func (p *program) print(ctx context.Context, events iter.Seq2[fdblayer.Event, error], format eventFormat) error {
-	out := bufio.NewWriterSize(p.stdout, 64<<10)
+func (p *program) print(ctx context.Context, events iter.Seq2[fdblayer.Event, error], asJSON bool) error {
+	out := newEventWriter(p.stdout, asJSON)
 	err := func() error {
-		var line []byte
 		for ev, err := range events {
 			if err != nil {
 				return stopped(ctx, err)
 			}
-			line = format(line[:0], &ev)
-			if _, err := out.Write(line); err != nil {
+			if err := out.Write(&ev); err != nil {
 				return err
 			}
 		}

@@ -19,11 +19,9 @@ type selection struct {
 	// revision or position is where to begin; which one depends on stream.
 	revision int64
 	position fdblayer.Position
-	format   eventFormat
+	// asJSON is the form in which they are printed.
+	asJSON bool
 }
-
-// eventFormat appends an event and a line break.
-type eventFormat func(dst []byte, ev *fdblayer.Event) []byte
 
 func selectionFlags() []cli.Flag {
 	return []cli.Flag{
@@ -33,22 +31,6 @@ func selectionFlags() []cli.Flag {
 		&cli.StringSliceFlag{Name: "tag", KeepSpace: true, Usage: "only events with `TAG`; repeated, with all of them"},
 		&cli.StringFlag{Name: "query", Usage: "only what `QUERY` selects, for example: type=A,B tag=X or tag=Y"},
 		outputFlag(),
-	}
-}
-
-func outputFlag() cli.Flag {
-	return &cli.StringFlag{Name: "output", Aliases: []string{"o"}, Value: "text", Usage: "`FORM` of the output: text or json"}
-}
-
-// wantsJSON reads --output.
-func wantsJSON(c *cli.Context) (bool, error) {
-	switch form := c.String("output"); form {
-	case "text":
-		return false, nil
-	case "json":
-		return true, nil
-	default:
-		return false, usagef(c, "--output %q: want text or json", form)
 	}
 }
 
@@ -70,13 +52,8 @@ func parseSelection(c *cli.Context, from string, first int64) (s selection, err 
 	if s.query, err = parseQueryFlags(c); err != nil {
 		return s, err
 	}
-	asJSON, err := wantsJSON(c)
-	if err != nil {
+	if s.asJSON, err = wantsJSON(c); err != nil {
 		return s, err
-	}
-	s.format = appendEventText
-	if asJSON {
-		s.format = appendEventJSON
 	}
 	if c.IsSet("from") {
 		from = c.String("from")

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bufio"
 	"context"
 	"errors"
 
@@ -38,7 +37,7 @@ func (p *program) tailCommand() *cli.Command {
 					return err
 				}
 				return p.withStore(c, mayCreate, func(store *fdblayer.Store) error {
-					return p.tailGroup(c.Context, store, c.String("group"), o, s.format)
+					return p.tailGroup(c.Context, store, c.String("group"), o, s.asJSON)
 				})
 			}
 			return p.withStore(c, mayCreate, func(store *fdblayer.Store) error {
@@ -50,7 +49,7 @@ func (p *program) tailCommand() *cli.Command {
 
 // tail prints until ctx ends, which is its ordinary end.
 func (p *program) tail(ctx context.Context, store *fdblayer.Store, s selection) error {
-	out := bufio.NewWriterSize(p.stdout, 64<<10)
+	out := newEventWriter(p.stdout, s.asJSON)
 	following, stop := context.WithCancelCause(ctx)
 	defer stop(nil)
 	// What is old comes in bulk; what is new shall be seen at once.
@@ -64,13 +63,11 @@ func (p *program) tail(ctx context.Context, store *fdblayer.Store, s selection) 
 		events = store.SubscribeStream(following, s.stream, s.revision, o)
 	}
 	err := func() error {
-		var line []byte
 		for ev, err := range events {
 			if err != nil {
 				return err
 			}
-			line = s.format(line[:0], &ev)
-			if _, err := out.Write(line); err != nil {
+			if err := out.Write(&ev); err != nil {
 				return err
 			}
 		}

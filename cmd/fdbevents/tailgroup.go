@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bufio"
 	"context"
 	"errors"
 	"sync"
@@ -31,7 +30,7 @@ func parseGroup(c *cli.Context, s selection) (fdblayer.GroupOptions, error) {
 
 // tailGroup joins a group and prints messages until ctx ends. Each is acknowledged
 // once its line is written.
-func (p *program) tailGroup(ctx context.Context, store *fdblayer.Store, name string, o fdblayer.GroupOptions, format eventFormat) error {
+func (p *program) tailGroup(ctx context.Context, store *fdblayer.Store, name string, o fdblayer.GroupOptions, asJSON bool) error {
 	g, err := store.Group(ctx, name, o)
 	var m *fdblayer.Member
 	if err == nil {
@@ -49,7 +48,7 @@ func (p *program) tailGroup(ctx context.Context, store *fdblayer.Store, name str
 	acking, giveUp := context.WithCancel(context.WithoutCancel(ctx))
 	defer giveUp()
 	context.AfterFunc(working, func() { time.AfterFunc(lastAck, giveUp) })
-	out := &groupOutput{w: bufio.NewWriterSize(p.stdout, 64<<10), format: format}
+	out := &groupOutput{w: newEventWriter(p.stdout, asJSON)}
 	var consumers sync.WaitGroup
 	for range groupConsumers {
 		consumers.Go(func() {
@@ -73,10 +72,8 @@ func (p *program) tailGroup(ctx context.Context, store *fdblayer.Store, name str
 
 // groupOutput is what the consumers of a group share.
 type groupOutput struct {
-	mu     sync.Mutex
-	w      *bufio.Writer
-	format eventFormat
-	line   []byte
+	mu sync.Mutex
+	w  eventWriter
 }
 
 // print writes a message's line and acknowledges it. One that somebody else gets
@@ -95,8 +92,7 @@ func (o *groupOutput) print(ctx context.Context, msg *fdblayer.Message) error {
 func (o *groupOutput) write(ev *fdblayer.Event) error {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	o.line = o.format(o.line[:0], ev)
-	if _, err := o.w.Write(o.line); err != nil {
+	if err := o.w.Write(ev); err != nil {
 		return err
 	}
 	return o.w.Flush()

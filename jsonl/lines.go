@@ -1,4 +1,4 @@
-package main
+package jsonl
 
 import (
 	"bufio"
@@ -8,11 +8,11 @@ import (
 	"io"
 )
 
-// maxLine is the longest line of input: an event of 8 MiB has room in it, with
-// escapes or as base64.
-const maxLine = 32 << 20
+// MaxLine is the longest line of input in bytes. An event of 8 MiB has room in it,
+// with escapes or as base64.
+const MaxLine = 32 << 20
 
-// lineReader reads lines of any length up to maxLine.
+// lineReader reads lines of any length up to MaxLine.
 type lineReader struct {
 	r *bufio.Reader
 	// number is that of the line read last, from 1.
@@ -49,8 +49,8 @@ func (l *lineReader) read() ([]byte, error) {
 	}
 	l.long = l.long[:0]
 	for {
-		if len(l.long)+len(line) > maxLine {
-			return nil, &lineError{l.number, l.number, fmt.Errorf("it is longer than %d bytes; an event's data and metadata may have 8 MiB: is the input one JSON object a line?", maxLine)}
+		if len(l.long)+len(line) > MaxLine {
+			return nil, &LineError{l.number, l.number, fmt.Errorf("it is longer than %d bytes; an event's data and metadata may have 8 MiB: is the input one JSON object a line?", MaxLine)}
 		}
 		l.long = append(l.long, line...)
 		if !errors.Is(err, bufio.ErrBufferFull) {
@@ -59,18 +59,3 @@ func (l *lineReader) read() ([]byte, error) {
 		line, err = l.r.ReadSlice('\n')
 	}
 }
-
-// lineError is about lines of the input.
-type lineError struct {
-	first, last int
-	err         error
-}
-
-func (e *lineError) Error() string {
-	if e.first == e.last {
-		return fmt.Sprintf("line %d: %v", e.first, e.err)
-	}
-	return fmt.Sprintf("lines %d to %d: %v", e.first, e.last, e.err)
-}
-
-func (e *lineError) Unwrap() error { return e.err }

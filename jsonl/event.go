@@ -1,4 +1,4 @@
-package main
+package jsonl
 
 import (
 	"bytes"
@@ -11,11 +11,11 @@ import (
 	"github.com/fdbevents/fdbevents/fdblayer"
 )
 
-// appendEventJSON appends an event as one line of JSON, the form that "append"
-// reads. It does not use json.Marshal, which would rewrite the data.
-func appendEventJSON(dst []byte, ev *fdblayer.Event) []byte {
+// AppendEvent appends an event as one line, with its line break, for those who have a
+// buffer of their own. It does not use json.Marshal, which would rewrite the data.
+func AppendEvent(dst []byte, ev *fdblayer.Event) []byte {
 	dst = append(dst, `{"stream":`...)
-	dst = appendJSONString(dst, ev.Stream)
+	dst = AppendString(dst, ev.Stream)
 	dst = append(dst, `,"revision":`...)
 	dst = strconv.AppendInt(dst, ev.Revision, 10)
 	dst = append(dst, `,"position":"`...)
@@ -23,15 +23,15 @@ func appendEventJSON(dst []byte, ev *fdblayer.Event) []byte {
 	dst = append(dst, `","id":"`...)
 	dst = append(dst, ev.ID.String()...)
 	dst = append(dst, `","type":`...)
-	dst = appendJSONString(dst, ev.Type)
+	dst = AppendString(dst, ev.Type)
 	dst = append(dst, `,"contentType":`...)
-	dst = appendJSONString(dst, ev.ContentType)
+	dst = AppendString(dst, ev.ContentType)
 	if len(ev.Tags) > 0 {
 		separator := byte('[')
 		dst = append(dst, `,"tags":`...)
 		for _, tag := range ev.Tags {
 			dst = append(dst, separator)
-			dst = appendJSONString(dst, tag)
+			dst = AppendString(dst, tag)
 			separator = ','
 		}
 		dst = append(dst, ']')
@@ -76,8 +76,9 @@ func appendPayloadJSON(dst []byte, name string, payload []byte) []byte {
 
 func isSpace(b byte) bool { return b == ' ' || b == '\t' || b == '\r' || b == '\n' }
 
-// appendJSONString appends s in quotes.
-func appendJSONString(dst []byte, s string) []byte {
+// AppendString appends s as a JSON string. It leaves signs of HTML as they are, as
+// AppendEvent does, and is for lines that have more in them than an event.
+func AppendString(dst []byte, s string) []byte {
 	plain := func(c byte) bool { return c >= 0x20 && c < 0x7f && c != '"' && c != '\\' }
 	for i := range len(s) {
 		if !plain(s[i]) {

@@ -1,8 +1,8 @@
 // Command soak uses a store hard for a long time, with faults, restarts and kills,
 // and then says whether it has kept its promises:
 //
-//	go run ./bench/soak --minutes 5
-//	go run -tags fdb ./bench/soak --appends 100000 --db 'fdb:fdb.cluster?prefix=soak'
+//	go run ./soak --minutes 5
+//	go run -tags fdb ./soak --appends 100000 --db 'fdb:fdb.cluster?prefix=soak'
 //
 // Writers, readers, members of a group, projections and a scavenger work on three
 // stores at once, and in a second process that is killed with -9 again and again. A

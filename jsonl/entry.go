@@ -1,7 +1,8 @@
-package main
+package jsonl
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -13,24 +14,34 @@ import (
 	"github.com/google/uuid"
 )
 
-// entry is an event of the input and where it shall go.
-type entry struct {
-	// line is its number in the input, from 1.
-	line   int
-	stream string
-	event  fdblayer.NewEvent
+// Entry is an event to append, and where it belongs. It shares no memory with the
+// reader.
+type Entry struct {
+	// Line is its number in the input, from 1.
+	Line   int
+	Stream string
+	Event  fdblayer.NewEvent
 }
 
-// size is what the limit of an append counts.
-func (e *entry) size() int { return len(e.event.Data) + len(e.event.Metadata) }
-
-// entryDefaults stand in for what a line leaves out.
-type entryDefaults struct {
-	stream, eventType string
+// Defaults stand in for what a line leaves out. An empty one stands in for nothing.
+type Defaults struct {
+	Stream, Type string
 }
 
-// jsonEntry is a line of the input. Its fields are those that "read -o json"
-// prints; revision and position mean nothing for a new event.
+// MissingError says that a line lacks a field that every event needs, and that the
+// defaults have no value for it either.
+type MissingError struct {
+	// Field is "stream" or "type".
+	Field string
+}
+
+func (e *MissingError) Error() string { return fmt.Sprintf("it has no %q", e.Field) }
+
+// ContentType is the content type of an event's data that is JSON.
+const ContentType = "application/json"
+
+// jsonEntry is a line of the input. Its fields are those that AppendEvent writes;
+// revision and position mean nothing for a new event.
 type jsonEntry struct {
 	Stream         string          `json:"stream"`
 	Revision       json.RawMessage `json:"revision"`
@@ -44,17 +55,15 @@ type jsonEntry struct {
 	DataBase64     []byte          `json:"dataBase64"`
 	Metadata       json.RawMessage `json:"metadata"`
 	MetadataBase64 []byte          `json:"metadataBase64"`
-	// Erased is for events that have no data any more; they are as good as any.
+	// Erased is accepted, because an event without data is as good as any.
 	Erased bool `json:"erased"`
 }
 
-const (
-	entryFields     = "stream, type, id, data, dataBase64, metadata, metadataBase64, tags, contentType, created"
-	jsonContentType = "application/json"
-)
+// entryFields are those that mean something for a new event.
+const entryFields = "stream, type, id, data, dataBase64, metadata, metadataBase64, tags, contentType, created"
 
-// parseEntry reads one line.
-func parseEntry(line []byte, defaults entryDefaults) (e entry, err error) {
+// parse reads one line. The entry's Line is left to the caller.
+func parse(line []byte, defaults Defaults) (e Entry, err error) {
 	var in jsonEntry
 	decoder := json.NewDecoder(bytes.NewReader(line))
 	decoder.DisallowUnknownFields()
@@ -64,45 +73,37 @@ func parseEntry(line []byte, defaults entryDefaults) (e entry, err error) {
 	if _, err := decoder.Token(); !errors.Is(err, io.EOF) {
 		return e, errors.New("more follows after the JSON object; write one object a line")
 	}
-	e.stream = in.Stream
-	if e.stream == "" {
-		e.stream = defaults.stream
+	if e.Stream = cmp.Or(in.Stream, defaults.Stream); e.Stream == "" {
+		return e, &MissingError{"stream"}
 	}
-	if e.stream == "" {
-		return e, errors.New(`it has no "stream", and the command line names no STREAM to use instead`)
-	}
-	e.event.Type = in.Type
-	if in.Type == "" {
-		e.event.Type = defaults.eventType
-	}
-	if e.event.Type == "" {
-		return e, errors.New(`it has no "type", and the command line has no --type to use instead`)
+	if e.Event.Type = cmp.Or(in.Type, defaults.Type); e.Event.Type == "" {
+		return e, &MissingError{"type"}
 	}
 	if in.ID != nil {
-		if e.event.ID, err = parseID(*in.ID); err != nil {
+		if e.Event.ID, err = ParseID(*in.ID); err != nil {
 			return e, err
 		}
 	}
 	if in.Created != "" {
-		if e.event.Created, err = time.Parse(time.RFC3339Nano, in.Created); err != nil {
+		if e.Event.Created, err = time.Parse(time.RFC3339Nano, in.Created); err != nil {
 			return e, fmt.Errorf("created %q: want a time like 2026-01-31T12:00:00Z", in.Created)
 		}
 	}
-	if e.event.Data, err = payload("data", in.Data, in.DataBase64); err != nil {
+	if e.Event.Data, err = payload("data", in.Data, in.DataBase64); err != nil {
 		return e, err
 	}
-	if e.event.Metadata, err = payload("metadata", in.Metadata, in.MetadataBase64); err != nil {
+	if e.Event.Metadata, err = payload("metadata", in.Metadata, in.MetadataBase64); err != nil {
 		return e, err
 	}
-	e.event.Tags = in.Tags
-	e.event.ContentType = in.ContentType
+	e.Event.Tags = in.Tags
+	e.Event.ContentType = in.ContentType
 	if in.ContentType == "" && in.DataBase64 == nil {
-		e.event.ContentType = jsonContentType
+		e.Event.ContentType = ContentType
 	}
 	return e, nil
 }
 
-// payload chooses between the two forms of data or metadata. Where "read" prints
+// payload chooses between the two forms of data or metadata. Where AppendEvent writes
 // both, the base64 is exact and the JSON is the same without line breaks.
 func payload(name string, value json.RawMessage, exact []byte) ([]byte, error) {
 	switch {
@@ -118,7 +119,9 @@ func payload(name string, value json.RawMessage, exact []byte) ([]byte, error) {
 	return exact, nil
 }
 
-func parseID(text string) (uuid.UUID, error) {
+// ParseID reads the id of an event. The UUID of zeros is refused, because to the
+// store it means that there is no id.
+func ParseID(text string) (uuid.UUID, error) {
 	id, err := uuid.Parse(text)
 	if err != nil {
 		return id, fmt.Errorf("id %q: want a UUID: %w", text, err)

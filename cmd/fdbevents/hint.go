@@ -1,0 +1,27 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/fdbevents/fdbevents/fdblayer"
+	"github.com/fdbevents/fdbevents/jsonl"
+)
+
+// withHint adds to an error about the input which option of the command line helps.
+func withHint(err error) error {
+	var (
+		missing *jsonl.MissingError
+		lines   *jsonl.LineError
+		limit   *fdblayer.LimitError
+	)
+	switch {
+	case errors.As(err, &missing) && missing.Field == "stream":
+		return fmt.Errorf("%w, and the command line names no STREAM to use instead", err)
+	case errors.As(err, &missing):
+		return fmt.Errorf("%w, and the command line has no --type to use instead", err)
+	case errors.As(err, &limit) && errors.As(err, &lines) && lines.First < lines.Last:
+		return fmt.Errorf("%w; a smaller --batch helps", err)
+	}
+	return err
+}

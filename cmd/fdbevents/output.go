@@ -1,0 +1,38 @@
+package main
+
+import (
+	"io"
+
+	"github.com/fdbevents/fdbevents/fdblayer"
+	"github.com/fdbevents/fdbevents/jsonl"
+	"github.com/urfave/cli/v2"
+)
+
+func outputFlag() cli.Flag {
+	return &cli.StringFlag{Name: "output", Aliases: []string{"o"}, Value: "text", Usage: "`FORM` of the output: text or json"}
+}
+
+// wantsJSON reads --output.
+func wantsJSON(c *cli.Context) (bool, error) {
+	switch form := c.String("output"); form {
+	case "text":
+		return false, nil
+	case "json":
+		return true, nil
+	default:
+		return false, usagef(c, "--output %q: want text or json", form)
+	}
+}
+
+// eventWriter writes events, a line each. It has a buffer, which Flush empties.
+type eventWriter interface {
+	Write(ev *fdblayer.Event) error
+	Flush() error
+}
+
+func newEventWriter(w io.Writer, asJSON bool) eventWriter {
+	if asJSON {
+		return jsonl.NewWriter(w)
+	}
+	return newTextWriter(w)
+}

@@ -1,0 +1,125 @@
+package ingest
+
+import (
+	"context"
+	"errors"
+	"io"
+
+	"github.com/fdbevents/fdbevents/fdblayer"
+	"github.com/fdbevents/fdbevents/jsonl"
+)
+
+// group is events in a row that are appended as one.
+type group struct {
+	stream      string
+	first, last int // lines
+	events      []fdblayer.NewEvent
+	size        int
+}
+
+// sizeOf is what the limit of an append counts.
+func sizeOf(e *jsonl.Entry) int { return len(e.Event.Data) + len(e.Event.Metadata) }
+
+// takes reports whether the group, if it has events, can have this one, too.
+func (g *group) takes(e *jsonl.Entry) bool {
+	return e.Stream == g.stream && g.size+sizeOf(e) <= fdblayer.MaxAppendSize
+}
+
+func (g *group) add(e *jsonl.Entry) {
+	if len(g.events) == 0 {
+		g.stream, g.first = e.Stream, e.Line
+	}
+	g.last = e.Line
+	g.size += sizeOf(e)
+	g.events = append(g.events, e.Event)
+}
+
+// weight is how much of the room it takes.
+func (g *group) weight() int64 {
+	return min(int64(g.size)+int64(len(g.events))*perEvent, maxUnderWay)
+}
+
+// partialError says that events were read, but not appended: they wait for the rest
+// of their group, which must be stored as a whole or not at all.
+type partialError struct {
+	group
+	err error
+}
+
+func (e *partialError) Error() string { return e.err.Error() }
+func (e *partialError) Unwrap() error { return e.err }
+
+// errFailed ends submit when the failure itself is with the settler.
+var errFailed = errors.New("an append failed")
+
+// submit groups events and starts their appends. It returns nil at the end of the
+// source, and errFailed when an append has failed.
+func (r *run) submit(ctx context.Context, entries <-chan read, underWay chan<- submitted) error {
+	var g group
+	for {
+		var next read
+		select {
+		case next = <-entries:
+		case <-ctx.Done():
+			return &partialError{g, context.Cause(ctx)}
+		}
+		if next.err != nil && !errors.Is(next.err, io.EOF) {
+			return &partialError{g, next.err}
+		}
+		end := next.err != nil
+		if len(g.events) > 0 && (end || !g.takes(&next.entry)) {
+			if err := r.start(ctx, g, underWay); err != nil {
+				return err
+			}
+			g = group{}
+		}
+		if end {
+			return nil
+		}
+		g.add(&next.entry)
+		// Whoever feeds us one event at a time wants its result at once.
+		if len(g.events) == r.o.Batch {
+			if err := r.start(ctx, g, underWay); err != nil {
+				return err
+			}
+			g = group{}
+		}
+	}
+}
+
+// start starts the append of a group, once there is room for it. What fails is
+// reported through underWay, where it has its place among the others.
+func (r *run) start(ctx context.Context, g group, underWay chan<- submitted) error {
+	if err := r.room.Acquire(ctx, g.weight()); err != nil {
+		return &partialError{g, context.Cause(ctx)}
+	}
+	// An append that has been started is better finished than given up: then it
+	// is known whether it is stored.
+	appending := context.WithoutCancel(ctx)
+	if r.o.InOrder {
+		result, err := r.store.Append(appending, g.stream, r.expect(g.stream), g.events...)
+		if r.o.Expected != fdblayer.Any {
+			r.last[g.stream] = result.LastRevision
+		}
+		underWay <- submitted{g, finished{result, err}}
+		if err != nil {
+			return errFailed
+		}
+		return nil
+	}
+	pending, err := r.store.AppendAsync(appending, g.stream, fdblayer.Any, g.events...)
+	if err != nil {
+		underWay <- submitted{g, finished{err: err}}
+		return errFailed
+	}
+	underWay <- submitted{g, pending}
+	return nil
+}
+
+// expect is the expectation of the next append to a stream.
+func (r *run) expect(stream string) fdblayer.ExpectedRevision {
+	if last, ok := r.last[stream]; ok {
+		return fdblayer.ExpectedRevision(last)
+	}
+	return r.o.Expected
+}
