@@ -5,10 +5,13 @@ import (
 	"encoding/hex"
 	"errors"
 	"reflect"
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/google/uuid"
+	"github.com/vmihailenco/msgpack/v5"
+	"pgregory.net/rapid"
 )
 
 // stampedWith is the value that the engine makes of an operand.
@@ -198,4 +201,33 @@ func TestSplitRecord(t *testing.T) {
 			t.Errorf("cut to %d bytes: got %v", n, err)
 		}
 	}
+}
+
+// TestWriterIsTheLibrary: what the writer writes itself is what the library writes,
+// below and above the lengths at which it leaves it to the library.
+func TestWriterIsTheLibrary(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		array, number := rapid.IntRange(0, 70_000).Draw(t, "array"), rapid.Int64().Draw(t, "number")
+		text := strings.Repeat("x", rapid.IntRange(0, 70_000).Draw(t, "text"))
+		blob := rapid.SliceOfN(rapid.Byte(), 0, 300).Draw(t, "bytes")
+		var buf bytes.Buffer
+		enc := msgpack.NewEncoder(&buf)
+		enc.UseCompactInts(true)
+		_ = enc.EncodeArrayLen(array)
+		_ = enc.EncodeInt(3)
+		_ = enc.EncodeInt(number)
+		_ = enc.EncodeString(text)
+		_ = enc.EncodeBytes(blob)
+		_ = enc.EncodeBytes(nil)
+		_ = enc.EncodeBool(true)
+		w := beginValue(nil, 3, array)
+		w.int(number)
+		w.text(text)
+		w.bytes(blob)
+		w.bytes(nil)
+		w.bool(true)
+		if got := w.end(); !bytes.Equal(got, buf.Bytes()) {
+			t.Fatalf("got %x, want %x", got, buf.Bytes())
+		}
+	})
 }
