@@ -16,7 +16,7 @@ type CheckpointInfo struct {
 // Checkpoint is the position stored under a name, Start when there is none. A
 // reader goes on after it.
 func (s *Store) Checkpoint(ctx context.Context, name string) (at Position, err error) {
-	if err := checkText("checkpoint name", name, MaxName); err != nil {
+	if err := ValidateName("checkpoint name", name, MaxName); err != nil {
 		return Start, err
 	}
 	err = s.view(ctx, func(r reader) error {
@@ -37,7 +37,7 @@ func (s *Store) Checkpoint(ctx context.Context, name string) (at Position, err e
 // was there: nothing keeps two readers of one name apart. It returns an
 // *InvalidError for a position that this store has not come to.
 func (s *Store) SetCheckpoint(ctx context.Context, name string, at Position) error {
-	if err := checkText("checkpoint name", name, MaxName); err != nil {
+	if err := ValidateName("checkpoint name", name, MaxName); err != nil {
 		return err
 	}
 	if at == End {
@@ -58,7 +58,7 @@ func (s *Store) SetCheckpoint(ctx context.Context, name string, at Position) err
 
 // DeleteCheckpoint removes a checkpoint, if present: its reader begins at Start.
 func (s *Store) DeleteCheckpoint(ctx context.Context, name string) error {
-	if err := checkText("checkpoint name", name, MaxName); err != nil {
+	if err := ValidateName("checkpoint name", name, MaxName); err != nil {
 		return err
 	}
 	_, err := s.Transact(ctx, func(tx *Tx) error {

@@ -9,6 +9,12 @@ import (
 	"github.com/fdbevents/fdbevents/fdblayer/engine"
 )
 
+// pointer is where an event is in the log.
+type pointer struct {
+	at        Position
+	partition int
+}
+
 // entry is what a stream holds of one event: where it is in the log, how large
 // its record is, and the record itself when it is small, otherwise nil.
 type entry struct {

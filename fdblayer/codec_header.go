@@ -8,9 +8,6 @@ import (
 
 // systemIndex says that appends write a system index, and when it is ready that
 // readers may use it, because the events before it was created are in it, too.
-//
-// A system index is a set of tags that no event can be given: they begin with a
-// control character.
 type systemIndex struct {
 	name  string
 	ready bool

@@ -88,7 +88,7 @@ func (s *Store) erase(tr engine.Transaction, id uuid.UUID) (erased []Event, err 
 		erased = append(erased, ev)
 	}
 	if len(erased) == 0 {
-		return nil, &NotFoundError{What: eventThing, Name: id.String()}
+		return nil, &NotFoundError{What: "event", Name: id.String()}
 	}
 	return erased, nil
 }

@@ -52,14 +52,6 @@ var (
 	ErrMessageTimeout = newSentinel(Gone, "message timed out; it is delivered again, settle it sooner or raise the group's message time-out")
 )
 
-// The kinds of things that a NotFoundError names.
-const (
-	streamThing     = "stream"
-	eventThing      = "event"
-	projectionThing = "projection"
-	groupThing      = "consumer group"
-)
-
 // NotFoundError says what does not exist. errors.Is matches it with the sentinel of
 // its sort, for example ErrStreamNotFound.
 type NotFoundError struct {
@@ -77,13 +69,13 @@ func (e *NotFoundError) Kind() Kind { return NotFound }
 // Is reports whether target is the sentinel of the same sort.
 func (e *NotFoundError) Is(target error) bool {
 	switch e.What {
-	case streamThing:
+	case "stream":
 		return target == ErrStreamNotFound
-	case eventThing:
+	case "event":
 		return target == ErrEventNotFound
-	case projectionThing:
+	case "projection":
 		return target == ErrProjectionNotFound
-	case groupThing:
+	case "consumer group":
 		return target == ErrGroupNotFound
 	}
 	return false

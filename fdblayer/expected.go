@@ -49,10 +49,10 @@ func (e ExpectedRevision) String() string {
 	return strconv.FormatInt(int64(e), 10)
 }
 
-func invalidExpected(e ExpectedRevision) error {
+// Validate refuses a number that is neither a revision nor one of the constants.
+func (e ExpectedRevision) Validate() error {
+	if e >= 0 || e == NoStream || e == Any || e == StreamExists {
+		return nil
+	}
 	return &InvalidError{What: "expected revision", Value: fmt.Sprint(int64(e)), Reason: "want 0 or more, or Any, NoStream, StreamExists"}
-}
-
-func (e ExpectedRevision) valid() bool {
-	return e >= 0 || e == NoStream || e == Any || e == StreamExists
 }

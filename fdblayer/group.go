@@ -83,7 +83,7 @@ func (s *Store) OpenGroup(ctx context.Context, name string) (*Group, error) {
 
 // openGroup creates the group if there is none, unless create is nil.
 func (s *Store) openGroup(ctx context.Context, name string, create *GroupOptions) (*Group, error) {
-	if err := checkText("group name", name, MaxGroupName); err != nil {
+	if err := ValidateName("group name", name, MaxGroupName); err != nil {
 		return nil, err
 	}
 	var wanted groupConfig
@@ -103,7 +103,7 @@ func (s *Store) openGroup(ctx context.Context, name string, create *GroupOptions
 			return err
 		}
 		if value == nil && create == nil {
-			return &NotFoundError{What: groupThing, Name: name}
+			return &NotFoundError{What: "consumer group", Name: name}
 		}
 		config := wanted
 		if value == nil {
@@ -145,11 +145,11 @@ func startingPoint(tr engine.Transaction, p Position) (Position, error) {
 }
 
 func (o *GroupOptions) check() error {
-	if err := o.Query.check(); err != nil {
+	if err := o.Query.Validate(); err != nil {
 		return err
 	}
 	if o.StreamPrefix != "" {
-		if err := checkText("stream prefix", o.StreamPrefix, MaxStreamName); err != nil {
+		if err := ValidateName("stream prefix", o.StreamPrefix, MaxStreamName); err != nil {
 			return err
 		}
 	}

@@ -10,37 +10,6 @@ import (
 	"github.com/fdbevents/fdbevents/fdblayer/engine"
 )
 
-// The system indexes, which a store can have besides that of tags.
-const (
-	// IndexType finds events by their type.
-	IndexType = "type"
-	// IndexCategory finds events by the category of their stream: its name up to
-	// the first '-'. Streams without a '-' have none.
-	IndexCategory = "category"
-)
-
-const systemMark = "\x01"
-
-// systemTagPrefix begins all tags of a system index.
-func systemTagPrefix(index string) string { return systemMark + index[:1] }
-
-func typeTag(eventType string) string    { return systemTagPrefix(IndexType) + eventType }
-func categoryTag(category string) string { return systemTagPrefix(IndexCategory) + category }
-func isSystemTag(tag string) bool        { return strings.HasPrefix(tag, systemMark) }
-
-// systemTag is the tag by which an index finds an event. ok is false when it does
-// not have it.
-func systemTag(index, stream, eventType string) (tag string, ok bool) {
-	switch index {
-	case IndexType:
-		return typeTag(eventType), true
-	case IndexCategory:
-		category, _, ok := strings.Cut(stream, "-")
-		return categoryTag(category), ok
-	}
-	return "", false
-}
-
 // indexSet is the system indexes of a store at some version. It does not change.
 type indexSet struct {
 	// raw is the header it was read from.

@@ -372,3 +372,13 @@ func wrapKey(key []byte, err error) error {
 	}
 	return fmt.Errorf("key %x: %w", key, err)
 }
+
+// hashStream is FNV-1a, which is part of the format: a stream's partition is its hash
+// modulo the number of partitions.
+func hashStream(stream string) uint64 {
+	h := uint64(14695981039346656037)
+	for i := range len(stream) {
+		h = (h ^ uint64(stream[i])) * 1099511628211
+	}
+	return h
+}

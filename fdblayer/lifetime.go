@@ -99,10 +99,10 @@ func (tx *Tx) Tombstone(stream string, expected ExpectedRevision) error {
 }
 
 func (tx *Tx) remove(stream string, expected ExpectedRevision, state streamState) error {
-	if !expected.valid() {
-		return invalidExpected(expected)
+	if err := expected.Validate(); err != nil {
+		return err
 	}
-	if err := checkStreamName(stream); err != nil {
+	if err := ValidateStreamName(stream); err != nil {
 		return err
 	}
 	st := tx.plan.stream(stream)
@@ -114,7 +114,7 @@ func (tx *Tx) remove(stream string, expected ExpectedRevision, state streamState
 	}
 	return tx.changeHead(stream, func(h *head) error {
 		if state == stateDeleted && !h.exists() {
-			return &NotFoundError{What: streamThing, Name: stream}
+			return &NotFoundError{What: "stream", Name: stream}
 		}
 		h.state, h.truncateBefore = state, h.next
 		return nil
@@ -123,7 +123,7 @@ func (tx *Tx) remove(stream string, expected ExpectedRevision, state streamState
 
 // changeHead changes what is stored of a stream beside its events.
 func (tx *Tx) changeHead(stream string, change func(h *head) error) error {
-	if err := checkStreamName(stream); err != nil {
+	if err := ValidateStreamName(stream); err != nil {
 		return err
 	}
 	st := tx.plan.stream(stream)

@@ -35,15 +35,10 @@ const (
 	MaxReason = 1024
 )
 
-// transactionBudget bounds the estimated bytes of one append in the engine:
-// below engine.MaxTransactionSize, with room for what accompanies it. An append
-// within the other limits only meets it with very long stream names or very many
-// tags, which are written once an index.
-const transactionBudget = 9_500_000
-
-// checkText applies the rules of names: 1 to limit bytes of UTF-8 without
-// control characters.
-func checkText(what, s string, limit int) error {
+// ValidateName applies the rules of names to the one that what describes: 1 to limit
+// bytes of UTF-8 without control characters. It returns an *InvalidError or a
+// *LimitError.
+func ValidateName(what, s string, limit int) error {
 	if s == "" {
 		return &InvalidError{What: what, Value: s, Reason: "must not be empty"}
 	}
@@ -71,8 +66,10 @@ func checkText(what, s string, limit int) error {
 	return nil
 }
 
-func checkStreamName(stream string) error {
-	if err := checkText("stream name", stream, MaxStreamName); err != nil {
+// ValidateStreamName refuses what cannot be the name of a stream. Names that begin
+// with $ are reserved.
+func ValidateStreamName(stream string) error {
+	if err := ValidateName("stream name", stream, MaxStreamName); err != nil {
 		return err
 	}
 	if stream[0] == '$' {
@@ -81,12 +78,14 @@ func checkStreamName(stream string) error {
 	return nil
 }
 
-func checkEvent(e *NewEvent) error {
-	if err := checkText("event type", e.Type, MaxTypeSize); err != nil {
+// Validate refuses an event that no store takes, with an *InvalidError or a
+// *LimitError.
+func (e *NewEvent) Validate() error {
+	if err := ValidateName("event type", e.Type, MaxTypeSize); err != nil {
 		return err
 	}
 	if e.ContentType != "" {
-		if err := checkText("content type", e.ContentType, MaxTypeSize); err != nil {
+		if err := ValidateName("content type", e.ContentType, MaxTypeSize); err != nil {
 			return err
 		}
 	}
@@ -94,7 +93,7 @@ func checkEvent(e *NewEvent) error {
 		return &LimitError{What: "tags of an event", Got: int64(len(e.Tags)), Limit: MaxTags, Unit: "tags"}
 	}
 	for i, tag := range e.Tags {
-		if err := checkText("tag", tag, MaxTagSize); err != nil {
+		if err := ValidateName("tag", tag, MaxTagSize); err != nil {
 			return err
 		}
 		for _, other := range e.Tags[:i] {

@@ -104,13 +104,13 @@ type handlerError struct{ error }
 func (e *handlerError) Unwrap() error { return e.error }
 
 func (r *projector) check() error {
-	if err := checkText("projection name", r.name, MaxName); err != nil {
+	if err := ValidateName("projection name", r.name, MaxName); err != nil {
 		return err
 	}
 	if g := r.options.Generation; g < 0 {
 		return &InvalidError{What: "generation", Value: fmt.Sprint(g), Reason: "want 0 or more"}
 	}
-	return r.options.Query.check()
+	return r.options.Query.Validate()
 }
 
 // run alternates between making progress and standing by.

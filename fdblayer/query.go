@@ -42,39 +42,19 @@ func (it *QueryItem) matches(eventType string, tags []string) bool {
 	return true
 }
 
-func (q Query) check() error {
+// Validate refuses types and tags that no event can have.
+func (q Query) Validate() error {
 	for _, it := range q.Items {
 		for _, t := range it.Types {
-			if err := checkText("event type in query", t, MaxTypeSize); err != nil {
+			if err := ValidateName("event type in query", t, MaxTypeSize); err != nil {
 				return err
 			}
 		}
 		for _, tag := range it.Tags {
-			if err := checkText("tag in query", tag, MaxTagSize); err != nil {
+			if err := ValidateName("tag in query", tag, MaxTagSize); err != nil {
 				return err
 			}
 		}
 	}
 	return nil
-}
-
-// Condition lets an append happen only if no event that Query selects exists
-// after position After: a dynamic consistency boundary. A decision is made from
-// the events that Query selects up to After; if another such event came since,
-// the decision must be made again.
-type Condition struct {
-	Query Query
-	// After is the position up to which the writer has seen; Start when it has
-	// seen nothing.
-	After Position
-}
-
-func (c *Condition) check() error {
-	if len(c.Query.Items) == 0 {
-		return &InvalidError{What: "append condition", Value: "", Reason: "its query has no items and would select every event; name types or tags"}
-	}
-	if c.After == End {
-		return &InvalidError{What: "append condition", Value: "after End", Reason: "no event can come after End, so that nothing would be ruled out; give the position of the last event that was seen, or Start"}
-	}
-	return c.Query.check()
 }

@@ -46,7 +46,7 @@ func TestQueryText(t *testing.T) {
 
 func TestQueryTextRoundTrip(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		text := rapid.StringOfN(rapid.Rune().Filter(func(r rune) bool { return checkText("", string(r), 9) == nil }), 1, 20, 60)
+		text := rapid.StringOfN(rapid.Rune().Filter(func(r rune) bool { return ValidateName("", string(r), 9) == nil }), 1, 20, 60)
 		items := rapid.SliceOfN(rapid.Custom(func(t *rapid.T) QueryItem {
 			it := QueryItem{
 				Types: rapid.SliceOfN(text, 0, 3).Draw(t, "types"),

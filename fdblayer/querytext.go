@@ -75,7 +75,7 @@ func ParseQuery(text string) (Query, error) {
 		}
 		q.Items = append(q.Items, it)
 	}
-	return q, q.check()
+	return q, q.Validate()
 }
 
 // String is the text form that ParseQuery reads; it is empty for the zero Query.

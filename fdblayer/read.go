@@ -43,7 +43,7 @@ func (s *Store) ReadStream(ctx context.Context, stream string, from int64, o Rea
 			yield(Event{}, err)
 			return
 		}
-		if err := checkStreamName(stream); err != nil {
+		if err := ValidateStreamName(stream); err != nil {
 			yield(Event{}, err)
 			return
 		}
@@ -71,7 +71,7 @@ func checkRead(o ReadOptions) error {
 	if o.Limit < 0 {
 		return &InvalidError{What: "read limit", Value: fmt.Sprint(o.Limit), Reason: "want 0 for all, or more"}
 	}
-	return o.Query.check()
+	return o.Query.Validate()
 }
 
 // pageHint is how many events are wanted at most, 0 if that cannot be told.

@@ -9,6 +9,12 @@ import (
 	"github.com/google/uuid"
 )
 
+// transactionBudget bounds the estimated bytes of one append in the engine:
+// below engine.MaxTransactionSize, with room for what accompanies it. An append
+// within the other limits only meets it with very long stream names or very many
+// tags, which are written once an index.
+const transactionBudget = 9_500_000
+
 // request is one atomic append on its way through the batcher.
 type request struct {
 	// ctx is the caller's.
@@ -57,7 +63,7 @@ type newEvent struct {
 func (s *Store) newRequest(condition *Condition, appends []StreamAppend) (*request, error) {
 	r := &request{condition: condition, done: make(chan struct{})}
 	if condition != nil {
-		if err := condition.check(); err != nil {
+		if err := condition.Validate(); err != nil {
 			return nil, err
 		}
 	}
@@ -72,11 +78,11 @@ func (s *Store) newRequest(condition *Condition, appends []StreamAppend) (*reque
 	now := time.Now()
 	for i := range appends {
 		a := &appends[i]
-		if err := checkStreamName(a.Stream); err != nil {
+		if err := ValidateStreamName(a.Stream); err != nil {
 			return nil, err
 		}
-		if !a.Expected.valid() {
-			return nil, invalidExpected(a.Expected)
+		if err := a.Expected.Validate(); err != nil {
+			return nil, err
 		}
 		if len(a.Events) == 0 {
 			return nil, fmt.Errorf("stream %q: %w", a.Stream, ErrNoEvents)
@@ -86,7 +92,7 @@ func (s *Store) newRequest(condition *Condition, appends []StreamAppend) (*reque
 			events = make([]newEvent, len(a.Events))
 		}
 		for j := range a.Events {
-			if err := checkEvent(&a.Events[j]); err != nil {
+			if err := a.Events[j].Validate(); err != nil {
 				return nil, fmt.Errorf("event %d of %d for stream %q: %w", j+1, len(a.Events), a.Stream, err)
 			}
 			events[j] = s.withDefaults(a.Events[j], now)
@@ -103,7 +109,7 @@ func (s *Store) newRequest(condition *Condition, appends []StreamAppend) (*reque
 	if r.pointersOnly = r.cost+copies > transactionBudget; !r.pointersOnly {
 		r.cost += copies
 	}
-	r.lane = int(hash(r.appends[0].stream) % lanes)
+	r.lane = int(hashStream(r.appends[0].stream) % lanes)
 	switch {
 	case r.count > MaxAppendEvents:
 		return nil, &LimitError{What: "events of an append", Got: int64(r.count), Limit: MaxAppendEvents, Unit: "events"}

@@ -106,7 +106,7 @@ func (s *Store) restoreBatch(events []Event) (batch []NewEvent, n int, err error
 }
 
 func checkRestored(ev *Event, ne *NewEvent) error {
-	if err := checkStreamName(ev.Stream); err != nil {
+	if err := ValidateStreamName(ev.Stream); err != nil {
 		return err
 	}
 	switch {
@@ -119,7 +119,7 @@ func checkRestored(ev *Event, ne *NewEvent) error {
 	case ev.Erased && len(ev.Data)+len(ev.Metadata) > 0:
 		return &InvalidError{What: "erased event", Value: ev.ID.String(), Reason: "must not have data or metadata"}
 	}
-	return checkEvent(ne)
+	return ne.Validate()
 }
 
 // present is where an event that is to be restored is already.
@@ -287,7 +287,7 @@ func (s *Store) RestoreStreams(ctx context.Context, infos []StreamInfo) error {
 }
 
 func checkStreamInfo(info *StreamInfo) error {
-	if err := checkStreamName(info.Stream); err != nil {
+	if err := ValidateStreamName(info.Stream); err != nil {
 		return err
 	}
 	switch {

@@ -16,12 +16,6 @@ type source struct {
 	partition int
 }
 
-// pointer is where an event is.
-type pointer struct {
-	at        Position
-	partition int
-}
-
 // keys is the range of the source's keys with from <= position <= to.
 func (src source) keys(k *keys, from, to Position) engine.Range {
 	if src.tag != "" {

@@ -249,14 +249,5 @@ func (s *Store) putMarker(m *marker) {
 
 // partitionOf is the partition of a stream's events.
 func (s *Store) partitionOf(stream string) int {
-	return int(hash(stream) % uint64(s.header.partitions))
-}
-
-// hash is FNV-1a, which is part of the store's format.
-func hash(stream string) uint64 {
-	h := uint64(14695981039346656037)
-	for i := range len(stream) {
-		h = (h ^ uint64(stream[i])) * 1099511628211
-	}
-	return h
+	return int(hashStream(stream) % uint64(s.header.partitions))
 }

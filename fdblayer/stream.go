@@ -38,7 +38,7 @@ func newStreamInfo(stream string, h head) StreamInfo {
 // Stream tells about one stream. It returns ErrStreamNotFound when the stream
 // has neither events nor metadata.
 func (s *Store) Stream(ctx context.Context, stream string) (info StreamInfo, err error) {
-	if err := checkStreamName(stream); err != nil {
+	if err := ValidateStreamName(stream); err != nil {
 		return info, err
 	}
 	err = s.view(ctx, func(r reader) error {
@@ -47,7 +47,7 @@ func (s *Store) Stream(ctx context.Context, stream string) (info StreamInfo, err
 			return err
 		}
 		if value == nil {
-			return &NotFoundError{What: streamThing, Name: stream}
+			return &NotFoundError{What: "stream", Name: stream}
 		}
 		h, err := decodeHead(value)
 		info = newStreamInfo(stream, h)
@@ -91,7 +91,7 @@ func (s *Store) Streams(ctx context.Context, prefix string) iter.Seq2[StreamInfo
 // SetStreamMetadata replaces the metadata that the application keeps with a
 // stream. The stream need not have events. nil removes it.
 func (s *Store) SetStreamMetadata(ctx context.Context, stream string, metadata []byte) error {
-	if err := checkStreamName(stream); err != nil {
+	if err := ValidateStreamName(stream); err != nil {
 		return err
 	}
 	if len(metadata) > MaxStreamMetadata {

@@ -117,7 +117,7 @@ func (c *streamCursor) admit(h head) error {
 	case h.state == stateTombstoned:
 		return fmt.Errorf("stream %q: %w", c.stream, ErrStreamDeleted)
 	case c.mustExist && !h.exists():
-		return &NotFoundError{What: streamThing, Name: c.stream}
+		return &NotFoundError{What: "stream", Name: c.stream}
 	case !c.resumed || c.at >= first:
 		return nil
 	case c.backward && c.at < c.first:

@@ -54,7 +54,7 @@ func (s *Store) Subscribe(ctx context.Context, after Position, o SubscribeOption
 // stream need not exist yet.
 func (s *Store) SubscribeStream(ctx context.Context, stream string, after int64, o SubscribeOptions) iter.Seq2[Event, error] {
 	return func(yield func(Event, error) bool) {
-		if err := checkStreamName(stream); err != nil {
+		if err := ValidateStreamName(stream); err != nil {
 			yield(Event{}, err)
 			return
 		}
@@ -119,7 +119,7 @@ func (sub *subscription) run(ctx context.Context) error {
 	defer cancel(nil)
 	defer context.AfterFunc(s.ctx, func() { cancel(ErrClosed) })()
 
-	err := sub.options.Query.check()
+	err := sub.options.Query.Validate()
 	if err == nil {
 		err = sub.serve(ctx)
 	}

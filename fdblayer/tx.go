@@ -101,7 +101,7 @@ func (tx *Tx) append(condition *Condition, appends []StreamAppend) ([]AppendResu
 // another one appends to the stream meanwhile.
 func (tx *Tx) ReadStream(stream string, from int64) iter.Seq2[Event, error] {
 	return func(yield func(Event, error) bool) {
-		if err := checkStreamName(stream); err != nil {
+		if err := ValidateStreamName(stream); err != nil {
 			yield(Event{}, err)
 			return
 		}

@@ -34,7 +34,7 @@ func (tx *Tx) View(name string) (*Data, error) {
 // projection reads which generations a projection has. The transaction is run
 // again if that changes meanwhile.
 func (tx *Tx) projection(name string) (projection, error) {
-	if err := checkText("projection name", name, MaxName); err != nil {
+	if err := ValidateName("projection name", name, MaxName); err != nil {
 		return projection{}, err
 	}
 	value, err := tx.tr.Get(tx.store.keys.projection(name)).Get()
@@ -42,7 +42,7 @@ func (tx *Tx) projection(name string) (projection, error) {
 		return projection{}, err
 	}
 	if value == nil {
-		return projection{}, &NotFoundError{What: projectionThing, Name: name}
+		return projection{}, &NotFoundError{What: "projection", Name: name}
 	}
 	return decodeProjection(value)
 }
@@ -139,7 +139,7 @@ func (s *Store) Projections(ctx context.Context) iter.Seq2[ProjectionInfo, error
 // DeleteProjection removes a projection with its view, if present. Whoever runs
 // it ends with ErrProjectionRebuilt; run again, it begins at the start of the log.
 func (s *Store) DeleteProjection(ctx context.Context, name string) error {
-	if err := checkText("projection name", name, MaxName); err != nil {
+	if err := ValidateName("projection name", name, MaxName); err != nil {
 		return err
 	}
 	_, err := s.Transact(ctx, func(tx *Tx) error {

@@ -1,0 +1,170 @@
+package fdblayer
+
+import (
+	"fmt"
+
+	"github.com/fdbevents/fdbevents/fdblayer/engine"
+)
+
+// conditionScan looks for the first event after a position that one query item
+// matches: in the index of a tag, or when there is none to use in the log itself.
+//
+// What it looks through is read serializably, so that the commit fails when a
+// matching event arrives before it. Such an event is written into the very index
+// that was looked through, because it has the tag; so one index is enough, and
+// appends that touch other tags do not get in the way.
+type conditionScan struct {
+	plan  *plan
+	item  *QueryItem
+	after Position
+	// probe chooses among several indexes.
+	probe *probe
+	access
+	ranges []engine.Range
+	pages  []engine.Future[engine.Page]
+	o      engine.RangeOptions
+}
+
+// scan starts the reads of a condition that apply will need.
+func (p *plan) scan(c *Condition) []*conditionScan {
+	scans := make([]*conditionScan, len(c.Query.Items))
+	for i := range scans {
+		scan := &conditionScan{plan: p, item: &c.Query.Items[i], after: c.After, o: engine.RangeOptions{Limit: 256, Bytes: 1 << 20}}
+		scans[i] = scan
+		switch ways := accesses(scan.item, "", p.indexes); len(ways) {
+		case 0:
+			scan.start(access{sources: p.store.partitions()})
+		case 1:
+			scan.start(ways[0])
+		default:
+			scan.probe = p.store.newProbe(p.tr.Snapshot(), ways, c.After.Next(), End, false)
+		}
+	}
+	return scans
+}
+
+// start starts reading what a holds.
+func (c *conditionScan) start(a access) {
+	c.access = a
+	if a.exact {
+		c.o.Limit = 1
+	}
+	for _, src := range a.sources {
+		r := src.keys(&c.plan.store.keys, c.after.Next(), End)
+		c.ranges = append(c.ranges, r)
+		c.pages = append(c.pages, c.plan.tr.GetRange(r, c.o))
+	}
+}
+
+// evaluate fails with a ConditionError when an event matches c, in the store or
+// in the plan.
+func (p *plan) evaluate(c *Condition, scans []*conditionScan) error {
+	if err := p.evaluateStored(c, scans); err != nil {
+		return err
+	}
+	for i := range p.events {
+		if ev := p.events[i].event; c.Query.Matches(ev.Type, ev.Tags) {
+			return &plannedConditionError{index: i}
+		}
+	}
+	return nil
+}
+
+func (p *plan) evaluateStored(c *Condition, scans []*conditionScan) error {
+	if err := p.confirm(); err != nil {
+		return err
+	}
+	if err := checkPosition(p.tr, c.After); err != nil {
+		return err
+	}
+	offending := End
+	for _, scan := range scans {
+		at, err := scan.first()
+		if err != nil {
+			return fmt.Errorf("evaluating append condition: %w", err)
+		}
+		if at.Before(offending) {
+			offending = at
+		}
+	}
+	if offending != End {
+		return &ConditionError{Position: offending}
+	}
+	return nil
+}
+
+// first is the position of the first match, End if there is none.
+func (c *conditionScan) first() (Position, error) {
+	if c.probe != nil {
+		best, err := c.probe.best(c.plan.store)
+		if err != nil {
+			return End, err
+		}
+		c.probe = nil
+		c.start(best)
+	}
+	first := End
+	for i := range c.ranges {
+		at, err := c.firstIn(i)
+		if err != nil {
+			return End, fmt.Errorf("reading %s: %w", c.sources[i], err)
+		}
+		if at.Before(first) {
+			first = at
+		}
+	}
+	return first, nil
+}
+
+func (c *conditionScan) firstIn(i int) (Position, error) {
+	for {
+		page, err := c.pages[i].Get()
+		if err != nil {
+			return End, err
+		}
+		at, err := c.match(c.sources[i], page)
+		if err != nil || at != End || !page.More {
+			return at, err
+		}
+		c.ranges[i].Begin = after(page.KeyValues[len(page.KeyValues)-1].Key)
+		c.pages[i] = c.plan.tr.GetRange(c.ranges[i], c.o)
+	}
+}
+
+// match finds the first match among the keys of a page.
+func (c *conditionScan) match(src source, page engine.Page) (Position, error) {
+	s := c.plan.store
+	r := c.plan.tr.Snapshot()
+	type candidate struct {
+		pointer
+		record engine.Future[[]byte]
+	}
+	var candidates []candidate
+	for _, kv := range page.KeyValues {
+		to, ok, err := src.pointer(&s.keys, kv)
+		if err != nil {
+			return End, err
+		}
+		if !ok {
+			continue
+		}
+		if c.exact {
+			return to.at, nil
+		}
+		// A scan of the log has small records at hand, but reading them all the
+		// same way is simpler, and such a condition is slow in any case.
+		candidates = append(candidates, candidate{to, s.getRecord(r, to)})
+	}
+	var d recordDecoder
+	for _, cand := range candidates {
+		var ev Event
+		ok, err := s.awaitRecord(&d, r, cand.pointer, cand.record, &ev)
+		if err != nil {
+			return End, err
+		}
+		if ok && c.item.matches(ev.Type, ev.Tags) {
+			return cand.at, nil
+		}
+	}
+	return End, nil
+}
