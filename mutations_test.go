@@ -33,12 +33,12 @@ type mutation struct {
 var mutations = []mutation{
 	{
 		name: "acknowledged before it is synced",
-		file: "fdblayer/engine/pebbleengine/commit.go",
+		file: "engine/pebbleengine/commit.go",
 		replace: [][2]string{
 			{"if s.durable {\n\t\t\terr = g.batch.SyncWait()", "if false {\n\t\t\terr = g.batch.SyncWait()"},
 			{"if !s.durable {\n\t\treturn s.db.Apply(", "if true {\n\t\treturn s.db.Apply("},
 		},
-		folder: "fdblayer/engine/pebbleengine", tests: "TestCrash",
+		folder: "engine/pebbleengine", tests: "TestCrash",
 	},
 	{
 		name: "cursor by the wall clock",

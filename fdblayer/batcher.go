@@ -8,7 +8,7 @@ import (
 	"slices"
 	"sync"
 
-	"github.com/fdbevents/fdbevents/fdblayer/engine"
+	"github.com/fdbevents/fdbevents/engine"
 )
 
 // batcher turns concurrent appends into few engine transactions. An append that

@@ -5,7 +5,7 @@ import (
 	"fmt"
 	"slices"
 
-	"github.com/fdbevents/fdbevents/fdblayer/engine"
+	"github.com/fdbevents/fdbevents/engine"
 )
 
 // CheckOptions are for Store.Check. The zero value is good.

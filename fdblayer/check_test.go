@@ -8,8 +8,8 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/fdbevents/fdbevents/fdblayer/engine"
-	"github.com/fdbevents/fdbevents/fdblayer/engine/pebbleengine"
+	"github.com/fdbevents/fdbevents/engine"
+	"github.com/fdbevents/fdbevents/engine/pebbleengine"
 	"github.com/google/uuid"
 )
 

@@ -4,7 +4,7 @@ import (
 	"context"
 	"slices"
 
-	"github.com/fdbevents/fdbevents/fdblayer/engine"
+	"github.com/fdbevents/fdbevents/engine"
 )
 
 // ids verifies that each event id leads to a stream entry at the same position.

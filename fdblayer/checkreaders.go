@@ -3,7 +3,7 @@ package fdblayer
 import (
 	"context"
 
-	"github.com/fdbevents/fdbevents/fdblayer/engine"
+	"github.com/fdbevents/fdbevents/engine"
 )
 
 // checkpoints verifies that each holds a position that this log has come to.

@@ -10,8 +10,8 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/fdbevents/fdbevents/fdblayer/engine"
-	"github.com/fdbevents/fdbevents/fdblayer/engine/faultengine"
+	"github.com/fdbevents/fdbevents/engine"
+	"github.com/fdbevents/fdbevents/engine/faultengine"
 	"github.com/google/uuid"
 	"golang.org/x/sync/errgroup"
 )

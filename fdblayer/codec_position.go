@@ -3,7 +3,7 @@ package fdblayer
 import (
 	"encoding/binary"
 
-	"github.com/fdbevents/fdbevents/fdblayer/engine"
+	"github.com/fdbevents/fdbevents/engine"
 )
 
 // newPosition is the place of the event with the given index in the transaction

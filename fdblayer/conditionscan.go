@@ -3,7 +3,7 @@ package fdblayer
 import (
 	"fmt"
 
-	"github.com/fdbevents/fdbevents/fdblayer/engine"
+	"github.com/fdbevents/fdbevents/engine"
 )
 
 // conditionScan looks for the first event after a position that one query item

@@ -1,6 +1,6 @@
 package fdblayer
 
-import "github.com/fdbevents/fdbevents/fdblayer/engine"
+import "github.com/fdbevents/fdbevents/engine"
 
 // Data is a key-value space inside a store, reached from a transaction. Keys are
 // any bytes, up to about 9,000 of them; values have up to 100,000 bytes. It sees

@@ -15,8 +15,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/fdbevents/fdbevents/engine"
 	"github.com/fdbevents/fdbevents/fdblayer"
-	"github.com/fdbevents/fdbevents/fdblayer/engine"
 	"github.com/google/uuid"
 )
 

@@ -6,8 +6,8 @@ import (
 	"os"
 	"testing"
 
-	"github.com/fdbevents/fdbevents/fdblayer/engine"
-	"github.com/fdbevents/fdbevents/fdblayer/engine/fdbengine/fdbtest"
+	"github.com/fdbevents/fdbevents/engine"
+	"github.com/fdbevents/fdbevents/engine/fdbengine/fdbtest"
 )
 
 var cluster fdbtest.Cluster

@@ -7,9 +7,9 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/fdbevents/fdbevents/engine"
+	"github.com/fdbevents/fdbevents/engine/faultengine"
 	"github.com/fdbevents/fdbevents/fdblayer"
-	"github.com/fdbevents/fdbevents/fdblayer/engine"
-	"github.com/fdbevents/fdbevents/fdblayer/engine/faultengine"
 )
 
 // TestExactlyOnceWhateverFails has writers on an engine with every fault, commits

@@ -18,8 +18,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/fdbevents/fdbevents/engine"
 	"github.com/fdbevents/fdbevents/fdblayer"
-	"github.com/fdbevents/fdbevents/fdblayer/engine"
 )
 
 // writeGolden makes the files of TestStoreOfFormat2 anew:

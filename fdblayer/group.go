@@ -7,7 +7,7 @@ import (
 	"reflect"
 	"time"
 
-	"github.com/fdbevents/fdbevents/fdblayer/engine"
+	"github.com/fdbevents/fdbevents/engine"
 	"github.com/google/uuid"
 )
 

@@ -9,9 +9,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/fdbevents/fdbevents/engine"
+	"github.com/fdbevents/fdbevents/engine/faultengine"
 	"github.com/fdbevents/fdbevents/fdblayer"
-	"github.com/fdbevents/fdbevents/fdblayer/engine"
-	"github.com/fdbevents/fdbevents/fdblayer/engine/faultengine"
 )
 
 // TestGroupUnderUnknownCommits has members come, go and crash, and settle in all

@@ -7,7 +7,7 @@ import (
 	"iter"
 	"slices"
 
-	"github.com/fdbevents/fdbevents/fdblayer/engine"
+	"github.com/fdbevents/fdbevents/engine"
 	"github.com/google/uuid"
 )
 

@@ -8,7 +8,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/fdbevents/fdbevents/fdblayer/engine"
+	"github.com/fdbevents/fdbevents/engine"
 	"github.com/google/uuid"
 	"pgregory.net/rapid"
 )

@@ -5,7 +5,7 @@ import (
 	"slices"
 	"time"
 
-	"github.com/fdbevents/fdbevents/fdblayer/engine"
+	"github.com/fdbevents/fdbevents/engine"
 	"github.com/google/uuid"
 )
 

@@ -6,7 +6,7 @@ import (
 	"iter"
 	"time"
 
-	"github.com/fdbevents/fdbevents/fdblayer/engine"
+	"github.com/fdbevents/fdbevents/engine"
 )
 
 // ParkedMessage is an event that a group has put aside.

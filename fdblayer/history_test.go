@@ -16,8 +16,8 @@ import (
 	"time"
 
 	"github.com/anishathalye/porcupine"
+	"github.com/fdbevents/fdbevents/engine"
 	"github.com/fdbevents/fdbevents/fdblayer"
-	"github.com/fdbevents/fdbevents/fdblayer/engine"
 )
 
 // history is what clients asked and were told, and when. It is right if there is

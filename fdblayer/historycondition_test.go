@@ -9,8 +9,8 @@ import (
 	"testing"
 
 	"github.com/anishathalye/porcupine"
+	"github.com/fdbevents/fdbevents/engine"
 	"github.com/fdbevents/fdbevents/fdblayer"
-	"github.com/fdbevents/fdbevents/fdblayer/engine"
 )
 
 // claim is an event of these histories, written as "017 x ab ": its name, its type

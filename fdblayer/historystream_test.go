@@ -9,8 +9,8 @@ import (
 	"testing"
 
 	"github.com/anishathalye/porcupine"
+	"github.com/fdbevents/fdbevents/engine"
 	"github.com/fdbevents/fdbevents/fdblayer"
-	"github.com/fdbevents/fdbevents/fdblayer/engine"
 )
 
 // streamAsked is an append to a stream, or a read of all of it.

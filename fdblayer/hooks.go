@@ -3,7 +3,7 @@ package fdblayer
 import (
 	"errors"
 
-	"github.com/fdbevents/fdbevents/fdblayer/engine"
+	"github.com/fdbevents/fdbevents/engine"
 )
 
 // Hooks tell an observer what a Store does beside its callers. Each may be nil.

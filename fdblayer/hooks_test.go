@@ -7,8 +7,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/fdbevents/fdbevents/engine"
 	"github.com/fdbevents/fdbevents/fdblayer"
-	"github.com/fdbevents/fdbevents/fdblayer/engine"
 )
 
 func TestRetryHook(t *testing.T) {

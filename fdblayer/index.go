@@ -7,7 +7,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/fdbevents/fdbevents/fdblayer/engine"
+	"github.com/fdbevents/fdbevents/engine"
 )
 
 // indexSet is the system indexes of a store at some version. It does not change.

@@ -9,8 +9,8 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/fdbevents/fdbevents/engine"
 	"github.com/fdbevents/fdbevents/fdblayer"
-	"github.com/fdbevents/fdbevents/fdblayer/engine"
 )
 
 // queries are read with every kind of access: one tag, the better of two, none.

@@ -1,7 +1,7 @@
 package fdblayer
 
 import (
-	"github.com/fdbevents/fdbevents/fdblayer/engine"
+	"github.com/fdbevents/fdbevents/engine"
 	"github.com/fdbevents/fdbevents/tuple"
 	"github.com/google/uuid"
 )

@@ -6,8 +6,8 @@ import (
 	"fmt"
 	"testing"
 
+	"github.com/fdbevents/fdbevents/engine"
 	"github.com/fdbevents/fdbevents/fdblayer"
-	"github.com/fdbevents/fdbevents/fdblayer/engine"
 )
 
 func TestKindOf(t *testing.T) {

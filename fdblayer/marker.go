@@ -4,7 +4,7 @@ import (
 	"context"
 	"fmt"
 
-	"github.com/fdbevents/fdbevents/fdblayer/engine"
+	"github.com/fdbevents/fdbevents/engine"
 	"github.com/google/uuid"
 )
 

@@ -3,7 +3,7 @@ package fdblayer
 import (
 	"testing"
 
-	"github.com/fdbevents/fdbevents/fdblayer/engine"
+	"github.com/fdbevents/fdbevents/engine"
 	"github.com/google/uuid"
 )
 

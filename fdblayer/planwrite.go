@@ -3,7 +3,7 @@ package fdblayer
 import (
 	"slices"
 
-	"github.com/fdbevents/fdbevents/fdblayer/engine"
+	"github.com/fdbevents/fdbevents/engine"
 )
 
 // empty reports whether write would write nothing.

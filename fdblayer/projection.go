@@ -7,7 +7,7 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/fdbevents/fdbevents/fdblayer/engine"
+	"github.com/fdbevents/fdbevents/engine"
 )
 
 // ProjectOptions select what a projection is made of. The zero value projects

@@ -10,8 +10,8 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/fdbevents/fdbevents/engine/pebbleengine"
 	"github.com/fdbevents/fdbevents/fdblayer"
-	"github.com/fdbevents/fdbevents/fdblayer/engine/pebbleengine"
 )
 
 // crashing names the directory for the process that TestProjectionCrash kills.

@@ -15,8 +15,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/fdbevents/fdbevents/engine"
 	"github.com/fdbevents/fdbevents/fdblayer"
-	"github.com/fdbevents/fdbevents/fdblayer/engine"
 )
 
 // sums is a view of the test's own making: how many events there are of each

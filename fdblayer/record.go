@@ -3,7 +3,7 @@ package fdblayer
 import (
 	"fmt"
 
-	"github.com/fdbevents/fdbevents/fdblayer/engine"
+	"github.com/fdbevents/fdbevents/engine"
 )
 
 // getRecord starts reading the record at a place in the log.

@@ -5,7 +5,7 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/fdbevents/fdbevents/fdblayer/engine"
+	"github.com/fdbevents/fdbevents/engine"
 )
 
 // ScavengeOptions are for Store.Scavenge. The zero value is good.

@@ -6,7 +6,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/fdbevents/fdbevents/fdblayer/engine"
+	"github.com/fdbevents/fdbevents/engine"
 )
 
 // source is a run of keys that lead to events, in the order of their positions:

@@ -5,7 +5,7 @@ import (
 	"fmt"
 	"iter"
 
-	"github.com/fdbevents/fdbevents/fdblayer/engine"
+	"github.com/fdbevents/fdbevents/engine"
 )
 
 // StreamInfo is what the store knows of a stream without reading its events.

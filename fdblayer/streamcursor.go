@@ -6,7 +6,7 @@ import (
 	"slices"
 	"time"
 
-	"github.com/fdbevents/fdbevents/fdblayer/engine"
+	"github.com/fdbevents/fdbevents/engine"
 )
 
 // streamCursor reads a stream through its entries, and honours what its head says

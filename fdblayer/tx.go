@@ -5,7 +5,7 @@ import (
 	"errors"
 	"iter"
 
-	"github.com/fdbevents/fdbevents/fdblayer/engine"
+	"github.com/fdbevents/fdbevents/engine"
 )
 
 // Tx is one attempt at a transaction of Store.Transact. It is not safe for

@@ -7,8 +7,8 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/fdbevents/fdbevents/engine"
 	"github.com/fdbevents/fdbevents/fdblayer"
-	"github.com/fdbevents/fdbevents/fdblayer/engine"
 )
 
 func TestTransactCommitsAppendsAndDataTogether(t *testing.T) {

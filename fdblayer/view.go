@@ -6,7 +6,7 @@ import (
 	"fmt"
 	"iter"
 
-	"github.com/fdbevents/fdbevents/fdblayer/engine"
+	"github.com/fdbevents/fdbevents/engine"
 )
 
 // ownView is a generation of a projection's view; without a name there is none.

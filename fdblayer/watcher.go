@@ -5,7 +5,7 @@ import (
 	"sync"
 	"time"
 
-	"github.com/fdbevents/fdbevents/fdblayer/engine"
+	"github.com/fdbevents/fdbevents/engine"
 )
 
 // watcher reads the end of the log once for all subscribers of a Store. It runs

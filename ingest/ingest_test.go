@@ -9,8 +9,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/fdbevents/fdbevents/engine/engines"
 	"github.com/fdbevents/fdbevents/fdblayer"
-	"github.com/fdbevents/fdbevents/fdblayer/engine/engines"
 	"github.com/fdbevents/fdbevents/ingest"
 	"github.com/fdbevents/fdbevents/jsonl"
 	"github.com/google/uuid"

@@ -6,7 +6,7 @@ import (
 	"crypto/rand"
 	"testing"
 
-	"github.com/fdbevents/fdbevents/fdblayer/engine/fdbengine/fdbtest"
+	"github.com/fdbevents/fdbevents/engine/fdbengine/fdbtest"
 	"github.com/fdbevents/fdbevents/tuple"
 )
 

@@ -7,8 +7,8 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/fdbevents/fdbevents/engine"
 	"github.com/fdbevents/fdbevents/fdblayer"
-	"github.com/fdbevents/fdbevents/fdblayer/engine"
 )
 
 const projectionName = "writers"

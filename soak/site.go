@@ -9,10 +9,10 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/fdbevents/fdbevents/engine"
+	"github.com/fdbevents/fdbevents/engine/engines"
+	"github.com/fdbevents/fdbevents/engine/faultengine"
 	"github.com/fdbevents/fdbevents/fdblayer"
-	"github.com/fdbevents/fdbevents/fdblayer/engine"
-	"github.com/fdbevents/fdbevents/fdblayer/engine/engines"
-	"github.com/fdbevents/fdbevents/fdblayer/engine/faultengine"
 )
 
 // site is the stores of one process, all on one engine, which are closed and opened

@@ -7,7 +7,7 @@ import (
 	"testing"
 
 	"github.com/fdbevents/fdbevents/bench/harness"
-	"github.com/fdbevents/fdbevents/fdblayer/engine"
+	"github.com/fdbevents/fdbevents/engine"
 )
 
 // TestBareSizes compares what a limit writes with what fdbevents does, kind by kind:

@@ -15,7 +15,7 @@ import (
 
 	"github.com/apple/foundationdb/bindings/go/src/fdb"
 	"github.com/fdbevents/fdbevents/bench/harness"
-	"github.com/fdbevents/fdbevents/fdblayer/engine/fdbengine/fdbtest"
+	"github.com/fdbevents/fdbevents/engine/fdbengine/fdbtest"
 	"github.com/fdbevents/fdbevents/tuple"
 )
 

@@ -10,8 +10,8 @@ import (
 	"strings"
 
 	"github.com/fdbevents/fdbevents/bench/harness"
-	"github.com/fdbevents/fdbevents/fdblayer/engine"
-	"github.com/fdbevents/fdbevents/fdblayer/engine/engines"
+	"github.com/fdbevents/fdbevents/engine"
+	"github.com/fdbevents/fdbevents/engine/engines"
 )
 
 // Scratch is fdbevents where a store at the URL would be: on the same cluster or the

@@ -6,8 +6,8 @@ import (
 	"io/fs"
 	"os"
 
+	"github.com/fdbevents/fdbevents/engine/engines"
 	"github.com/fdbevents/fdbevents/fdblayer"
-	"github.com/fdbevents/fdbevents/fdblayer/engine/engines"
 	"github.com/urfave/cli/v2"
 )
 

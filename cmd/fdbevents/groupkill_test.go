@@ -16,8 +16,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/fdbevents/fdbevents/engine/engines"
 	"github.com/fdbevents/fdbevents/fdblayer"
-	"github.com/fdbevents/fdbevents/fdblayer/engine/engines"
 	"github.com/google/uuid"
 )
 

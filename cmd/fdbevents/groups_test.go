@@ -8,8 +8,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/fdbevents/fdbevents/engine/engines"
 	"github.com/fdbevents/fdbevents/fdblayer"
-	"github.com/fdbevents/fdbevents/fdblayer/engine/engines"
 )
 
 // lagOf is what "groups list" says of a group: members, lag, parked.

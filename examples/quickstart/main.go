@@ -13,8 +13,8 @@ import (
 	"log"
 	"os"
 
+	"github.com/fdbevents/fdbevents/engine/engines"
 	"github.com/fdbevents/fdbevents/fdblayer"
-	"github.com/fdbevents/fdbevents/fdblayer/engine/engines"
 )
 
 func main() {

@@ -22,9 +22,9 @@ import (
 	"strings"
 	"time"
 
+	"github.com/fdbevents/fdbevents/engine"
+	"github.com/fdbevents/fdbevents/engine/engines"
 	"github.com/fdbevents/fdbevents/fdblayer"
-	"github.com/fdbevents/fdbevents/fdblayer/engine"
-	"github.com/fdbevents/fdbevents/fdblayer/engine/engines"
 )
 
 func main() {

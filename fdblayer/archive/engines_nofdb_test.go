@@ -5,7 +5,7 @@ package archive_test
 import (
 	"testing"
 
-	"github.com/fdbevents/fdbevents/fdblayer/engine"
+	"github.com/fdbevents/fdbevents/engine"
 )
 
 func openFDB(t testing.TB) engine.Engine {

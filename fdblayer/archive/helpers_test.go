@@ -9,10 +9,10 @@ import (
 	"testing"
 	"time"
 
+	"github.com/fdbevents/fdbevents/engine"
+	"github.com/fdbevents/fdbevents/engine/pebbleengine"
 	"github.com/fdbevents/fdbevents/fdblayer"
 	"github.com/fdbevents/fdbevents/fdblayer/archive"
-	"github.com/fdbevents/fdbevents/fdblayer/engine"
-	"github.com/fdbevents/fdbevents/fdblayer/engine/pebbleengine"
 	"github.com/google/uuid"
 )
 

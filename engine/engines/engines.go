@@ -1,0 +1,106 @@
+// Package engines opens an engine by its URL:
+//
+//	file:DIR                        the embedded engine, its data in directory DIR
+//	mem:                            the embedded engine in memory, gone when closed
+//	fdb:CLUSTERFILE?prefix=NAME     FoundationDB, keys under the tuple ("NAME")
+//
+// Without CLUSTERFILE, FoundationDB's default cluster file is used; without
+// prefix, the name is "fdbevents". FoundationDB needs the build tag fdb.
+package engines
+
+import (
+	"context"
+	"fmt"
+	"net/url"
+	"path/filepath"
+	"strings"
+
+	"github.com/fdbevents/fdbevents/engine"
+	"github.com/fdbevents/fdbevents/engine/pebbleengine"
+)
+
+const forms = "want file:DIR, mem: or fdb:CLUSTERFILE?prefix=NAME"
+
+// defaultPrefix names the keys of a store on FoundationDB.
+const defaultPrefix = "fdbevents"
+
+// Open opens the engine that a URL names, and creates it if need be.
+func Open(ctx context.Context, databaseURL string) (engine.Engine, error) {
+	scheme, rest, _ := strings.Cut(databaseURL, ":")
+	switch scheme {
+	case "file":
+		dir, err := directory(rest)
+		if err != nil {
+			return nil, fmt.Errorf("database %q: %w", databaseURL, err)
+		}
+		// An *Engine that is nil must not become an engine.Engine that is not.
+		e, err := pebbleengine.Open(ctx, dir, pebbleengine.Options{})
+		if err != nil {
+			return nil, fmt.Errorf("database %q: %w", databaseURL, err)
+		}
+		return e, nil
+	case "mem":
+		if rest != "" {
+			return nil, fmt.Errorf("database %q: mem: takes nothing after the colon", databaseURL)
+		}
+		e, err := pebbleengine.OpenMemory(pebbleengine.Options{})
+		if err != nil {
+			return nil, fmt.Errorf("database %q: %w", databaseURL, err)
+		}
+		return e, nil
+	case "fdb":
+		clusterFile, prefix, err := cluster(rest)
+		if err != nil {
+			return nil, fmt.Errorf("database %q: %w", databaseURL, err)
+		}
+		e, err := openFoundationDB(ctx, clusterFile, prefix)
+		if err != nil {
+			return nil, fmt.Errorf("database %q: %w", databaseURL, err)
+		}
+		return e, nil
+	}
+	return nil, fmt.Errorf("database %q: unknown kind; %s", databaseURL, forms)
+}
+
+// Directory is the directory of a file: URL. ok is false for other URLs, and for
+// those that Open refuses.
+func Directory(databaseURL string) (dir string, ok bool) {
+	rest, ok := strings.CutPrefix(databaseURL, "file:")
+	if !ok {
+		return "", false
+	}
+	dir, err := directory(rest)
+	return dir, err == nil
+}
+
+// directory reads what comes after "file:". The form with three slashes is
+// common and means the same; one with two would name a host.
+func directory(rest string) (string, error) {
+	if rest == "" {
+		return "", fmt.Errorf("no directory is named; write file:DIR")
+	}
+	if strings.HasPrefix(rest, "//") && !strings.HasPrefix(rest, "///") {
+		return "", fmt.Errorf("after two slashes comes a host, and there is none; write file:DIR, with DIR relative or absolute")
+	}
+	return filepath.Clean(rest), nil
+}
+
+// cluster reads what comes after "fdb:".
+func cluster(rest string) (clusterFile, prefix string, err error) {
+	clusterFile, query, _ := strings.Cut(rest, "?")
+	values, err := url.ParseQuery(query)
+	if err != nil {
+		return "", "", fmt.Errorf("after the question mark: %w", err)
+	}
+	prefix = defaultPrefix
+	for name, given := range values {
+		if name != "prefix" {
+			return "", "", fmt.Errorf("unknown parameter %q; only prefix is known", name)
+		}
+		if len(given) != 1 || given[0] == "" {
+			return "", "", fmt.Errorf("prefix must be one name that is not empty")
+		}
+		prefix = given[0]
+	}
+	return clusterFile, prefix, nil
+}

@@ -1,0 +1,107 @@
+package engines_test
+
+import (
+	"context"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/fdbevents/fdbevents/engine"
+	"github.com/fdbevents/fdbevents/engine/engines"
+)
+
+func TestOpenFile(t *testing.T) {
+	absolute := filepath.Join(t.TempDir(), "a", "b")
+	t.Chdir(t.TempDir())
+	for _, tt := range []struct{ url, dir string }{
+		{"file:" + absolute, absolute},
+		{"file://" + absolute + "3", absolute + "3"},
+		{"file:data", "data"},
+		{"file:./with space", "with space"},
+	} {
+		t.Run(tt.url, func(t *testing.T) {
+			setAndClose(t, tt.url)
+			if _, err := os.Stat(tt.dir); err != nil {
+				t.Error(err)
+			}
+			if dir, ok := engines.Directory(tt.url); !ok || dir != tt.dir {
+				t.Errorf("Directory is %q, %t, want %q", dir, ok, tt.dir)
+			}
+			if got := get(t, tt.url); got != "v" {
+				t.Errorf("after reopening the key is %q", got)
+			}
+		})
+	}
+}
+
+func TestOpenMemory(t *testing.T) {
+	setAndClose(t, "mem:")
+	if got := get(t, "mem:"); got != "" {
+		t.Errorf("a second mem: has the key as %q", got)
+	}
+	if dir, ok := engines.Directory("mem:"); ok {
+		t.Errorf("mem: has a directory: %q", dir)
+	}
+}
+
+func TestOpenRefuses(t *testing.T) {
+	for _, tt := range []struct{ url, message string }{
+		{"", `database "": unknown kind; want file:DIR, mem: or fdb:CLUSTERFILE?prefix=NAME`},
+		{"./data", `database "./data": unknown kind; want file:DIR, mem: or fdb:CLUSTERFILE?prefix=NAME`},
+		{"http://localhost", `database "http://localhost": unknown kind; want file:DIR, mem: or fdb:CLUSTERFILE?prefix=NAME`},
+		{"file:", `database "file:": no directory is named; write file:DIR`},
+		{"file://data", `database "file://data": after two slashes comes a host, and there is none; write file:DIR, with DIR relative or absolute`},
+		{"mem:x", `database "mem:x": mem: takes nothing after the colon`},
+		{"fdb:?prefix=", `database "fdb:?prefix=": prefix must be one name that is not empty`},
+		{"fdb:?prefix=a&prefix=b", `database "fdb:?prefix=a&prefix=b": prefix must be one name that is not empty`},
+		{"fdb:c?other=1", `database "fdb:c?other=1": unknown parameter "other"; only prefix is known`},
+		{"fdb:c?prefix=%zz", `database "fdb:c?prefix=%zz": after the question mark: invalid URL escape "%zz"`},
+	} {
+		e, err := engines.Open(context.Background(), tt.url)
+		if err == nil || err.Error() != tt.message {
+			t.Errorf("%q: got %v, want %s", tt.url, err, tt.message)
+		}
+		if e != nil {
+			t.Errorf("%q: got an engine beside the error", tt.url)
+		}
+		if dir, ok := engines.Directory(tt.url); ok {
+			t.Errorf("%q: has a directory: %q", tt.url, dir)
+		}
+	}
+}
+
+func setAndClose(t *testing.T, url string) {
+	t.Helper()
+	e, err := engines.Open(t.Context(), url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	err = engine.Run(t.Context(), e, func(tr engine.Transaction, _ error) error {
+		tr.Set([]byte("k"), []byte("v"))
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := e.Close(); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func get(t *testing.T, url string) (value string) {
+	t.Helper()
+	e, err := engines.Open(t.Context(), url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer e.Close()
+	err = engine.Run(t.Context(), e, func(tr engine.Transaction, _ error) error {
+		got, err := tr.Get([]byte("k")).Get()
+		value = string(got)
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return value
+}
