@@ -10,6 +10,7 @@ import (
 
 	"github.com/fdbevents/fdbevents/engine"
 	"github.com/fdbevents/fdbevents/engine/pebbleengine"
+	"github.com/fdbevents/fdbevents/tuple"
 	"github.com/google/uuid"
 )
 
@@ -139,7 +140,7 @@ func TestCheckFindsDamage(t *testing.T) {
 			tr.Set(s.keys.groupReplay("g", s.partitionOf("a"), at), nil)
 		}, `to be replayed: stored record is corrupt`, ""},
 		"group key": {func(s *Store, at Position, tr engine.Transaction) {
-			tr.Set(s.keys.groupKind("g", 77), nil)
+			tr.Set(tuple.AppendInt(s.keys.group("g").Begin, 77), nil)
 		}, `consumer group "g" has a key of unknown kind 77`, ""},
 		"entry elsewhere": {func(s *Store, at Position, tr engine.Transaction) {
 			other, _ := tr.Get(s.keys.entry(nil, "a", 0)).Get()
@@ -180,7 +181,7 @@ func TestCheckFindsDamage(t *testing.T) {
 			}
 		}, `stream "a" has no entry for its revision 0`, "its head says now that revision 3 is next"},
 		"foreign key": {func(s *Store, at Position, tr engine.Transaction) {
-			tr.Set(append(s.keys.subspace(nil, spaceEntry), 0xfe), nil)
+			tr.Set(append(s.keys.allEntries().Begin, 0xfe), nil)
 		}, "stream entry 1502fe: key 1502fe: ", ""},
 	}
 	for name, d := range damages {
@@ -289,7 +290,7 @@ func TestCorruptRecordEndsLiveSubscriptions(t *testing.T) {
 		}
 		at := lastOfVersion(version).Next()
 		tr.Set(s.keys.slot(nil, 0, at), []byte("not a record"))
-		tr.Set(s.keys.doorbell(nil, 0), appendPositionBytes(nil, at))
+		tr.Set(s.keys.doorbell(nil, 0), appendDoorbell(nil, at))
 		return nil
 	}); err != nil {
 		t.Fatal(err)

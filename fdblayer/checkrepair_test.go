@@ -1,7 +1,6 @@
 package fdblayer
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"maps"
@@ -28,8 +27,10 @@ func checkRepairs(t *testing.T, s *Store, problems []string, repair string) {
 	}
 	after := allKeys(t, s)
 	for key, value := range before {
-		if k := []byte(key); bytes.HasPrefix(k, s.keys.subspace(nil, spaceLog)) && after[key] != value {
-			t.Errorf("the log's %x was changed", key)
+		for p := range s.header.partitions {
+			if s.keys.log(p, Start, End).Contains([]byte(key)) && after[key] != value {
+				t.Errorf("the log's %x was changed", key)
+			}
 		}
 	}
 	if repair == "" {

@@ -12,6 +12,10 @@ type mark struct {
 	at     Position
 }
 
+func appendMark(dst []byte, m mark) []byte {
+	return binary.AppendUvarint(appendPositionBytes(dst, m.at), m.number)
+}
+
 func appendStampedMark(dst []byte, number uint64) []byte {
 	return endStamped(binary.AppendUvarint(beginStamped(dst, 0), number))
 }

@@ -91,6 +91,7 @@ func storedValues() []storedValue {
 		{"id entry", appendIDEntry(nil, idEntry{300, at}), "0005060708090a0b00010002ac02", idEntry{300, at}, decoding(decodeIDEntry), false, 0},
 		{"stamped id entry", stampedWith(at, appendStampedIDEntry(nil, 2, 300)), "0005060708090a0b00010002ac02", idEntry{300, at}, decoding(decodeIDEntry), false, 0},
 		{"stamped mark", stampedWith(at, appendStampedMark(nil, 300)), "0005060708090a0b00010000ac02", mark{300, first}, decoding(decodeMark), false, 0},
+		{"mark", appendMark(nil, mark{300, first}), "0005060708090a0b00010000ac02", mark{300, first}, decoding(decodeMark), false, 0},
 		{"doorbell", appendDoorbell(nil, at), "0005060708090a0b00010000", first, decoding(decodeDoorbell), false, 0},
 		{"stamped doorbell", stampedWith(at, appendStampedDoorbell(nil)), "0005060708090a0b00010000", first, decoding(decodeDoorbell), false, 0},
 		{"tag entry", appendTagEntry(nil, 200), "c801", 200, decoding(decodeTagEntry), false, 0},

@@ -14,7 +14,7 @@ import (
 )
 
 func drawPosition(t *rapid.T) Position {
-	return PositionFromBytes([positionSize]byte(rapid.SliceOfN(rapid.Byte(), positionSize, positionSize).Draw(t, "position")))
+	return PositionFromBytes([12]byte(rapid.SliceOfN(rapid.Byte(), 12, 12).Draw(t, "position")))
 }
 
 func drawUUID(t *rapid.T) uuid.UUID {

@@ -44,7 +44,7 @@ func TestMarksOfProcessesThatAreGone(t *testing.T) {
 		now, err := tr.ReadVersion().Get()
 		for _, age := range []int64{markHorizon + 1, markHorizon / 2} {
 			at := lastOfVersion(now - age)
-			tr.Set(k.marker(uuid.New(), 1), stampedWith(at, appendStampedMark(nil, 7)))
+			tr.Set(k.marker(uuid.New(), 1), appendMark(nil, mark{number: 7, at: at}))
 		}
 		return err
 	}); err != nil {
