@@ -58,20 +58,20 @@ var mutations = []mutation{
 	},
 	{
 		name:    "condition read as a snapshot",
-		file:    "fdblayer/condition.go",
+		file:    "fdblayer/conditionscan.go",
 		replace: [][2]string{{"append(c.pages, c.plan.tr.GetRange(r, c.o))", "append(c.pages, c.plan.tr.Snapshot().GetRange(r, c.o))"}},
 		folder:  "fdblayer", tests: "TestConditionHistory/mem|TestConditionsAreSerializable/mem",
 	},
 	{
 		name:    "no look at the mark after commit unknown",
 		file:    "fdblayer/marker.go",
-		replace: [][2]string{{"if mark.number != m.number {", "if mark.number != m.number || true {"}},
+		replace: [][2]string{{"if mark.Number != m.number {", "if mark.Number != m.number || true {"}},
 		folder:  "fdblayer", tests: "TestExactlyOnce.*/mem",
 	},
 	{
 		name:    "acknowledgement under a lost lease",
 		file:    "fdblayer/groupsettle.go",
-		replace: [][2]string{{"(stored.owner != l.owner || stored.epoch != l.epoch)", "(stored.owner != l.owner || stored.epoch != l.epoch) && false"}},
+		replace: [][2]string{{"(stored.Owner != l.owner || stored.Epoch != l.epoch)", "(stored.Owner != l.owner || stored.Epoch != l.epoch) && false"}},
 		folder:  "fdblayer", tests: "TestGroupReset/mem",
 	},
 	{

@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/fdbevents/fdbevents"
 	"github.com/fdbevents/fdbevents/engine"
 	"github.com/fdbevents/fdbevents/engine/pebbleengine"
 	"github.com/fdbevents/fdbevents/fdblayer"
@@ -59,14 +60,14 @@ func fillStore(b *testing.B, s *fdblayer.Store, n, streams int) {
 	}
 	rng := rand.NewChaCha8([32]byte{})
 	for i := 0; i < n; i += each {
-		events := make([]fdblayer.NewEvent, min(each, n-i))
+		events := make([]fdbevents.EventData, min(each, n-i))
 		for j := range events {
 			// Hexadecimal digits: about as compressible as real events.
 			data := make([]byte, body/2)
 			_, _ = rng.Read(data)
-			events[j] = fdblayer.NewEvent{Type: "measured", Data: hex.AppendEncode(nil, data)}
+			events[j] = fdbevents.EventData{Type: "measured", Data: hex.AppendEncode(nil, data)}
 		}
-		p, err := s.AppendAsync(b.Context(), fmt.Sprintf("stream-%d", i/each%streams), fdblayer.Any, events...)
+		p, err := s.AppendAsync(b.Context(), fmt.Sprintf("stream-%d", i/each%streams), fdbevents.Any, events...)
 		if err != nil {
 			b.Fatal(err)
 		}
@@ -88,7 +89,7 @@ func BenchmarkReaderMemory(b *testing.B) {
 			base := heap()
 			var most int64
 			i := 0
-			for _, err := range s.ReadAll(b.Context(), fdblayer.Start, fdblayer.ReadOptions{}) {
+			for _, err := range s.ReadAll(b.Context(), fdbevents.Start, fdblayer.ReadOptions{}) {
 				if err != nil {
 					b.Fatal(err)
 				}
@@ -109,9 +110,9 @@ func BenchmarkStreamsMemory(b *testing.B) {
 	for range b.N {
 		fillStreams := func(from, to int) {
 			for i := from; i < to; i += 1000 {
-				appends := make([]fdblayer.StreamAppend, 1000)
+				appends := make([]fdbevents.StreamAppend, 1000)
 				for j := range appends {
-					appends[j] = fdblayer.StreamAppend{Stream: fmt.Sprintf("stream-%d", i+j), Expected: fdblayer.Any, Events: []fdblayer.NewEvent{{Type: "e"}}}
+					appends[j] = fdbevents.StreamAppend{Stream: fmt.Sprintf("stream-%d", i+j), Expected: fdbevents.Any, Events: []fdbevents.EventData{{Type: "e"}}}
 				}
 				if _, err := s.AppendMany(b.Context(), appends...); err != nil {
 					b.Fatal(err)
@@ -215,7 +216,7 @@ func replayDirectory(b *testing.B, dir string) {
 	defer cancel()
 	var r replay
 	began := time.Now()
-	for _, err := range s.Subscribe(ctx, fdblayer.Start, fdblayer.SubscribeOptions{CaughtUp: cancel}) {
+	for _, err := range s.Subscribe(ctx, fdbevents.Start, fdblayer.SubscribeOptions{CaughtUp: cancel}) {
 		if ctx.Err() != nil {
 			break
 		}

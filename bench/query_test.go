@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"testing"
 
+	"github.com/fdbevents/fdbevents"
 	"github.com/fdbevents/fdbevents/fdblayer"
 )
 
@@ -13,17 +14,17 @@ func BenchmarkTagQuery(b *testing.B) {
 	const n, each = 1_000_000, 1000
 	e := openDirectoryEngine(b)
 	s := openStore(b, e)
-	events := make([]fdblayer.NewEvent, each)
+	events := make([]fdbevents.EventData, each)
 	var pending []*fdblayer.PendingAppend
 	for i := range n / each {
 		for j := range events {
-			events[j] = fdblayer.NewEvent{Type: "measured", Tags: []string{fmt.Sprint("customer:", j)}, Data: make([]byte, 100)}
+			events[j] = fdbevents.EventData{Type: "measured", Tags: []string{fmt.Sprint("customer:", j)}, Data: make([]byte, 100)}
 		}
-		p, err := s.AppendAsync(b.Context(), fmt.Sprint("stream-", i%100), fdblayer.Any, events...)
+		p, err := s.AppendAsync(b.Context(), fmt.Sprint("stream-", i%100), fdbevents.Any, events...)
 		if err != nil {
 			b.Fatal(err)
 		}
-		events = make([]fdblayer.NewEvent, each)
+		events = make([]fdbevents.EventData, each)
 		pending = append(pending, p)
 	}
 	for _, p := range pending {
@@ -33,9 +34,9 @@ func BenchmarkTagQuery(b *testing.B) {
 	}
 	counting := &countingEngine{Engine: e}
 	reader := openStore(b, counting)
-	o := fdblayer.ReadOptions{Query: fdblayer.Query{Items: []fdblayer.QueryItem{{Tags: []string{"customer:77"}}}}}
+	o := fdblayer.ReadOptions{Query: fdbevents.Query{Items: []fdbevents.QueryItem{{Tags: []string{"customer:77"}}}}}
 	read := func(o fdblayer.ReadOptions) (got int) {
-		for ev, err := range reader.ReadAll(b.Context(), fdblayer.Start, o) {
+		for ev, err := range reader.ReadAll(b.Context(), fdbevents.Start, o) {
 			if err != nil {
 				b.Fatal(err)
 			}

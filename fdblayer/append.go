@@ -2,6 +2,7 @@ package fdblayer
 
 import (
 	"context"
+	"github.com/fdbevents/fdbevents"
 	"slices"
 )
 
@@ -17,10 +18,10 @@ import (
 // Errors: *WrongExpectedRevisionError, *IDConflictError, *LimitError,
 // *InvalidError, ErrStreamDeleted, ErrNoEvents, ErrClosed. After
 // ErrOutcomeUnknown the events may be stored or not.
-func (s *Store) Append(ctx context.Context, stream string, expected ExpectedRevision, events ...NewEvent) (AppendResult, error) {
-	results, err := s.append(ctx, nil, []StreamAppend{{stream, expected, events}})
+func (s *Store) Append(ctx context.Context, stream string, expected fdbevents.ExpectedRevision, events ...fdbevents.EventData) (fdbevents.AppendResult, error) {
+	results, err := s.append(ctx, nil, []fdbevents.StreamAppend{{Stream: stream, Expected: expected, Events: events}})
 	if err != nil {
-		return AppendResult{}, err
+		return fdbevents.AppendResult{}, err
 	}
 	return results[0], nil
 }
@@ -29,7 +30,7 @@ func (s *Store) Append(ctx context.Context, stream string, expected ExpectedRevi
 // are stored in one transaction, or none. The results are in the order of
 // appends. A stream may be named more than once; the later append then follows
 // the earlier one.
-func (s *Store) AppendMany(ctx context.Context, appends ...StreamAppend) ([]AppendResult, error) {
+func (s *Store) AppendMany(ctx context.Context, appends ...fdbevents.StreamAppend) ([]fdbevents.AppendResult, error) {
 	results, err := s.append(ctx, nil, appends)
 	return slices.Clone(results), err // the request and its events are not kept alive
 }
@@ -38,13 +39,13 @@ func (s *Store) AppendMany(ctx context.Context, appends ...StreamAppend) ([]Appe
 // *ConditionError, when an event that the condition's query selects exists after
 // its position. Appends whose conditions touch different tags never wait for one
 // another; of two that each would break the other's condition, one is refused.
-func (s *Store) AppendIf(ctx context.Context, condition Condition, appends ...StreamAppend) ([]AppendResult, error) {
+func (s *Store) AppendIf(ctx context.Context, condition fdbevents.Condition, appends ...fdbevents.StreamAppend) ([]fdbevents.AppendResult, error) {
 	results, err := s.append(ctx, &condition, appends)
 	return slices.Clone(results), err
 }
 
 // append returns results that may be part of the request.
-func (s *Store) append(ctx context.Context, condition *Condition, appends []StreamAppend) ([]AppendResult, error) {
+func (s *Store) append(ctx context.Context, condition *fdbevents.Condition, appends []fdbevents.StreamAppend) ([]fdbevents.AppendResult, error) {
 	r, err := s.admit(ctx, condition, appends)
 	if err != nil {
 		return nil, err
@@ -69,8 +70,8 @@ type PendingAppend struct {
 // back if nobody has begun with it, and gives up otherwise.
 //
 // AppendAsync blocks while 64 MiB of earlier ones are under way.
-func (s *Store) AppendAsync(ctx context.Context, stream string, expected ExpectedRevision, events ...NewEvent) (*PendingAppend, error) {
-	r, err := s.admit(ctx, nil, []StreamAppend{{stream, expected, events}})
+func (s *Store) AppendAsync(ctx context.Context, stream string, expected fdbevents.ExpectedRevision, events ...fdbevents.EventData) (*PendingAppend, error) {
+	r, err := s.admit(ctx, nil, []fdbevents.StreamAppend{{Stream: stream, Expected: expected, Events: events}})
 	if err != nil {
 		return nil, err
 	}
@@ -88,15 +89,15 @@ func (s *Store) AppendAsync(ctx context.Context, stream string, expected Expecte
 
 // Wait waits for the outcome. It may be called more than once, from any
 // goroutine.
-func (p *PendingAppend) Wait() (AppendResult, error) {
+func (p *PendingAppend) Wait() (fdbevents.AppendResult, error) {
 	if err := p.batcher.wait(p.request); err != nil {
-		return AppendResult{}, err
+		return fdbevents.AppendResult{}, err
 	}
 	return p.request.results[0], nil
 }
 
 // admit makes a request. The caller calls s.calls.Done when it is over.
-func (s *Store) admit(ctx context.Context, condition *Condition, appends []StreamAppend) (*request, error) {
+func (s *Store) admit(ctx context.Context, condition *fdbevents.Condition, appends []fdbevents.StreamAppend) (*request, error) {
 	r, err := s.newRequest(condition, appends)
 	if err != nil {
 		return nil, err

@@ -12,13 +12,14 @@ import (
 	"testing"
 	"time"
 
+	"github.com/fdbevents/fdbevents"
 	"github.com/fdbevents/fdbevents/fdblayer"
 	"github.com/google/uuid"
 )
 
 func TestAppendGivesRevisionsAndRisingPositions(t *testing.T) {
 	eachStore(t, fdblayer.Options{}, func(t *testing.T, s *fdblayer.Store) {
-		first := mustAppend(t, s, "order-1", fdblayer.NoStream, event("placed"), event("paid"))
+		first := mustAppend(t, s, "order-1", fdbevents.NoStream, event("placed"), event("paid"))
 		second := mustAppend(t, s, "order-1", 1, event("shipped"))
 		if first.FirstRevision != 0 || first.LastRevision != 1 || second.FirstRevision != 2 || second.LastRevision != 2 {
 			t.Errorf("revisions %d-%d and %d-%d, want 0-1 and 2-2", first.FirstRevision, first.LastRevision, second.FirstRevision, second.LastRevision)
@@ -35,14 +36,14 @@ func TestAppendGivesRevisionsAndRisingPositions(t *testing.T) {
 
 func TestAppendStoresEveryField(t *testing.T) {
 	eachStore(t, fdblayer.Options{}, func(t *testing.T, s *fdblayer.Store) {
-		want := fdblayer.NewEvent{
+		want := fdbevents.EventData{
 			ID: uuid.New(), Type: "täglich ☀", ContentType: "text/plain", Tags: []string{"a", "käse:1"},
 			Created: time.Date(2001, 2, 3, 4, 5, 6, 789, time.UTC), Data: []byte{0, 255, 0}, Metadata: []byte("{}"),
 		}
-		result := mustAppend(t, s, "käse/1", fdblayer.Any, want)
-		for name, events := range map[string][]fdblayer.Event{
+		result := mustAppend(t, s, "käse/1", fdbevents.Any, want)
+		for name, events := range map[string][]fdbevents.Event{
 			"stream": collect(t, s.ReadStream(t.Context(), "käse/1", 0, fdblayer.ReadOptions{})),
-			"log":    collect(t, s.ReadAll(t.Context(), fdblayer.Start, fdblayer.ReadOptions{})),
+			"log":    collect(t, s.ReadAll(t.Context(), fdbevents.Start, fdblayer.ReadOptions{})),
 		} {
 			if len(events) != 1 {
 				t.Fatalf("%s: %d events", name, len(events))
@@ -55,7 +56,7 @@ func TestAppendStoresEveryField(t *testing.T) {
 			}
 		}
 		before := time.Now()
-		mustAppend(t, s, "defaults", fdblayer.Any, fdblayer.NewEvent{Type: "bare"})
+		mustAppend(t, s, "defaults", fdbevents.Any, fdbevents.EventData{Type: "bare"})
 		got := collect(t, s.ReadStream(t.Context(), "defaults", 0, fdblayer.ReadOptions{}))[0]
 		if got.ID == uuid.Nil || got.ContentType != "application/octet-stream" || got.Created.Before(before.Add(-time.Second)) || got.Created.After(time.Now().Add(time.Second)) {
 			t.Errorf("defaults: %+v", got)
@@ -65,27 +66,27 @@ func TestAppendStoresEveryField(t *testing.T) {
 
 func TestExpectedRevision(t *testing.T) {
 	eachStore(t, fdblayer.Options{}, func(t *testing.T, s *fdblayer.Store) {
-		mustAppend(t, s, "two", fdblayer.Any, event("a"), event("b"))
+		mustAppend(t, s, "two", fdbevents.Any, event("a"), event("b"))
 		for _, c := range []struct {
 			stream   string
-			expected fdblayer.ExpectedRevision
+			expected fdbevents.ExpectedRevision
 			message  string
 		}{
 			{"none", 0, `wrong expected revision of stream "none": expected 0, but it has no events`},
-			{"none", fdblayer.StreamExists, `wrong expected revision of stream "none": expected exists, but it has no events`},
-			{"two", fdblayer.NoStream, `wrong expected revision of stream "two": expected none, but its last revision is 1`},
+			{"none", fdbevents.StreamExists, `wrong expected revision of stream "none": expected exists, but it has no events`},
+			{"two", fdbevents.NoStream, `wrong expected revision of stream "two": expected none, but its last revision is 1`},
 			{"two", 0, `wrong expected revision of stream "two": expected 0, but its last revision is 1`},
 			{"two", 2, `wrong expected revision of stream "two": expected 2, but its last revision is 1`},
 		} {
 			_, err := s.Append(t.Context(), c.stream, c.expected, event("c"))
-			var wrong *fdblayer.WrongExpectedRevisionError
+			var wrong *fdbevents.WrongExpectedRevisionError
 			if !errors.As(err, &wrong) || err.Error() != c.message {
 				t.Errorf("append to %s expecting %s: %v, want %q", c.stream, c.expected, err, c.message)
 			}
 		}
-		mustAppend(t, s, "two", fdblayer.StreamExists, event("c"))
+		mustAppend(t, s, "two", fdbevents.StreamExists, event("c"))
 		mustAppend(t, s, "two", 2, event("d"))
-		mustAppend(t, s, "none", fdblayer.NoStream, event("a"))
+		mustAppend(t, s, "none", fdbevents.NoStream, event("a"))
 	})
 }
 
@@ -93,9 +94,9 @@ func TestConcurrentExactAppendsHaveOneWinnerEach(t *testing.T) {
 	eachEngine2(t, func(t *testing.T, a, b *fdblayer.Store) {
 		const writers, rounds = 8, 10
 		for revision := range int64(rounds) {
-			expected := fdblayer.ExpectedRevision(revision - 1)
+			expected := fdbevents.ExpectedRevision(revision - 1)
 			if revision == 0 {
-				expected = fdblayer.NoStream
+				expected = fdbevents.NoStream
 			}
 			errs := make([]error, writers)
 			var wg sync.WaitGroup
@@ -106,7 +107,7 @@ func TestConcurrentExactAppendsHaveOneWinnerEach(t *testing.T) {
 			wg.Wait()
 			won := 0
 			for _, err := range errs {
-				var wrong *fdblayer.WrongExpectedRevisionError
+				var wrong *fdbevents.WrongExpectedRevisionError
 				if err == nil {
 					won++
 				} else if !errors.As(err, &wrong) || wrong.Actual != revision {
@@ -138,13 +139,13 @@ func TestConcurrentAppendsToOneStreamAreDense(t *testing.T) {
 	eachEngine2(t, func(t *testing.T, a, b *fdblayer.Store) {
 		const writers, each = 16, 20
 		var mu sync.Mutex
-		got := make(map[int64]fdblayer.Position)
+		got := make(map[int64]fdbevents.Position)
 		var wg sync.WaitGroup
 		for w := range writers {
 			s := []*fdblayer.Store{a, b}[w%2]
 			wg.Go(func() {
 				for range each {
-					r, err := s.Append(t.Context(), "hot", fdblayer.Any, event("x"), event("y"))
+					r, err := s.Append(t.Context(), "hot", fdbevents.Any, event("x"), event("y"))
 					if err != nil {
 						t.Error(err)
 						return
@@ -174,9 +175,9 @@ func TestConcurrentAppendsToOneStreamAreDense(t *testing.T) {
 func TestAppendManyIsAtomic(t *testing.T) {
 	eachStore(t, fdblayer.Options{}, func(t *testing.T, s *fdblayer.Store) {
 		results, err := s.AppendMany(t.Context(),
-			fdblayer.StreamAppend{Stream: "from", Expected: fdblayer.NoStream, Events: []fdblayer.NewEvent{event("debited")}},
-			fdblayer.StreamAppend{Stream: "to", Expected: fdblayer.NoStream, Events: []fdblayer.NewEvent{event("credited"), event("notified")}},
-			fdblayer.StreamAppend{Stream: "from", Expected: 0, Events: []fdblayer.NewEvent{event("closed")}},
+			fdbevents.StreamAppend{Stream: "from", Expected: fdbevents.NoStream, Events: []fdbevents.EventData{event("debited")}},
+			fdbevents.StreamAppend{Stream: "to", Expected: fdbevents.NoStream, Events: []fdbevents.EventData{event("credited"), event("notified")}},
+			fdbevents.StreamAppend{Stream: "from", Expected: 0, Events: []fdbevents.EventData{event("closed")}},
 		)
 		if err != nil {
 			t.Fatal(err)
@@ -185,14 +186,14 @@ func TestAppendManyIsAtomic(t *testing.T) {
 			t.Errorf("results %+v", results)
 		}
 		_, err = s.AppendMany(t.Context(),
-			fdblayer.StreamAppend{Stream: "from", Expected: fdblayer.Any, Events: []fdblayer.NewEvent{event("lost")}},
-			fdblayer.StreamAppend{Stream: "to", Expected: 7, Events: []fdblayer.NewEvent{event("lost")}},
+			fdbevents.StreamAppend{Stream: "from", Expected: fdbevents.Any, Events: []fdbevents.EventData{event("lost")}},
+			fdbevents.StreamAppend{Stream: "to", Expected: 7, Events: []fdbevents.EventData{event("lost")}},
 		)
-		var wrong *fdblayer.WrongExpectedRevisionError
+		var wrong *fdbevents.WrongExpectedRevisionError
 		if !errors.As(err, &wrong) || wrong.Stream != "to" {
 			t.Errorf("got %v", err)
 		}
-		if events := collect(t, s.ReadAll(t.Context(), fdblayer.Start, fdblayer.ReadOptions{})); len(events) != 4 {
+		if events := collect(t, s.ReadAll(t.Context(), fdbevents.Start, fdblayer.ReadOptions{})); len(events) != 4 {
 			t.Errorf("%d events, want 4", len(events))
 		}
 	})
@@ -201,11 +202,11 @@ func TestAppendManyIsAtomic(t *testing.T) {
 func TestRepeatReturnsTheFirstResult(t *testing.T) {
 	eachStore(t, fdblayer.Options{}, func(t *testing.T, s *fdblayer.Store) {
 		a, b := eventWithID("a", "1"), eventWithID("b", "2")
-		first := mustAppend(t, s, "once", fdblayer.NoStream, a, b)
+		first := mustAppend(t, s, "once", fdbevents.NoStream, a, b)
 		for range 50 {
-			mustAppend(t, s, "once", fdblayer.Any, event("later"))
+			mustAppend(t, s, "once", fdbevents.Any, event("later"))
 		}
-		again := mustAppend(t, s, "once", fdblayer.NoStream, a, b)
+		again := mustAppend(t, s, "once", fdbevents.NoStream, a, b)
 		if !again.Repeat || first.Repeat {
 			t.Errorf("repeat is %v and %v", first.Repeat, again.Repeat)
 		}
@@ -214,7 +215,7 @@ func TestRepeatReturnsTheFirstResult(t *testing.T) {
 			t.Errorf("first %+v, again %+v", first, again)
 		}
 		// The same id in another stream is another event.
-		if r := mustAppend(t, s, "other", fdblayer.NoStream, a); r.Repeat {
+		if r := mustAppend(t, s, "other", fdbevents.NoStream, a); r.Repeat {
 			t.Error("an event of another stream counts as a repeat")
 		}
 		if n := len(collect(t, s.ReadStream(t.Context(), "once", 0, fdblayer.ReadOptions{}))); n != 52 {
@@ -227,13 +228,13 @@ func TestConcurrentRepeatsStoreOnce(t *testing.T) {
 	eachEngine2(t, func(t *testing.T, a, b *fdblayer.Store) {
 		const writers = 12
 		ev := eventWithID("a", "1")
-		results := make([]fdblayer.AppendResult, writers)
+		results := make([]fdbevents.AppendResult, writers)
 		var wg sync.WaitGroup
 		for w := range writers {
 			s := []*fdblayer.Store{a, b}[w%2]
 			wg.Go(func() {
 				var err error
-				if results[w], err = s.Append(t.Context(), "once", fdblayer.Any, ev); err != nil {
+				if results[w], err = s.Append(t.Context(), "once", fdbevents.Any, ev); err != nil {
 					t.Error(err)
 				}
 			})
@@ -257,34 +258,34 @@ func TestConcurrentRepeatsStoreOnce(t *testing.T) {
 func TestIDConflicts(t *testing.T) {
 	eachStore(t, fdblayer.Options{}, func(t *testing.T, s *fdblayer.Store) {
 		a, b, c, d := eventWithID("a", "1"), eventWithID("b", "2"), eventWithID("c", "3"), eventWithID("d", "4")
-		mustAppend(t, s, "ids", fdblayer.Any, a, b, c)
-		with := func(ev fdblayer.NewEvent, change func(*fdblayer.NewEvent)) fdblayer.NewEvent {
+		mustAppend(t, s, "ids", fdbevents.Any, a, b, c)
+		with := func(ev fdbevents.EventData, change func(*fdbevents.EventData)) fdbevents.EventData {
 			change(&ev)
 			return ev
 		}
 		for _, test := range []struct {
-			events []fdblayer.NewEvent
+			events []fdbevents.EventData
 			reason string
 		}{
-			{[]fdblayer.NewEvent{with(a, func(e *fdblayer.NewEvent) { e.Data = []byte("x") })}, "with other data"},
-			{[]fdblayer.NewEvent{with(a, func(e *fdblayer.NewEvent) { e.Metadata = []byte("x") })}, "with other metadata"},
-			{[]fdblayer.NewEvent{with(a, func(e *fdblayer.NewEvent) { e.Type = "z" })}, `with type "a" instead of "z"`},
-			{[]fdblayer.NewEvent{with(a, func(e *fdblayer.NewEvent) { e.ContentType = "z" })}, `with content type "application/octet-stream" instead of "z"`},
-			{[]fdblayer.NewEvent{with(a, func(e *fdblayer.NewEvent) { e.Tags = []string{"z"} })}, `with tags [] instead of ["z"]`},
-			{[]fdblayer.NewEvent{d, a}, "but events before it in this append are not"},
-			{[]fdblayer.NewEvent{a, d}, "but events after it in this append are not"},
-			{[]fdblayer.NewEvent{a, c}, "but not next to the event before it in this append"},
-			{[]fdblayer.NewEvent{b, a}, "but not next to the event before it in this append"},
+			{[]fdbevents.EventData{with(a, func(e *fdbevents.EventData) { e.Data = []byte("x") })}, "with other data"},
+			{[]fdbevents.EventData{with(a, func(e *fdbevents.EventData) { e.Metadata = []byte("x") })}, "with other metadata"},
+			{[]fdbevents.EventData{with(a, func(e *fdbevents.EventData) { e.Type = "z" })}, `with type "a" instead of "z"`},
+			{[]fdbevents.EventData{with(a, func(e *fdbevents.EventData) { e.ContentType = "z" })}, `with content type "application/octet-stream" instead of "z"`},
+			{[]fdbevents.EventData{with(a, func(e *fdbevents.EventData) { e.Tags = []string{"z"} })}, `with tags [] instead of ["z"]`},
+			{[]fdbevents.EventData{d, a}, "but events before it in this append are not"},
+			{[]fdbevents.EventData{a, d}, "but events after it in this append are not"},
+			{[]fdbevents.EventData{a, c}, "but not next to the event before it in this append"},
+			{[]fdbevents.EventData{b, a}, "but not next to the event before it in this append"},
 		} {
-			_, err := s.Append(t.Context(), "ids", fdblayer.Any, test.events...)
-			var conflict *fdblayer.IDConflictError
+			_, err := s.Append(t.Context(), "ids", fdbevents.Any, test.events...)
+			var conflict *fdbevents.IDConflictError
 			if !errors.As(err, &conflict) || conflict.Reason != test.reason || conflict.Stream != "ids" {
 				t.Errorf("got %v, want reason %q", err, test.reason)
 			} else if want := fmt.Sprintf("event id %s is already in stream \"ids\" at revision %d, %s; give new events new ids", conflict.ID, conflict.Revision, test.reason); err.Error() != want {
 				t.Errorf("message %q, want %q", err, want)
 			}
 		}
-		_, err := s.Append(t.Context(), "ids", fdblayer.Any, d, d)
+		_, err := s.Append(t.Context(), "ids", fdbevents.Any, d, d)
 		if want := fmt.Sprintf("event id %q: is given twice in one append", d.ID); err == nil || err.Error() != want {
 			t.Errorf("got %v, want %q", err, want)
 		}
@@ -302,9 +303,9 @@ func TestLargeEventsAreChunked(t *testing.T) {
 					data[i] = byte(rng.Uint32())
 				}
 				want = append(want, data)
-				mustAppend(t, s, fmt.Sprintf("large-%d", len(want)%3), fdblayer.Any, fdblayer.NewEvent{Type: "large", Data: data})
+				mustAppend(t, s, fmt.Sprintf("large-%d", len(want)%3), fdbevents.Any, fdbevents.EventData{Type: "large", Data: data})
 			}
-			check := func(name string, events []fdblayer.Event) {
+			check := func(name string, events []fdbevents.Event) {
 				if len(events) != len(want) {
 					t.Fatalf("%s: %d events, want %d", name, len(events), len(want))
 				}
@@ -314,8 +315,8 @@ func TestLargeEventsAreChunked(t *testing.T) {
 					}
 				}
 			}
-			check("forward", collect(t, s.ReadAll(t.Context(), fdblayer.Start, fdblayer.ReadOptions{})))
-			backward := collect(t, s.ReadAll(t.Context(), fdblayer.End, fdblayer.ReadOptions{Backward: true}))
+			check("forward", collect(t, s.ReadAll(t.Context(), fdbevents.Start, fdblayer.ReadOptions{})))
+			backward := collect(t, s.ReadAll(t.Context(), fdbevents.End, fdblayer.ReadOptions{Backward: true}))
 			slices.Reverse(backward)
 			check("backward", backward)
 			n := 0
@@ -331,8 +332,8 @@ func TestLargeEventsAreChunked(t *testing.T) {
 
 func TestLimits(t *testing.T) {
 	big := func(n int) []byte { return make([]byte, n) }
-	many := func(n int) []fdblayer.NewEvent {
-		events := make([]fdblayer.NewEvent, n)
+	many := func(n int) []fdbevents.EventData {
+		events := make([]fdbevents.EventData, n)
 		for i := range events {
 			events[i] = event("e")
 		}
@@ -345,20 +346,20 @@ func TestLimits(t *testing.T) {
 		}
 		return out
 	}
-	one := func(ev fdblayer.NewEvent) []fdblayer.NewEvent { return []fdblayer.NewEvent{ev} }
+	one := func(ev fdbevents.EventData) []fdbevents.EventData { return []fdbevents.EventData{ev} }
 	eachStore(t, fdblayer.Options{}, func(t *testing.T, s *fdblayer.Store) {
 		for _, c := range []struct {
 			stream  string
-			events  []fdblayer.NewEvent
+			events  []fdbevents.EventData
 			message string // "" is a success
 		}{
-			{"s", one(fdblayer.NewEvent{Type: "e", Data: big(fdblayer.MaxEventSize - 1), Metadata: big(1)}), ""},
-			{"s", one(fdblayer.NewEvent{Type: "e", Data: big(fdblayer.MaxEventSize), Metadata: big(1)}),
+			{"s", one(fdbevents.EventData{Type: "e", Data: big(fdbevents.MaxEventSize - 1), Metadata: big(1)}), ""},
+			{"s", one(fdbevents.EventData{Type: "e", Data: big(fdbevents.MaxEventSize), Metadata: big(1)}),
 				`event 1 of 1 for stream "s": event data and metadata: 8388609 bytes, limit 8388608`},
-			{"s", []fdblayer.NewEvent{{Type: "e", Data: big(5 << 20)}, {Type: "e", Data: big(4 << 20)}},
+			{"s", []fdbevents.EventData{{Type: "e", Data: big(5 << 20)}, {Type: "e", Data: big(4 << 20)}},
 				"data and metadata of an append: 9437184 bytes, limit 8388608"},
-			{"many", many(fdblayer.MaxAppendEvents), ""},
-			{"many", many(fdblayer.MaxAppendEvents + 1), "events of an append: 4097 events, limit 4096"},
+			{"many", many(fdbevents.MaxAppendEvents), ""},
+			{"many", many(fdbevents.MaxAppendEvents + 1), "events of an append: 4097 events, limit 4096"},
 			{strings.Repeat("n", 1024), many(1), ""},
 			{strings.Repeat("n", 1025), many(1), "stream name: 1025 bytes, limit 1024"},
 			{strings.Repeat("n", 1024), many(4000), "append with its stream names and tags, as stored: "},
@@ -368,19 +369,19 @@ func TestLimits(t *testing.T) {
 			{"a\xffb", many(1), `stream name "a\xffb": must be valid UTF-8`},
 			{"$all", many(1), `stream name "$all": names that begin with $ are reserved for virtual streams`},
 			{"s", nil, `stream "s": append has no events`},
-			{"s", one(fdblayer.NewEvent{}), `event 1 of 1 for stream "s": event type "": must not be empty`},
-			{"s", one(fdblayer.NewEvent{Type: strings.Repeat("t", 1025)}), `event 1 of 1 for stream "s": event type: 1025 bytes, limit 1024`},
-			{"s", one(fdblayer.NewEvent{Type: "e", ContentType: "\n"}), `event 1 of 1 for stream "s": content type "\n": must not have control characters (found U+000A)`},
-			{"s", one(fdblayer.NewEvent{Type: "e", Tags: tags(64)}), ""},
-			{"s", one(fdblayer.NewEvent{Type: "e", Tags: tags(65)}), `event 1 of 1 for stream "s": tags of an event: 65 tags, limit 64`},
-			{"s", one(fdblayer.NewEvent{Type: "e", Tags: []string{strings.Repeat("t", 256)}}), ""},
-			{"s", one(fdblayer.NewEvent{Type: "e", Tags: []string{strings.Repeat("t", 257)}}), `event 1 of 1 for stream "s": tag: 257 bytes, limit 256`},
-			{"s", one(fdblayer.NewEvent{Type: "e", Tags: []string{""}}), `event 1 of 1 for stream "s": tag "": must not be empty`},
-			{"s", one(fdblayer.NewEvent{Type: "e", Tags: []string{"a", "a"}}), `event 1 of 1 for stream "s": tag "a": is given twice on one event`},
-			{"s", append(many(1), fdblayer.NewEvent{Type: "e", Created: time.Date(3000, 1, 1, 0, 0, 0, 0, time.UTC)}),
+			{"s", one(fdbevents.EventData{}), `event 1 of 1 for stream "s": event type "": must not be empty`},
+			{"s", one(fdbevents.EventData{Type: strings.Repeat("t", 1025)}), `event 1 of 1 for stream "s": event type: 1025 bytes, limit 1024`},
+			{"s", one(fdbevents.EventData{Type: "e", ContentType: "\n"}), `event 1 of 1 for stream "s": content type "\n": must not have control characters (found U+000A)`},
+			{"s", one(fdbevents.EventData{Type: "e", Tags: tags(64)}), ""},
+			{"s", one(fdbevents.EventData{Type: "e", Tags: tags(65)}), `event 1 of 1 for stream "s": tags of an event: 65 tags, limit 64`},
+			{"s", one(fdbevents.EventData{Type: "e", Tags: []string{strings.Repeat("t", 256)}}), ""},
+			{"s", one(fdbevents.EventData{Type: "e", Tags: []string{strings.Repeat("t", 257)}}), `event 1 of 1 for stream "s": tag: 257 bytes, limit 256`},
+			{"s", one(fdbevents.EventData{Type: "e", Tags: []string{""}}), `event 1 of 1 for stream "s": tag "": must not be empty`},
+			{"s", one(fdbevents.EventData{Type: "e", Tags: []string{"a", "a"}}), `event 1 of 1 for stream "s": tag "a": is given twice on one event`},
+			{"s", append(many(1), fdbevents.EventData{Type: "e", Created: time.Date(3000, 1, 1, 0, 0, 0, 0, time.UTC)}),
 				`event 2 of 2 for stream "s": created "3000-01-01 00:00:00 +0000 UTC": must lie in the years 1678 to 2261`},
 		} {
-			_, err := s.Append(t.Context(), c.stream, fdblayer.Any, c.events...)
+			_, err := s.Append(t.Context(), c.stream, fdbevents.Any, c.events...)
 			switch {
 			case c.message == "" && err != nil:
 				t.Errorf("%.20s: %v", c.stream, err)
@@ -392,13 +393,13 @@ func TestLimits(t *testing.T) {
 		if err == nil || err.Error() != `expected revision "-3": want 0 or more, or Any, NoStream, StreamExists` {
 			t.Errorf("got %v", err)
 		}
-		if _, err := s.AppendMany(t.Context()); !errors.Is(err, fdblayer.ErrNoEvents) {
+		if _, err := s.AppendMany(t.Context()); !errors.Is(err, fdbevents.ErrNoEvents) {
 			t.Errorf("got %v", err)
 		}
 		// The limits hold over all streams of an append.
 		_, err = s.AppendMany(t.Context(),
-			fdblayer.StreamAppend{Stream: "a", Expected: fdblayer.Any, Events: many(4000)},
-			fdblayer.StreamAppend{Stream: "b", Expected: fdblayer.Any, Events: many(100)})
+			fdbevents.StreamAppend{Stream: "a", Expected: fdbevents.Any, Events: many(4000)},
+			fdbevents.StreamAppend{Stream: "b", Expected: fdbevents.Any, Events: many(100)})
 		if err == nil || err.Error() != "events of an append: 4100 events, limit 4096" {
 			t.Errorf("got %v", err)
 		}
@@ -408,42 +409,42 @@ func TestLimits(t *testing.T) {
 // TestLargestAppendsFit: what passes the store's own limits must pass the
 // engine's, for every way to be large.
 func TestLargestAppendsFit(t *testing.T) {
-	many := func(n int, ev fdblayer.NewEvent) []fdblayer.NewEvent {
-		events := make([]fdblayer.NewEvent, n)
+	many := func(n int, ev fdbevents.EventData) []fdbevents.EventData {
+		events := make([]fdbevents.EventData, n)
 		for i := range events {
 			events[i] = ev
 			events[i].ID = uuid.New()
 		}
 		return events
 	}
-	longTags := make([]string, fdblayer.MaxTags)
+	longTags := make([]string, fdbevents.MaxTags)
 	for i := range longTags {
 		longTags[i] = fmt.Sprintf("%0256d", i)
 	}
 	eachHealthyEngine(t, func(t *testing.T, e engineT) {
 		s := openStore(t, e, fdblayer.Options{})
-		for what, attempt := range map[string]func(n int) (string, []fdblayer.NewEvent){
-			"events with a long stream name": func(n int) (string, []fdblayer.NewEvent) {
-				return strings.Repeat("n", 1024), many(n, fdblayer.NewEvent{Type: "e"})
+		for what, attempt := range map[string]func(n int) (string, []fdbevents.EventData){
+			"events with a long stream name": func(n int) (string, []fdbevents.EventData) {
+				return strings.Repeat("n", 1024), many(n, fdbevents.EventData{Type: "e"})
 			},
-			"events of 2,000 bytes": func(n int) (string, []fdblayer.NewEvent) {
-				return "small", many(n, fdblayer.NewEvent{Type: "e", Data: make([]byte, 2000)})
+			"events of 2,000 bytes": func(n int) (string, []fdbevents.EventData) {
+				return "small", many(n, fdbevents.EventData{Type: "e", Data: make([]byte, 2000)})
 			},
-			"events just small enough to be copied": func(n int) (string, []fdblayer.NewEvent) {
-				return "copied", many(n, fdblayer.NewEvent{Type: "e", Data: make([]byte, 940)})
+			"events just small enough to be copied": func(n int) (string, []fdbevents.EventData) {
+				return "copied", many(n, fdbevents.EventData{Type: "e", Data: make([]byte, 940)})
 			},
-			"events with short tags": func(n int) (string, []fdblayer.NewEvent) {
-				return "tags", many(n, fdblayer.NewEvent{Type: "e", Tags: strings.Split("abcdefghijklmnopqrstuvwxyz", "")})
+			"events with short tags": func(n int) (string, []fdbevents.EventData) {
+				return "tags", many(n, fdbevents.EventData{Type: "e", Tags: strings.Split("abcdefghijklmnopqrstuvwxyz", "")})
 			},
-			"events with long tags": func(n int) (string, []fdblayer.NewEvent) {
-				return "tags", many(n, fdblayer.NewEvent{Type: "e", Tags: longTags})
+			"events with long tags": func(n int) (string, []fdbevents.EventData) {
+				return "tags", many(n, fdbevents.EventData{Type: "e", Tags: longTags})
 			},
 		} {
-			var limit *fdblayer.LimitError
-			n := fdblayer.MaxAppendEvents
+			var limit *fdbevents.LimitError
+			n := fdbevents.MaxAppendEvents
 			for {
 				stream, events := attempt(n)
-				_, err := s.Append(t.Context(), stream, fdblayer.Any, events...)
+				_, err := s.Append(t.Context(), stream, fdbevents.Any, events...)
 				if err == nil {
 					break
 				}
@@ -453,7 +454,7 @@ func TestLargestAppendsFit(t *testing.T) {
 				n -= max(1, n/50)
 			}
 			t.Logf("%d %s fit", n, what)
-			if n < fdblayer.MaxAppendEvents && strings.Contains(what, "copied") {
+			if n < fdbevents.MaxAppendEvents && strings.Contains(what, "copied") {
 				t.Errorf("only %d %s fit", n, what)
 			}
 		}
@@ -464,7 +465,7 @@ func TestAppendAsyncKeepsOrder(t *testing.T) {
 	eachStore(t, fdblayer.Options{}, func(t *testing.T, s *fdblayer.Store) {
 		var pending []*fdblayer.PendingAppend
 		for i := range 500 {
-			p, err := s.AppendAsync(t.Context(), fmt.Sprint("s", i%7), fdblayer.Any, event(fmt.Sprint(i)))
+			p, err := s.AppendAsync(t.Context(), fmt.Sprint("s", i%7), fdbevents.Any, event(fmt.Sprint(i)))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -486,10 +487,10 @@ func TestAppendUnderEndedContext(t *testing.T) {
 	eachStore(t, fdblayer.Options{}, func(t *testing.T, s *fdblayer.Store) {
 		ctx, cancel := context.WithCancel(t.Context())
 		cancel()
-		if _, err := s.Append(ctx, "s", fdblayer.Any, event("e")); !errors.Is(err, context.Canceled) || errors.Is(err, fdblayer.ErrOutcomeUnknown) {
+		if _, err := s.Append(ctx, "s", fdbevents.Any, event("e")); !errors.Is(err, context.Canceled) || errors.Is(err, fdbevents.ErrOutcomeUnknown) {
 			t.Errorf("got %v", err)
 		}
-		for _, err := range s.ReadAll(ctx, fdblayer.Start, fdblayer.ReadOptions{}) {
+		for _, err := range s.ReadAll(ctx, fdbevents.Start, fdblayer.ReadOptions{}) {
 			if !errors.Is(err, context.Canceled) {
 				t.Errorf("got %v", err)
 			}
@@ -503,17 +504,17 @@ func TestClosedStore(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		mustAppend(t, s, "s", fdblayer.Any, event("e"))
+		mustAppend(t, s, "s", fdbevents.Any, event("e"))
 		if err := s.Close(); err != nil {
 			t.Fatal(err)
 		}
-		_, appended := s.Append(t.Context(), "s", fdblayer.Any, event("e"))
+		_, appended := s.Append(t.Context(), "s", fdbevents.Any, event("e"))
 		_, transacted := s.Transact(t.Context(), func(*fdblayer.Tx) error { return nil })
 		var subscribed error
-		for _, subscribed = range s.Subscribe(t.Context(), fdblayer.Start, fdblayer.SubscribeOptions{}) {
+		for _, subscribed = range s.Subscribe(t.Context(), fdbevents.Start, fdblayer.SubscribeOptions{}) {
 		}
 		for _, err := range []error{appended, transacted, subscribed, s.Close()} {
-			if !errors.Is(err, fdblayer.ErrClosed) || !strings.Contains(err.Error(), "store is closed") {
+			if !errors.Is(err, fdbevents.ErrClosed) || !strings.Contains(err.Error(), "store is closed") {
 				t.Errorf("got %v, want ErrClosed", err)
 			}
 		}

@@ -8,7 +8,9 @@ import (
 	"slices"
 	"sync"
 
+	"github.com/fdbevents/fdbevents"
 	"github.com/fdbevents/fdbevents/engine"
+	"github.com/fdbevents/fdbevents/internal/layout"
 )
 
 // batcher turns concurrent appends into few engine transactions. An append that
@@ -104,7 +106,7 @@ func (b *batcher) wait(r *request) error {
 		return r.err
 	default:
 	}
-	return fmt.Errorf("%w: stopped waiting for the commit: %w", ErrOutcomeUnknown, cause)
+	return fmt.Errorf("%w: stopped waiting for the commit: %w", fdbevents.ErrOutcomeUnknown, cause)
 }
 
 // withdraw takes r off its queue if no batch has taken it yet.
@@ -232,9 +234,9 @@ func (b *batcher) run(ctx context.Context, m *marker, batch []*request) {
 		return nil
 	}
 	stamp, err := m.commit(ctx, attempt)
-	if err != nil && s.ctx.Err() != nil && !errors.Is(err, ErrClosed) {
+	if err != nil && s.ctx.Err() != nil && !errors.Is(err, fdbevents.ErrClosed) {
 		// Close has given up. Callers whose own contexts go on are to know why.
-		err = fmt.Errorf("%w: %w", ErrClosed, err)
+		err = fmt.Errorf("%w: %w", fdbevents.ErrClosed, err)
 	}
 	for i, r := range batch {
 		switch {
@@ -254,7 +256,7 @@ func (b *batcher) run(ctx context.Context, m *marker, batch []*request) {
 func withPosition(failure error, stamp engine.Stamp) error {
 	var planned *plannedConditionError
 	if errors.As(failure, &planned) {
-		return &ConditionError{Position: newPosition(stamp, planned.index)}
+		return &fdbevents.ConditionError{Position: layout.NewPosition(stamp, planned.index)}
 	}
 	return failure
 }

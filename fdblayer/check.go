@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/fdbevents/fdbevents"
 	"github.com/fdbevents/fdbevents/engine"
 )
 
@@ -80,7 +81,7 @@ func (o *CheckOptions) check() error {
 		return err
 	}
 	if o.Repair && o.Sample.set() {
-		return &InvalidError{What: "sample", Value: o.Sample.String(), Reason: "a repair looks at everything; ask for one of both"}
+		return &fdbevents.InvalidError{What: "sample", Value: o.Sample.String(), Reason: "a repair looks at everything; ask for one of both"}
 	}
 	return nil
 }
@@ -129,7 +130,7 @@ type checker struct {
 type checkedEntry struct {
 	stream   string
 	revision int64
-	at       Position
+	at       fdbevents.Position
 }
 
 // findings are those of one page; they count when its transaction is through.

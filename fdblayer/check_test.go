@@ -8,8 +8,10 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/fdbevents/fdbevents"
 	"github.com/fdbevents/fdbevents/engine"
 	"github.com/fdbevents/fdbevents/engine/pebbleengine"
+	"github.com/fdbevents/fdbevents/internal/layout"
 	"github.com/fdbevents/fdbevents/tuple"
 	"github.com/google/uuid"
 )
@@ -41,168 +43,168 @@ func TestCheckFindsDamage(t *testing.T) {
 	ctx := t.Context()
 	id := uuid.MustParse("6ba7b810-9dad-11d1-80b4-00c04fd430c8")
 	damages := map[string]struct {
-		damage  func(s *Store, at Position, tr engine.Transaction)
+		damage  func(s *Store, at fdbevents.Position, tr engine.Transaction)
 		finding string
 		// repair is what Repair says, empty when it must leave everything alone.
 		repair string
 	}{
-		"record": {func(s *Store, at Position, tr engine.Transaction) {
-			tr.Set(s.keys.slot(nil, s.partitionOf("a"), at), []byte("\x9bgarbage"))
+		"record": {func(s *Store, at fdbevents.Position, tr engine.Transaction) {
+			tr.Set(s.keys.Slot(nil, s.partitionOf("a"), at), []byte("\x9bgarbage"))
 		}, "stored record is corrupt: no checksum at its end", ""},
-		"bit": {func(s *Store, at Position, tr engine.Transaction) {
-			key := s.keys.slot(nil, s.partitionOf("a"), at)
+		"bit": {func(s *Store, at fdbevents.Position, tr engine.Transaction) {
+			key := s.keys.Slot(nil, s.partitionOf("a"), at)
 			value, _ := tr.Get(key).Get()
 			value = bytes.Clone(value)
 			value[30] ^= 4
 			tr.Set(key, value)
 		}, "stored record is corrupt: checksum", ""},
-		"slot": {func(s *Store, at Position, tr engine.Transaction) {
-			tr.Clear(s.keys.slot(nil, s.partitionOf("a"), at))
+		"slot": {func(s *Store, at fdbevents.Position, tr engine.Transaction) {
+			tr.Clear(s.keys.Slot(nil, s.partitionOf("a"), at))
 		}, "leads to a place where the log has nothing", ""},
-		"entry": {func(s *Store, at Position, tr engine.Transaction) {
-			tr.Clear(s.keys.entry(nil, "a", 1))
+		"entry": {func(s *Store, at fdbevents.Position, tr engine.Transaction) {
+			tr.Clear(s.keys.Entry(nil, "a", 1))
 		}, `stream "a": revision 0 is followed by 2`, "its stream entry was written anew"},
-		"first entry": {func(s *Store, at Position, tr engine.Transaction) {
-			tr.Clear(s.keys.entry(nil, "a", 0))
+		"first entry": {func(s *Store, at fdbevents.Position, tr engine.Transaction) {
+			tr.Clear(s.keys.Entry(nil, "a", 0))
 		}, `stream "a" begins at revision 1, but is truncated before 0 only`, "its stream entry was written anew"},
-		"copy": {func(s *Store, at Position, tr engine.Transaction) {
-			key := s.keys.entry(nil, "a", 1)
+		"copy": {func(s *Store, at fdbevents.Position, tr engine.Transaction) {
+			key := s.keys.Entry(nil, "a", 1)
 			value, _ := tr.Get(key).Get()
 			value = bytes.Clone(value)
 			value[len(value)-1] ^= 1
 			tr.Set(key, value)
 		}, `the copy in stream "a", revision 1 differs from the record`, "its stream entry was written anew"},
-		"head": {func(s *Store, at Position, tr engine.Transaction) {
-			tr.Set(s.keys.head(nil, "a"), appendHead(nil, head{next: 7}))
+		"head": {func(s *Store, at fdbevents.Position, tr engine.Transaction) {
+			tr.Set(s.keys.Head(nil, "a"), layout.AppendHead(nil, layout.Head{Next: 7}))
 		}, `stream "a": its head says that revision 7 is next, but its last entry is 2`, "its head says now that revision 3 is next"},
-		"id": {func(s *Store, at Position, tr engine.Transaction) {
-			tr.Clear(s.keys.id(nil, id, "a"))
+		"id": {func(s *Store, at fdbevents.Position, tr engine.Transaction) {
+			tr.Clear(s.keys.ID(nil, id, "a"))
 		}, `its id is not in the index of stream "a"`, "the index entry of its id was written anew"},
-		"stray id": {func(s *Store, at Position, tr engine.Transaction) {
-			value, _ := tr.Get(s.keys.id(nil, id, "a")).Get()
-			tr.Set(s.keys.id(nil, id, "b"), value)
+		"stray id": {func(s *Store, at fdbevents.Position, tr engine.Transaction) {
+			value, _ := tr.Get(s.keys.ID(nil, id, "a")).Get()
+			tr.Set(s.keys.ID(nil, id, "b"), value)
 		}, `of stream "b", where that event is not`, "the index entry was removed"},
-		"tag": {func(s *Store, at Position, tr engine.Transaction) {
-			tr.Clear(s.keys.tag(nil, "red", at))
+		"tag": {func(s *Store, at fdbevents.Position, tr engine.Transaction) {
+			tr.Clear(s.keys.Tag(nil, "red", at))
 		}, `it is not in the index of its tag "red"`, "the index entry was written anew"},
-		"stray tag": {func(s *Store, at Position, tr engine.Transaction) {
-			tr.Set(s.keys.tag(nil, "blue", at), appendTagEntry(nil, s.partitionOf("a")))
+		"stray tag": {func(s *Store, at fdbevents.Position, tr engine.Transaction) {
+			tr.Set(s.keys.Tag(nil, "blue", at), layout.AppendTagEntry(nil, s.partitionOf("a")))
 		}, `tag "blue" leads to the event at position`, "the index entry was removed"},
-		"doorbell": {func(s *Store, at Position, tr engine.Transaction) {
-			tr.Clear(s.keys.doorbell(nil, s.partitionOf("a")))
+		"doorbell": {func(s *Store, at fdbevents.Position, tr engine.Transaction) {
+			tr.Clear(s.keys.Doorbell(nil, s.partitionOf("a")))
 		}, "doorbell of partition", "it was rung"},
-		"checkpoint": {func(s *Store, at Position, tr engine.Transaction) {
-			tr.Set(s.keys.checkpoint("reader"), []byte{0x92, 1, 0xc4, 3, 1, 2, 3})
+		"checkpoint": {func(s *Store, at fdbevents.Position, tr engine.Transaction) {
+			tr.Set(s.keys.Checkpoint("reader"), []byte{0x92, 1, 0xc4, 3, 1, 2, 3})
 		}, `checkpoint "reader": stored record is corrupt: position of 3 bytes`, ""},
-		"checkpoint elsewhere": {func(s *Store, at Position, tr engine.Transaction) {
-			tr.Set(s.keys.checkpoint("reader"), appendPlace(nil, End.Prev()))
+		"checkpoint elsewhere": {func(s *Store, at fdbevents.Position, tr engine.Transaction) {
+			tr.Set(s.keys.Checkpoint("reader"), layout.AppendPlace(nil, fdbevents.End.Prev()))
 		}, `checkpoint "reader": position "fffffffffffffffffffffffe": is ahead of this store`, ""},
-		"newer checkpoint": {func(s *Store, at Position, tr engine.Transaction) {
-			tr.Set(s.keys.checkpoint("reader"), []byte{0x92, 2, 0})
+		"newer checkpoint": {func(s *Store, at fdbevents.Position, tr engine.Transaction) {
+			tr.Set(s.keys.Checkpoint("reader"), []byte{0x92, 2, 0})
 		}, `checkpoint "reader": unknown store format: position format 2 with 2 fields`, ""},
-		"projection": {func(s *Store, at Position, tr engine.Transaction) {
-			tr.Set(s.keys.projection("p"), appendProjection(nil, projection{current: 3, building: 2}))
+		"projection": {func(s *Store, at fdbevents.Position, tr engine.Transaction) {
+			tr.Set(s.keys.Projection("p"), layout.AppendProjection(nil, layout.Projection{Current: 3, Building: 2}))
 		}, `projection "p": stored record is corrupt: projection at generation 3, with 2 being built`, ""},
-		"newer projection": {func(s *Store, at Position, tr engine.Transaction) {
-			tr.Set(s.keys.projection("p"), []byte{0x93, 2, 3, 0xff})
+		"newer projection": {func(s *Store, at fdbevents.Position, tr engine.Transaction) {
+			tr.Set(s.keys.Projection("p"), []byte{0x93, 2, 3, 0xff})
 		}, `projection "p": unknown store format: projection format 2 with 3 fields`, ""},
-		"no projection": {func(s *Store, at Position, tr engine.Transaction) {
-			tr.Clear(s.keys.projection("p"))
+		"no projection": {func(s *Store, at fdbevents.Position, tr engine.Transaction) {
+			tr.Clear(s.keys.Projection("p"))
 		}, `projection "p": there are keys of it, but not its own`, ""},
-		"projection's place": {func(s *Store, at Position, tr engine.Transaction) {
-			tr.Set(s.keys.generation("p", 3), []byte("garbage"))
+		"projection's place": {func(s *Store, at fdbevents.Position, tr engine.Transaction) {
+			tr.Set(s.keys.Generation("p", 3), []byte("garbage"))
 		}, `projection "p": generation 3: stored record is corrupt: `, ""},
-		"no place": {func(s *Store, at Position, tr engine.Transaction) {
-			tr.Clear(s.keys.generation("p", 3))
+		"no place": {func(s *Store, at fdbevents.Position, tr engine.Transaction) {
+			tr.Clear(s.keys.Generation("p", 3))
 		}, `projection "p": generation 3 has a view, but no position`, ""},
-		"stray generation": {func(s *Store, at Position, tr engine.Transaction) {
-			tr.Set(append(s.keys.view("p", 2).Begin, 'x'), nil)
+		"stray generation": {func(s *Store, at fdbevents.Position, tr engine.Transaction) {
+			tr.Set(append(s.keys.View("p", 2).Begin, 'x'), nil)
 		}, `projection "p": there are keys of generation 2, which it does not have`, ""},
-		"foreign projection key": {func(s *Store, at Position, tr engine.Transaction) {
-			tr.Set(append(s.keys.projection("p"), 0xfe), nil)
+		"foreign projection key": {func(s *Store, at fdbevents.Position, tr engine.Transaction) {
+			tr.Set(append(s.keys.Projection("p"), 0xfe), nil)
 		}, `projection "p": key 150b027000fe: `, ""},
-		"group settings": {func(s *Store, at Position, tr engine.Transaction) {
-			tr.Clear(s.keys.groupConfig("g"))
+		"group settings": {func(s *Store, at fdbevents.Position, tr engine.Transaction) {
+			tr.Clear(s.keys.GroupConfig("g"))
 		}, `consumer group "g" has no settings`, ""},
-		"group lease": {func(s *Store, at Position, tr engine.Transaction) {
-			tr.Set(s.keys.groupLease("g", 3), []byte("x"))
+		"group lease": {func(s *Store, at fdbevents.Position, tr engine.Transaction) {
+			tr.Set(s.keys.GroupLease("g", 3), []byte("x"))
 		}, `consumer group "g", lease of partition 3: stored record is corrupt`, ""},
-		"group progress": {func(s *Store, at Position, tr engine.Transaction) {
-			tr.Clear(s.keys.groupProgress("g", 3))
+		"group progress": {func(s *Store, at fdbevents.Position, tr engine.Transaction) {
+			tr.Clear(s.keys.GroupProgress("g", 3))
 		}, `consumer group "g" has 8 leases and 7 progresses of 8 partitions`, ""},
-		"group member": {func(s *Store, at Position, tr engine.Transaction) {
-			tr.Set(s.keys.groupMember("g", id), nil)
+		"group member": {func(s *Store, at fdbevents.Position, tr engine.Transaction) {
+			tr.Set(s.keys.GroupMember("g", id), nil)
 		}, `consumer group "g", member ` + id.String() + `: stored record is corrupt`, ""},
-		"parked message": {func(s *Store, at Position, tr engine.Transaction) {
-			tr.Set(s.keys.groupParked("g", s.partitionOf("a"), at.Next().Next()), appendGroupParked(nil, groupParked{}))
+		"parked message": {func(s *Store, at fdbevents.Position, tr engine.Transaction) {
+			tr.Set(s.keys.GroupParked("g", s.partitionOf("a"), at.Next().Next()), layout.AppendGroupParked(nil, layout.GroupParked{}))
 		}, `where the log has nothing`, ""},
-		"replayed message": {func(s *Store, at Position, tr engine.Transaction) {
-			tr.Set(s.keys.groupReplay("g", s.partitionOf("a"), at), nil)
+		"replayed message": {func(s *Store, at fdbevents.Position, tr engine.Transaction) {
+			tr.Set(s.keys.GroupReplay("g", s.partitionOf("a"), at), nil)
 		}, `to be replayed: stored record is corrupt`, ""},
-		"group key": {func(s *Store, at Position, tr engine.Transaction) {
-			tr.Set(tuple.AppendInt(s.keys.group("g").Begin, 77), nil)
+		"group key": {func(s *Store, at fdbevents.Position, tr engine.Transaction) {
+			tr.Set(tuple.AppendInt(s.keys.Group("g").Begin, 77), nil)
 		}, `consumer group "g" has a key of unknown kind 77`, ""},
-		"entry elsewhere": {func(s *Store, at Position, tr engine.Transaction) {
-			other, _ := tr.Get(s.keys.entry(nil, "a", 0)).Get()
-			tr.Set(s.keys.entry(nil, "a", 1), other)
+		"entry elsewhere": {func(s *Store, at fdbevents.Position, tr engine.Transaction) {
+			other, _ := tr.Get(s.keys.Entry(nil, "a", 0)).Get()
+			tr.Set(s.keys.Entry(nil, "a", 1), other)
 		}, `the entry of stream "a", revision 1 leads to position`, "its stream entry was written anew"},
-		"garbage entry": {func(s *Store, at Position, tr engine.Transaction) {
-			tr.Set(s.keys.entry(nil, "a", 1), []byte("garbage"))
+		"garbage entry": {func(s *Store, at fdbevents.Position, tr engine.Transaction) {
+			tr.Set(s.keys.Entry(nil, "a", 1), []byte("garbage"))
 		}, `entry of stream "a", revision 1: stored record is corrupt`, "its stream entry was written anew"},
-		"long entry": {func(s *Store, at Position, tr engine.Transaction) {
-			tr.Clear(s.keys.entry(nil, "a", 2))
+		"long entry": {func(s *Store, at fdbevents.Position, tr engine.Transaction) {
+			tr.Clear(s.keys.Entry(nil, "a", 2))
 		}, `stream "a" has no entry for its revision 2`, "its stream entry was written anew"},
-		"stray entry": {func(s *Store, at Position, tr engine.Transaction) {
-			value, _ := tr.Get(s.keys.entry(nil, "a", 1)).Get()
-			tr.Set(s.keys.entry(nil, "a", 3), value)
+		"stray entry": {func(s *Store, at fdbevents.Position, tr engine.Transaction) {
+			value, _ := tr.Get(s.keys.Entry(nil, "a", 1)).Get()
+			tr.Set(s.keys.Entry(nil, "a", 3), value)
 		}, `stream "a": its entry for revision 3 leads to revision 1 of stream "a"`, "the entry was removed"},
-		"stray entry of a long one": {func(s *Store, at Position, tr engine.Transaction) {
-			value, _ := tr.Get(s.keys.entry(nil, "a", 2)).Get()
-			tr.Set(s.keys.entry(nil, "b", 0), value)
+		"stray entry of a long one": {func(s *Store, at fdbevents.Position, tr engine.Transaction) {
+			value, _ := tr.Get(s.keys.Entry(nil, "a", 2)).Get()
+			tr.Set(s.keys.Entry(nil, "b", 0), value)
 		}, `stream "b": its entry for revision 0 leads to revision 2 of stream "a"`, "the entry was removed"},
-		"no head": {func(s *Store, at Position, tr engine.Transaction) {
-			tr.Clear(s.keys.head(nil, "a"))
+		"no head": {func(s *Store, at fdbevents.Position, tr engine.Transaction) {
+			tr.Clear(s.keys.Head(nil, "a"))
 		}, `stream "a" has events, but no head`, "its head says now that revision 3 is next"},
-		"garbage head": {func(s *Store, at Position, tr engine.Transaction) {
-			tr.Set(s.keys.head(nil, "a"), []byte("garbage"))
+		"garbage head": {func(s *Store, at fdbevents.Position, tr engine.Transaction) {
+			tr.Set(s.keys.Head(nil, "a"), []byte("garbage"))
 		}, `: stored record is corrupt: msgpack`, ""},
-		"id elsewhere": {func(s *Store, at Position, tr engine.Transaction) {
-			tr.Set(s.keys.id(nil, id, "a"), appendIDEntry(nil, idEntry{revision: 9}))
+		"id elsewhere": {func(s *Store, at fdbevents.Position, tr engine.Transaction) {
+			tr.Set(s.keys.ID(nil, id, "a"), layout.AppendIDEntry(nil, layout.IDEntry{Revision: 9}))
 		}, `the index entry of its id leads to revision 9`, "the index entry of its id was written anew"},
-		"tag elsewhere": {func(s *Store, at Position, tr engine.Transaction) {
-			tr.Set(s.keys.tag(nil, "red", at), appendTagEntry(nil, s.partitionOf("a")^1))
+		"tag elsewhere": {func(s *Store, at fdbevents.Position, tr engine.Transaction) {
+			tr.Set(s.keys.Tag(nil, "red", at), layout.AppendTagEntry(nil, s.partitionOf("a")^1))
 		}, `the index entry of its tag "red" leads to partition`, "the index entry was written anew"},
-		"system tag": {func(s *Store, at Position, tr engine.Transaction) {
-			tr.Clear(s.keys.tag(nil, typeTag("y"), at))
+		"system tag": {func(s *Store, at fdbevents.Position, tr engine.Transaction) {
+			tr.Clear(s.keys.Tag(nil, layout.TypeTag("y"), at))
 		}, `it is not in the index of its tag "\x01ty"`, "the index entry was written anew"},
-		"all indexes": {func(s *Store, at Position, tr engine.Transaction) {
-			for _, r := range []engine.Range{s.keys.heads(""), s.keys.allEntries(), s.keys.ids(), s.keys.allTagged(""), s.keys.doorbells()} {
+		"all indexes": {func(s *Store, at fdbevents.Position, tr engine.Transaction) {
+			for _, r := range []engine.Range{s.keys.Heads(""), s.keys.AllEntries(), s.keys.IDs(), s.keys.AllTagged(""), s.keys.Doorbells()} {
 				tr.ClearRange(r)
 			}
 		}, `stream "a" has no entry for its revision 0`, "its head says now that revision 3 is next"},
-		"foreign key": {func(s *Store, at Position, tr engine.Transaction) {
-			tr.Set(append(s.keys.allEntries().Begin, 0xfe), nil)
+		"foreign key": {func(s *Store, at fdbevents.Position, tr engine.Transaction) {
+			tr.Set(append(s.keys.AllEntries().Begin, 0xfe), nil)
 		}, "stream entry 1502fe: key 1502fe: ", ""},
 	}
 	for name, d := range damages {
 		t.Run(name, func(t *testing.T) {
 			e := openMemory(t)
 			s := openStore(t, e, Options{})
-			if err := s.CreateIndex(ctx, IndexType, nil); err != nil {
+			if err := s.CreateIndex(ctx, fdbevents.IndexType, nil); err != nil {
 				t.Fatal(err)
 			}
-			r, err := s.Append(ctx, "a", Any, NewEvent{Type: "x"}, NewEvent{Type: "y", ID: id, Tags: []string{"red"}, Data: make([]byte, 50)})
+			r, err := s.Append(ctx, "a", fdbevents.Any, fdbevents.EventData{Type: "x"}, fdbevents.EventData{Type: "y", ID: id, Tags: []string{"red"}, Data: make([]byte, 50)})
 			if err != nil {
 				t.Fatal(err)
 			}
-			if _, err := s.Append(ctx, "a", Any, NewEvent{Type: "z", Data: make([]byte, 200_000), Tags: []string{"large"}}); err != nil {
+			if _, err := s.Append(ctx, "a", fdbevents.Any, fdbevents.EventData{Type: "z", Data: make([]byte, 200_000), Tags: []string{"large"}}); err != nil {
 				t.Fatal(err)
 			}
 			if err := s.SetCheckpoint(ctx, "reader", r.Position); err != nil {
 				t.Fatal(err)
 			}
 			projecting, stop := context.WithCancel(ctx)
-			if err := s.Project(projecting, "p", ProjectOptions{Generation: 3, CaughtUp: stop}, func(_ context.Context, tx *Tx, events []Event) error {
+			if err := s.Project(projecting, "p", ProjectOptions{Generation: 3, CaughtUp: stop}, func(_ context.Context, tx *Tx, events []fdbevents.Event) error {
 				view, err := tx.View("p")
 				if err == nil {
 					view.Set([]byte("k"), []byte("v"))
@@ -240,19 +242,19 @@ func TestCorruptRecordIsAnErrorToReaders(t *testing.T) {
 	ctx := t.Context()
 	e := openMemory(t)
 	s := openStore(t, e, Options{InlineLimit: -1})
-	r, err := s.Append(ctx, "a", Any, NewEvent{Type: "x"})
+	r, err := s.Append(ctx, "a", fdbevents.Any, fdbevents.EventData{Type: "x"})
 	if err != nil {
 		t.Fatal(err)
 	}
 	if err := engine.Run(ctx, e, func(tr engine.Transaction, _ error) error {
-		tr.Set(s.keys.slot(nil, s.partitionOf("a"), r.Position), []byte("not a record"))
+		tr.Set(s.keys.Slot(nil, s.partitionOf("a"), r.Position), []byte("not a record"))
 		return nil
 	}); err != nil {
 		t.Fatal(err)
 	}
 	want := "event at position " + r.Position.String() + ": stored record is corrupt: no checksum at its end"
-	for name, events := range map[string]func(func(Event, error) bool){
-		"log":    s.ReadAll(ctx, Start, ReadOptions{}),
+	for name, events := range map[string]func(func(fdbevents.Event, error) bool){
+		"log":    s.ReadAll(ctx, fdbevents.Start, ReadOptions{}),
 		"stream": s.ReadStream(ctx, "a", 0, ReadOptions{}),
 	} {
 		n := 0
@@ -278,7 +280,7 @@ func TestCorruptRecordEndsLiveSubscriptions(t *testing.T) {
 	fellBehind := 0
 	go func() {
 		o := SubscribeOptions{CaughtUp: func() { close(live) }, FellBehind: func() { fellBehind++ }}
-		for _, err := range s.Subscribe(ctx, Start, o) {
+		for _, err := range s.Subscribe(ctx, fdbevents.Start, o) {
 			ended <- err
 		}
 	}()
@@ -288,14 +290,14 @@ func TestCorruptRecordEndsLiveSubscriptions(t *testing.T) {
 		if err != nil {
 			return err
 		}
-		at := lastOfVersion(version).Next()
-		tr.Set(s.keys.slot(nil, 0, at), []byte("not a record"))
-		tr.Set(s.keys.doorbell(nil, 0), appendDoorbell(nil, at))
+		at := layout.LastOfVersion(version).Next()
+		tr.Set(s.keys.Slot(nil, 0, at), []byte("not a record"))
+		tr.Set(s.keys.Doorbell(nil, 0), layout.AppendDoorbell(nil, at))
 		return nil
 	}); err != nil {
 		t.Fatal(err)
 	}
-	if err := <-ended; !errors.Is(err, ErrCorrupt) || fellBehind != 1 {
+	if err := <-ended; !errors.Is(err, fdbevents.ErrCorrupt) || fellBehind != 1 {
 		t.Errorf("got %v, fell behind %d times", err, fellBehind)
 	}
 }
@@ -307,7 +309,7 @@ func TestStoreAheadOfTheDatabase(t *testing.T) {
 		var stamp engine.Stamp
 		binary.BigEndian.PutUint64(stamp[:], version)
 		if err := engine.Run(t.Context(), e, func(tr engine.Transaction, _ error) error {
-			tr.Set(s.keys.doorbell(nil, 1), appendDoorbell(nil, newPosition(stamp, 0)))
+			tr.Set(s.keys.Doorbell(nil, 1), layout.AppendDoorbell(nil, layout.NewPosition(stamp, 0)))
 			return nil
 		}); err != nil {
 			t.Fatal(err)
@@ -315,7 +317,7 @@ func TestStoreAheadOfTheDatabase(t *testing.T) {
 	}
 	ring(1 << 60)
 	_, err := Open(t.Context(), e, Options{})
-	var ahead *AheadError
+	var ahead *fdbevents.AheadError
 	if !errors.As(err, &ahead) || ahead.Last.Version() != 1<<60 ||
 		!strings.HasSuffix(err.Error(), `its keys were copied from another database. On FoundationDB, run: fdbcli --exec "advanceversion 1152921504606846977"`) {
 		t.Errorf("got %v", err)

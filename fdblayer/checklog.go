@@ -6,31 +6,33 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/fdbevents/fdbevents"
 	"github.com/fdbevents/fdbevents/engine"
+	"github.com/fdbevents/fdbevents/internal/layout"
 )
 
 // heads verifies that each head tells the end of its stream.
 func (c *checker) heads(ctx context.Context) error {
 	s := c.store
-	return c.scan(ctx, s.keys.heads(""), func(r engine.Reader, kvs []engine.KeyValue, f *findings) error {
+	return c.scan(ctx, s.keys.Heads(""), func(r engine.Reader, kvs []engine.KeyValue, f *findings) error {
 		type pending struct {
 			stream string
-			head   head
+			head   layout.Head
 			last   engine.Future[engine.Page]
 		}
 		var all []pending
 		for _, kv := range kvs {
-			stream, err := s.keys.parseHead(kv.Key)
-			var h head
+			stream, err := s.keys.ParseHead(kv.Key)
+			var h layout.Head
 			if err == nil {
-				h, err = decodeHead(kv.Value)
+				h, err = layout.DecodeHead(kv.Value)
 			}
 			if err != nil {
 				f.problem("head %x: %v", kv.Key, err)
 				continue
 			}
-			h.metadata = nil
-			last := r.GetRange(s.keys.entries(stream, 0, StreamEnd), engine.RangeOptions{Limit: 1, Reverse: true})
+			h.Metadata = nil
+			last := r.GetRange(s.keys.Entries(stream, 0, StreamEnd), engine.RangeOptions{Limit: 1, Reverse: true})
 			all = append(all, pending{stream, h, last})
 		}
 		for _, p := range all {
@@ -40,17 +42,17 @@ func (c *checker) heads(ctx context.Context) error {
 			}
 			last := int64(-1)
 			if len(page.KeyValues) > 0 {
-				if _, last, err = s.keys.parseEntry(page.KeyValues[0].Key); err != nil {
+				if _, last, err = s.keys.ParseEntry(page.KeyValues[0].Key); err != nil {
 					f.problem("%v", err)
 					continue
 				}
 			}
-			if last != p.head.next-1 && !(last == -1 && p.head.truncateBefore == p.head.next) {
-				f.mendable(mendHead(p.stream), "stream %q: its head says that revision %d is next, but its last entry is %d", p.stream, p.head.next, last)
+			if last != p.head.Next-1 && !(last == -1 && p.head.TruncateBefore == p.head.Next) {
+				f.mendable(mendHead(p.stream), "stream %q: its head says that revision %d is next, but its last entry is %d", p.stream, p.head.Next, last)
 			}
-			if p.head.next > 0 {
+			if p.head.Next > 0 {
 				f.streams++
-				f.expected += 1 + 3*p.head.next // head, slots, entries and ids
+				f.expected += 1 + 3*p.head.Next // head, slots, entries and ids
 			}
 		}
 		return nil
@@ -59,8 +61,8 @@ func (c *checker) heads(ctx context.Context) error {
 
 // log verifies each record, and that all indexes lead to it.
 func (c *checker) log(ctx context.Context) error {
-	for p := range c.store.header.partitions {
-		if err := c.scan(ctx, c.store.keys.log(p, Start, End), func(r engine.Reader, kvs []engine.KeyValue, f *findings) error {
+	for p := range c.store.header.Partitions {
+		if err := c.scan(ctx, c.store.keys.Log(p, fdbevents.Start, fdbevents.End), func(r engine.Reader, kvs []engine.KeyValue, f *findings) error {
 			return c.slots(r, p, kvs, f)
 		}); err != nil {
 			return err
@@ -71,7 +73,7 @@ func (c *checker) log(ctx context.Context) error {
 
 // indexed is what a record's indexes say.
 type indexed struct {
-	event Event
+	event fdbevents.Event
 	// partition is where the event was found.
 	partition int
 	raw       []byte
@@ -84,31 +86,31 @@ type indexed struct {
 
 func (c *checker) slots(r engine.Reader, p int, kvs []engine.KeyValue, f *findings) error {
 	s := c.store
-	var d recordDecoder
+	var d layout.RecordDecoder
 	indexes, err := s.readIndexes(r)
 	if err != nil {
 		return err
 	}
 	var all []indexed
-	slot := s.keys.slotSize(p)
+	slot := s.keys.SlotSize(p)
 	for i, kv := range kvs {
-		at, chunk, err := s.keys.parseSlot(p, kv.Key)
+		at, chunk, err := s.keys.ParseSlot(p, kv.Key)
 		if err != nil {
 			f.problem("log of partition %d: %v", p, err)
 			continue
 		}
-		var ev Event
+		var ev fdbevents.Event
 		ok := true
 		switch {
 		case chunk > 0 && i > 0 && bytes.Equal(kvs[i-1].Key[:slot], kv.Key[:slot]):
 			continue // belongs to the slot before it
-		case chunk > 0 || isChunked(kv.Value):
-			ok, err = s.awaitRecord(&d, r, pointer{at, p}, s.getRecord(r, pointer{at, p}), &ev)
+		case chunk > 0 || layout.IsChunked(kv.Value):
+			ok, err = s.awaitRecord(&d, r, layout.Pointer{At: at, Partition: p}, s.getRecord(r, layout.Pointer{At: at, Partition: p}), &ev)
 			if chunk > 0 && err == nil {
 				continue // its slot was looked at in the page before
 			}
 		default:
-			ok, err = d.event(at, kvs[i:i+1], &ev)
+			ok, err = d.Event(at, kvs[i:i+1], &ev)
 		}
 		switch {
 		case isEngineError(err):
@@ -139,18 +141,18 @@ func (c *checker) slots(r engine.Reader, p int, kvs []engine.KeyValue, f *findin
 func (x *indexed) verify(s *Store, f *findings) error {
 	ev := &x.event
 	name := fmt.Sprintf("event %s at position %s", ev.ID, ev.Position)
-	to := pointer{ev.Position, x.partition}
+	to := layout.Pointer{At: ev.Position, Partition: x.partition}
 	value, err := x.entry.Get()
 	if err != nil {
 		return err
 	}
 	if value == nil {
 		f.mendable(mendEntry(to), "%s: stream %q has no entry for its revision %d", name, ev.Stream, ev.Revision)
-	} else if e, err := decodeEntry(value); err != nil {
+	} else if e, err := layout.DecodeEntry(value); err != nil {
 		f.mendable(mendEntry(to), "%s: entry of stream %q, revision %d: %v", name, ev.Stream, ev.Revision, err)
-	} else if e.at != ev.Position || e.partition != x.partition {
-		f.mendable(mendEntry(to), "%s: the entry of stream %q, revision %d leads to position %s, partition %d", name, ev.Stream, ev.Revision, e.at, e.partition)
-	} else if e.record != nil && !bytes.Equal(e.record, x.raw) {
+	} else if e.At != ev.Position || e.Partition != x.partition {
+		f.mendable(mendEntry(to), "%s: the entry of stream %q, revision %d leads to position %s, partition %d", name, ev.Stream, ev.Revision, e.At, e.Partition)
+	} else if e.Record != nil && !bytes.Equal(e.Record, x.raw) {
 		f.mendable(mendEntry(to), "%s: the copy in stream %q, revision %d differs from the record", name, ev.Stream, ev.Revision)
 	}
 	if value, err = x.id.Get(); err != nil {
@@ -158,10 +160,10 @@ func (x *indexed) verify(s *Store, f *findings) error {
 	}
 	if value == nil {
 		f.mendable(mendID(to), "%s: its id is not in the index of stream %q", name, ev.Stream)
-	} else if e, err := decodeIDEntry(value); err != nil {
+	} else if e, err := layout.DecodeIDEntry(value); err != nil {
 		f.mendable(mendID(to), "%s: index entry of its id: %v", name, err)
-	} else if e.at != ev.Position || e.revision != ev.Revision {
-		f.mendable(mendID(to), "%s: the index entry of its id leads to revision %d at position %s", name, e.revision, e.at)
+	} else if e.At != ev.Position || e.Revision != ev.Revision {
+		f.mendable(mendID(to), "%s: the index entry of its id leads to revision %d at position %s", name, e.Revision, e.At)
 	}
 	for i, tag := range x.tags {
 		if value, err = tag.Get(); err != nil {
@@ -169,7 +171,7 @@ func (x *indexed) verify(s *Store, f *findings) error {
 		}
 		if value == nil {
 			f.mendable(mendTag(to, x.names[i]), "%s: it is not in the index of its tag %q", name, x.names[i])
-		} else if p, err := decodeTagEntry(value); err != nil || p != x.partition {
+		} else if p, err := layout.DecodeTagEntry(value); err != nil || p != x.partition {
 			f.mendable(mendTag(to, x.names[i]), "%s: the index entry of its tag %q leads to partition %d (%v)", name, x.names[i], p, err)
 		}
 	}
@@ -177,22 +179,22 @@ func (x *indexed) verify(s *Store, f *findings) error {
 }
 
 // newIndexed starts reading all that leads to an event.
-func (s *Store) newIndexed(r engine.Reader, ev Event, partition int, raw []byte, indexes *indexSet) indexed {
+func (s *Store) newIndexed(r engine.Reader, ev fdbevents.Event, partition int, raw []byte, indexes *indexSet) indexed {
 	x := indexed{
 		event:     ev,
 		partition: partition,
 		raw:       raw,
-		entry:     r.Get(s.keys.entry(nil, ev.Stream, ev.Revision)),
-		id:        r.Get(s.keys.id(nil, ev.ID, ev.Stream)),
+		entry:     r.Get(s.keys.Entry(nil, ev.Stream, ev.Revision)),
+		id:        r.Get(s.keys.ID(nil, ev.ID, ev.Stream)),
 	}
 	x.names = slices.Clone(ev.Tags)
 	for _, index := range indexes.all {
-		if tag, ok := systemTag(index.name, ev.Stream, ev.Type); ok && index.ready {
+		if tag, ok := layout.SystemTag(index.Name, ev.Stream, ev.Type); ok && index.Ready {
 			x.names = append(x.names, tag)
 		}
 	}
 	for _, tag := range x.names {
-		x.tags = append(x.tags, r.Get(s.keys.tag(nil, tag, ev.Position)))
+		x.tags = append(x.tags, r.Get(s.keys.Tag(nil, tag, ev.Position)))
 	}
 	return x
 }
@@ -201,22 +203,22 @@ func (s *Store) newIndexed(r engine.Reader, ev Event, partition int, raw []byte,
 // each entry leads to a slot of the log.
 func (c *checker) entries(ctx context.Context) error {
 	s := c.store
-	return c.scan(ctx, s.keys.allEntries(), func(r engine.Reader, kvs []engine.KeyValue, f *findings) error {
-		var d recordDecoder
+	return c.scan(ctx, s.keys.AllEntries(), func(r engine.Reader, kvs []engine.KeyValue, f *findings) error {
+		var d layout.RecordDecoder
 		slots := make([]engine.Future[[]byte], len(kvs))
 		names := make([]entryName, len(kvs))
 		for i, kv := range kvs {
-			stream, revision, err := s.keys.parseEntry(kv.Key)
-			var e entry
+			stream, revision, err := s.keys.ParseEntry(kv.Key)
+			var e layout.Entry
 			if err == nil {
-				e, err = decodeEntry(kv.Value)
+				e, err = layout.DecodeEntry(kv.Value)
 			}
 			if err != nil {
 				f.problem("stream entry %x: %v", kv.Key, err)
 				continue
 			}
 			names[i] = entryName{stream, revision}
-			slots[i] = r.Get(s.keys.slot(nil, e.partition, e.at))
+			slots[i] = r.Get(s.keys.Slot(nil, e.Partition, e.At))
 			if before := f.entry; before.stream != stream {
 				if err := c.firstEntry(r, stream, revision, f); err != nil {
 					return err
@@ -225,13 +227,13 @@ func (c *checker) entries(ctx context.Context) error {
 				// Those between may have been scavenged since the page before.
 				if h, err := s.readHead(r, stream); err != nil {
 					return err
-				} else if revision > h.truncateBefore {
+				} else if revision > h.TruncateBefore {
 					f.problem("stream %q: revision %d is followed by %d", stream, before.revision, revision)
 				}
-			} else if !before.at.Before(e.at) {
-				f.problem("stream %q: revision %d is at position %s, not after that of the one before, %s", stream, revision, e.at, before.at)
+			} else if !before.at.Before(e.At) {
+				f.problem("stream %q: revision %d is at position %s, not after that of the one before, %s", stream, revision, e.At, before.at)
 			}
-			f.entry = checkedEntry{stream, revision, e.at}
+			f.entry = checkedEntry{stream, revision, e.At}
 		}
 		for i, slot := range slots {
 			if slot == nil {
@@ -241,7 +243,7 @@ func (c *checker) entries(ctx context.Context) error {
 			if err != nil {
 				return err
 			}
-			switch stream, revision, known := d.owner(value); {
+			switch stream, revision, known := d.Owner(value); {
 			case value == nil:
 				f.problem("stream entry %x leads to a place where the log has nothing", kvs[i].Key)
 			case known && (entryName{stream, revision}) != names[i]:
@@ -261,16 +263,16 @@ type entryName struct {
 // firstEntry verifies that a stream has a head, and begins at revision 0, or where
 // it was truncated.
 func (c *checker) firstEntry(r engine.Reader, stream string, revision int64, f *findings) error {
-	value, err := r.Get(c.store.keys.head(nil, stream)).Get()
+	value, err := r.Get(c.store.keys.Head(nil, stream)).Get()
 	if err != nil {
 		return err
 	}
-	switch h, err := decodeHead(value); {
+	switch h, err := layout.DecodeHead(value); {
 	case err != nil: // that is for heads to say
 	case value == nil:
 		f.mendable(mendHead(stream), "stream %q has events, but no head", stream)
-	case revision > h.truncateBefore:
-		f.problem("stream %q begins at revision %d, but is truncated before %d only", stream, revision, h.truncateBefore)
+	case revision > h.TruncateBefore:
+		f.problem("stream %q begins at revision %d, but is truncated before %d only", stream, revision, h.TruncateBefore)
 	}
 	return nil
 }

@@ -3,6 +3,8 @@ package fdblayer
 import (
 	"context"
 	"fmt"
+	"github.com/fdbevents/fdbevents"
+	"github.com/fdbevents/fdbevents/internal/layout"
 	"iter"
 	"time"
 )
@@ -10,25 +12,25 @@ import (
 // CheckpointInfo is a reader's stored position.
 type CheckpointInfo struct {
 	Name     string
-	Position Position
+	Position fdbevents.Position
 }
 
 // Checkpoint is the position stored under a name, Start when there is none. A
 // reader goes on after it.
-func (s *Store) Checkpoint(ctx context.Context, name string) (at Position, err error) {
-	if err := ValidateName("checkpoint name", name, MaxName); err != nil {
-		return Start, err
+func (s *Store) Checkpoint(ctx context.Context, name string) (at fdbevents.Position, err error) {
+	if err := fdbevents.ValidateName("checkpoint name", name, fdbevents.MaxName); err != nil {
+		return fdbevents.Start, err
 	}
 	err = s.view(ctx, func(r reader) error {
-		value, err := r.Get(s.keys.checkpoint(name)).Get()
+		value, err := r.Get(s.keys.Checkpoint(name)).Get()
 		if err != nil {
 			return err
 		}
-		at, err = decodePlace(value)
+		at, err = layout.DecodePlace(value)
 		return err
 	})
 	if err != nil {
-		return Start, fmt.Errorf("reading checkpoint %q: %w", name, err)
+		return fdbevents.Start, fmt.Errorf("reading checkpoint %q: %w", name, err)
 	}
 	return at, nil
 }
@@ -36,18 +38,18 @@ func (s *Store) Checkpoint(ctx context.Context, name string) (at Position, err e
 // SetCheckpoint stores a position under a name of 1 to MaxName bytes, whatever
 // was there: nothing keeps two readers of one name apart. It returns an
 // *InvalidError for a position that this store has not come to.
-func (s *Store) SetCheckpoint(ctx context.Context, name string, at Position) error {
-	if err := ValidateName("checkpoint name", name, MaxName); err != nil {
+func (s *Store) SetCheckpoint(ctx context.Context, name string, at fdbevents.Position) error {
+	if err := fdbevents.ValidateName("checkpoint name", name, fdbevents.MaxName); err != nil {
 		return err
 	}
-	if at == End {
-		return &InvalidError{What: "position", Value: at.String(), Reason: "End is no place to go on from; store the position of an event"}
+	if at == fdbevents.End {
+		return &fdbevents.InvalidError{What: "position", Value: at.String(), Reason: "End is no place to go on from; store the position of an event"}
 	}
 	_, err := s.Transact(ctx, func(tx *Tx) error {
 		if err := checkPosition(tx.tr, at); err != nil {
 			return err
 		}
-		tx.write().Set(s.keys.checkpoint(name), appendPlace(nil, at))
+		tx.write().Set(s.keys.Checkpoint(name), layout.AppendPlace(nil, at))
 		return nil
 	})
 	if err != nil {
@@ -58,11 +60,11 @@ func (s *Store) SetCheckpoint(ctx context.Context, name string, at Position) err
 
 // DeleteCheckpoint removes a checkpoint, if present: its reader begins at Start.
 func (s *Store) DeleteCheckpoint(ctx context.Context, name string) error {
-	if err := ValidateName("checkpoint name", name, MaxName); err != nil {
+	if err := fdbevents.ValidateName("checkpoint name", name, fdbevents.MaxName); err != nil {
 		return err
 	}
 	_, err := s.Transact(ctx, func(tx *Tx) error {
-		tx.write().Clear(s.keys.checkpoint(name))
+		tx.write().Clear(s.keys.Checkpoint(name))
 		return nil
 	})
 	if err != nil {
@@ -75,7 +77,7 @@ func (s *Store) DeleteCheckpoint(ctx context.Context, name string) error {
 // separate transactions.
 func (s *Store) Checkpoints(ctx context.Context) iter.Seq2[CheckpointInfo, error] {
 	return func(yield func(CheckpointInfo, error) bool) {
-		r := s.keys.checkpoints()
+		r := s.keys.Checkpoints()
 		for {
 			p, err := s.rangePage(ctx, r)
 			if err != nil {
@@ -83,10 +85,10 @@ func (s *Store) Checkpoints(ctx context.Context) iter.Seq2[CheckpointInfo, error
 				return
 			}
 			for _, kv := range p.KeyValues {
-				var at Position
-				name, err := s.keys.parseCheckpoint(kv.Key)
+				var at fdbevents.Position
+				name, err := s.keys.ParseCheckpoint(kv.Key)
 				if err == nil {
-					at, err = decodePlace(kv.Value)
+					at, err = layout.DecodePlace(kv.Value)
 				}
 				if err != nil {
 					err = fmt.Errorf("checkpoint %q: %w", name, err)
@@ -116,11 +118,11 @@ const (
 // does. An event counts as consumed when the loop body has gone through it; with
 // a break, or after a crash, the event is delivered again: at least once. What o
 // does not select is passed over for good.
-func (s *Store) SubscribeFrom(ctx context.Context, name string, o SubscribeOptions) iter.Seq2[Event, error] {
-	return func(yield func(Event, error) bool) {
+func (s *Store) SubscribeFrom(ctx context.Context, name string, o SubscribeOptions) iter.Seq2[fdbevents.Event, error] {
+	return func(yield func(fdbevents.Event, error) bool) {
 		at, err := s.Checkpoint(ctx, name)
 		if err != nil {
-			yield(Event{}, err)
+			yield(fdbevents.Event{}, err)
 			return
 		}
 		k := &keeper{store: s, name: name, interval: o.CheckpointInterval, stored: at, done: at, last: time.Now()}
@@ -132,14 +134,14 @@ func (s *Store) SubscribeFrom(ctx context.Context, name string, o SubscribeOptio
 		broke := false
 		sub := subscription{store: s, options: o, at: at}
 		sub.consumer = consumer{
-			event: func(ev *Event) bool {
+			event: func(ev *fdbevents.Event) bool {
 				if broke = !yield(*ev, nil); broke {
 					return false
 				}
 				k.done = ev.Position
 				return k.saveIfDue(ctx)
 			},
-			through: func(at Position, _ bool) bool {
+			through: func(at fdbevents.Position, _ bool) bool {
 				k.done = at
 				return k.saveIfDue(ctx)
 			},
@@ -159,7 +161,7 @@ func (s *Store) SubscribeFrom(ctx context.Context, name string, o SubscribeOptio
 		defer cancel()
 		k.save(short)
 		if err != nil && !broke {
-			yield(Event{}, err)
+			yield(fdbevents.Event{}, err)
 		}
 	}
 }
@@ -173,7 +175,7 @@ type keeper struct {
 	timer *time.Timer
 	// done is how far the consumer has come, stored what of that is stored, last
 	// when that was looked at.
-	done, stored Position
+	done, stored fdbevents.Position
 	last         time.Time
 	err          error
 }

@@ -9,17 +9,18 @@ import (
 	"testing"
 	"time"
 
+	"github.com/fdbevents/fdbevents"
 	"github.com/fdbevents/fdbevents/fdblayer"
 )
 
 func TestCheckpoints(t *testing.T) {
 	eachStore(t, fdblayer.Options{}, func(t *testing.T, s *fdblayer.Store) {
 		ctx := t.Context()
-		if at, err := s.Checkpoint(ctx, "a"); err != nil || at != fdblayer.Start {
+		if at, err := s.Checkpoint(ctx, "a"); err != nil || at != fdbevents.Start {
 			t.Errorf("absent: %s, %v", at, err)
 		}
-		first, second := mustAppend(t, s, "s", fdblayer.Any, event("x")), mustAppend(t, s, "s", fdblayer.Any, event("y"))
-		for name, at := range map[string]fdblayer.Position{"b": first.Position, "a": second.Position, "größe": first.Position, "gone": first.Position} {
+		first, second := mustAppend(t, s, "s", fdbevents.Any, event("x")), mustAppend(t, s, "s", fdbevents.Any, event("y"))
+		for name, at := range map[string]fdbevents.Position{"b": first.Position, "a": second.Position, "größe": first.Position, "gone": first.Position} {
 			if err := s.SetCheckpoint(ctx, name, at); err != nil {
 				t.Fatal(err)
 			}
@@ -44,14 +45,14 @@ func TestCheckpoints(t *testing.T) {
 			t.Errorf("got %v, want %v", got, want)
 		}
 
-		foreign := fdblayer.Position{}
+		foreign := fdbevents.Position{}
 		if err := foreign.UnmarshalText([]byte("7fffffffffffff0000000000")); err != nil {
 			t.Fatal(err)
 		}
-		var invalid *fdblayer.InvalidError
+		var invalid *fdbevents.InvalidError
 		for what, err := range map[string]error{
 			"foreign position": s.SetCheckpoint(ctx, "a", foreign),
-			"End":              s.SetCheckpoint(ctx, "a", fdblayer.End),
+			"End":              s.SetCheckpoint(ctx, "a", fdbevents.End),
 			"no name":          s.SetCheckpoint(ctx, "", first.Position),
 			"control":          s.DeleteCheckpoint(ctx, "a\n"),
 		} {
@@ -59,8 +60,8 @@ func TestCheckpoints(t *testing.T) {
 				t.Errorf("%s: got %v, want an InvalidError", what, err)
 			}
 		}
-		var limit *fdblayer.LimitError
-		if _, err := s.Checkpoint(ctx, strings.Repeat("n", fdblayer.MaxName+1)); !errors.As(err, &limit) {
+		var limit *fdbevents.LimitError
+		if _, err := s.Checkpoint(ctx, strings.Repeat("n", fdbevents.MaxName+1)); !errors.As(err, &limit) {
 			t.Errorf("got %v, want a LimitError", err)
 		}
 		for _, err := range s.Subscribe(ctx, foreign, fdblayer.SubscribeOptions{}) {
@@ -77,10 +78,10 @@ func TestSubscribeFromKeepsItsPlace(t *testing.T) {
 	eachStore(t, fdblayer.Options{}, func(t *testing.T, s *fdblayer.Store) {
 		o := fdblayer.SubscribeOptions{StreamPrefix: "a", CheckpointInterval: time.Hour}
 		for i := range 5 {
-			mustAppend(t, s, "a", fdblayer.Any, event(fmt.Sprint(i)))
-			mustAppend(t, s, "b", fdblayer.Any, event("other"))
+			mustAppend(t, s, "a", fdbevents.Any, event(fmt.Sprint(i)))
+			mustAppend(t, s, "b", fdbevents.Any, event("other"))
 		}
-		place := func() fdblayer.Position {
+		place := func() fdbevents.Position {
 			t.Helper()
 			at, err := s.Checkpoint(t.Context(), "reader")
 			if err != nil {
@@ -112,7 +113,7 @@ func TestSubscribeFromKeepsItsPlace(t *testing.T) {
 			}
 			return got
 		}
-		all := collect(t, s.ReadAll(t.Context(), fdblayer.Start, fdblayer.ReadOptions{}))
+		all := collect(t, s.ReadAll(t.Context(), fdbevents.Start, fdblayer.ReadOptions{}))
 		if got := take("2", true); !slices.Equal(got, []string{"0", "1", "2"}) {
 			t.Errorf("got %v", got)
 		}
@@ -148,7 +149,7 @@ func TestSubscribeFromStoresInTime(t *testing.T) {
 		}()
 		<-live
 		for _, stream := range []string{"a", "b"} {
-			want := mustAppend(t, s, stream, fdblayer.Any, event("x")).Position
+			want := mustAppend(t, s, stream, fdbevents.Any, event("x")).Position
 			await(t, func() bool {
 				at, err := s.Checkpoint(t.Context(), "reader")
 				if err != nil {

@@ -4,23 +4,24 @@ import (
 	"context"
 
 	"github.com/fdbevents/fdbevents/engine"
+	"github.com/fdbevents/fdbevents/internal/layout"
 )
 
 // checkpoints verifies that each holds a position that this log has come to.
 func (c *checker) checkpoints(ctx context.Context) error {
 	s := c.store
-	return c.scan(ctx, s.keys.checkpoints(), func(_ engine.Reader, kvs []engine.KeyValue, f *findings) error {
+	return c.scan(ctx, s.keys.Checkpoints(), func(_ engine.Reader, kvs []engine.KeyValue, f *findings) error {
 		tail, err := s.tail(ctx)
 		if err != nil {
 			return err
 		}
 		for _, kv := range kvs {
-			name, err := s.keys.parseCheckpoint(kv.Key)
+			name, err := s.keys.ParseCheckpoint(kv.Key)
 			if err != nil {
 				f.problem("checkpoint %x: %v", kv.Key, err)
 				continue
 			}
-			at, err := decodePlace(kv.Value)
+			at, err := layout.DecodePlace(kv.Value)
 			if err == nil {
 				err = refuseAhead(at, tail.Version())
 			}
@@ -36,7 +37,7 @@ func (c *checker) checkpoints(ctx context.Context) error {
 // that there are keys of these only.
 func (c *checker) projections(ctx context.Context) error {
 	s := c.store
-	rest := s.keys.projections()
+	rest := s.keys.Projections()
 	for {
 		var f findings
 		more := false
@@ -48,13 +49,13 @@ func (c *checker) projections(ctx context.Context) error {
 				return err
 			}
 			key := p.KeyValues[0].Key
-			name, _, _, err := s.keys.parseProjection(key)
+			name, _, _, err := s.keys.ParseProjection(key)
 			if err != nil {
 				f.problem("projection %x: %v", key, err)
 				next.Begin = after(key)
 				return nil
 			}
-			next.Begin = s.keys.wholeProjection(name).End
+			next.Begin = s.keys.WholeProjection(name).End
 			return c.projection(r, name, &f)
 		})
 		if err != nil {
@@ -76,7 +77,7 @@ func (c *checker) projection(r reader, name string, f *findings) error {
 	if err != nil {
 		return err
 	}
-	key := s.keys.projection(name)
+	key := s.keys.Projection(name)
 	value, err := r.Get(key).Get()
 	if err != nil {
 		return err
@@ -85,33 +86,33 @@ func (c *checker) projection(r reader, name string, f *findings) error {
 		f.problem("projection %q: there are keys of it, but not its own", name)
 		return nil
 	}
-	known, err := decodeProjection(value)
+	known, err := layout.DecodeProjection(value)
 	if err != nil {
 		f.problem("projection %q: %v", name, err)
 		return nil
 	}
 	// Views are left out: one step a generation.
-	rest := engine.Range{Begin: after(key), End: s.keys.wholeProjection(name).End}
+	rest := engine.Range{Begin: after(key), End: s.keys.WholeProjection(name).End}
 	for {
 		p, err := r.GetRange(rest, engine.RangeOptions{Limit: 1}).Get()
 		if err != nil || len(p.KeyValues) == 0 {
 			return err
 		}
 		kv := p.KeyValues[0]
-		_, g, view, err := s.keys.parseProjection(kv.Key)
+		_, g, view, err := s.keys.ParseProjection(kv.Key)
 		if err != nil {
 			f.problem("projection %q: %v", name, err)
 			rest.Begin = after(kv.Key)
 			continue
 		}
-		rest.Begin = s.keys.wholeGeneration(name, g).End
+		rest.Begin = s.keys.WholeGeneration(name, g).End
 		switch {
-		case g != known.current && g != known.building:
+		case g != known.Current && g != known.Building:
 			f.problem("projection %q: there are keys of generation %d, which it does not have", name, g)
 		case view:
 			f.problem("projection %q: generation %d has a view, but no position", name, g)
 		default:
-			at, err := decodePlace(kv.Value)
+			at, err := layout.DecodePlace(kv.Value)
 			if err == nil {
 				err = refuseAhead(at, version)
 			}

@@ -6,7 +6,9 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/fdbevents/fdbevents"
 	"github.com/fdbevents/fdbevents/engine"
+	"github.com/fdbevents/fdbevents/internal/layout"
 	"github.com/google/uuid"
 )
 
@@ -76,7 +78,7 @@ func (c *checker) mend(ctx context.Context, all []finding) (rest []finding, err 
 
 // foundRecord is what is at a place in the log.
 type foundRecord struct {
-	Event
+	fdbevents.Event
 	// there is false where the log has nothing, scavenged true where it has an empty
 	// slot; in both cases there is no event.
 	there, scavenged bool
@@ -91,12 +93,12 @@ func (r *foundRecord) is(stream string, revision int64) bool {
 }
 
 // find reads and verifies a record.
-func (s *Store) find(tr engine.Transaction, to pointer) (r foundRecord, err error) {
+func (s *Store) find(tr engine.Transaction, to layout.Pointer) (r foundRecord, err error) {
 	slot := s.getRecord(tr, to)
 	if r.slot, err = slot.Get(); err != nil || r.slot == nil {
 		return r, err
 	}
-	var d recordDecoder
+	var d layout.RecordDecoder
 	r.there = true
 	ok, err := s.awaitRecord(&d, tr, to, slot, &r.Event)
 	if err != nil {
@@ -104,75 +106,75 @@ func (s *Store) find(tr engine.Transaction, to pointer) (r foundRecord, err erro
 	}
 	r.scavenged = !ok
 	r.size = len(r.slot)
-	if isChunked(r.slot) {
-		r.size, _, err = decodeChunkHeader(r.slot)
+	if layout.IsChunked(r.slot) {
+		r.size, _, err = layout.DecodeChunkHeader(r.slot)
 	}
 	return r, err
 }
 
 // mendEntry makes the entry of the event at a place right.
-func mendEntry(to pointer) mend {
+func mendEntry(to layout.Pointer) mend {
 	return func(s *Store, tr engine.Transaction) (mended, error) {
 		r, err := s.find(tr, to)
 		if err != nil || !r.there || r.scavenged {
 			return nothingWrong, err
 		}
-		if s.partitionOf(r.Stream) != to.partition {
+		if s.partitionOf(r.Stream) != to.Partition {
 			return stillWrong, nil
 		}
-		key := s.keys.entry(nil, r.Stream, r.Revision)
+		key := s.keys.Entry(nil, r.Stream, r.Revision)
 		value, err := tr.Get(key).Get()
 		if err != nil {
 			return stillWrong, err
 		}
 		inline := r.slot
-		if len(inline) > s.header.inlineLimit || r.size != len(inline) {
+		if len(inline) > s.header.InlineLimit || r.size != len(inline) {
 			inline = nil
 		}
-		if e, err := decodeEntry(value); value != nil && err == nil {
-			if (pointer{e.at, e.partition}) == to {
-				if e.record == nil || bytes.Equal(e.record, r.slot) {
+		if e, err := layout.DecodeEntry(value); value != nil && err == nil {
+			if (layout.Pointer{At: e.At, Partition: e.Partition}) == to {
+				if e.Record == nil || bytes.Equal(e.Record, r.slot) {
 					return nothingWrong, nil
 				}
-			} else if other, err := s.find(tr, pointer{e.at, e.partition}); err != nil || other.is(r.Stream, r.Revision) {
+			} else if other, err := s.find(tr, layout.Pointer{At: e.At, Partition: e.Partition}); err != nil || other.is(r.Stream, r.Revision) {
 				return stillWrong, err // two events claim to be it
 			}
 		}
-		tr.Set(key, appendEntry(nil, entry{partition: to.partition, at: to.at, size: r.size, record: inline}))
+		tr.Set(key, layout.AppendEntry(nil, layout.Entry{Partition: to.Partition, At: to.At, Size: r.size, Record: inline}))
 		return mended{done: "its stream entry was written anew"}, nil
 	}
 }
 
 // mendID makes the entry of the id of the event at a place right.
-func mendID(to pointer) mend {
+func mendID(to layout.Pointer) mend {
 	return func(s *Store, tr engine.Transaction) (mended, error) {
 		r, err := s.find(tr, to)
 		if err != nil || !r.there || r.scavenged {
 			return nothingWrong, err
 		}
-		key := s.keys.id(nil, r.ID, r.Stream)
+		key := s.keys.ID(nil, r.ID, r.Stream)
 		value, err := tr.Get(key).Get()
 		if err != nil {
 			return stillWrong, err
 		}
-		if e, err := decodeIDEntry(value); value != nil && err == nil {
-			if e.at == to.at && e.revision == r.Revision {
+		if e, err := layout.DecodeIDEntry(value); value != nil && err == nil {
+			if e.At == to.At && e.Revision == r.Revision {
 				return nothingWrong, nil
 			}
-			if e.at != to.at {
-				other, err := s.find(tr, pointer{e.at, to.partition})
+			if e.At != to.At {
+				other, err := s.find(tr, layout.Pointer{At: e.At, Partition: to.Partition})
 				if err != nil || other.is(r.Stream, other.Revision) && other.ID == r.ID {
 					return stillWrong, err // two events have the id
 				}
 			}
 		}
-		tr.Set(key, appendIDEntry(nil, idEntry{revision: r.Revision, at: to.at}))
+		tr.Set(key, layout.AppendIDEntry(nil, layout.IDEntry{Revision: r.Revision, At: to.At}))
 		return mended{done: "the index entry of its id was written anew"}, nil
 	}
 }
 
 // tagsOf are all tags by which an event is to be found.
-func (s *Store) tagsOf(tr engine.Transaction, ev *Event) ([]string, error) {
+func (s *Store) tagsOf(tr engine.Transaction, ev *fdbevents.Event) ([]string, error) {
 	indexes, err := s.readIndexes(tr)
 	if err != nil {
 		return nil, err
@@ -181,7 +183,7 @@ func (s *Store) tagsOf(tr engine.Transaction, ev *Event) ([]string, error) {
 }
 
 // mendTag makes the event at a place be found by a tag that it has.
-func mendTag(to pointer, tag string) mend {
+func mendTag(to layout.Pointer, tag string) mend {
 	return func(s *Store, tr engine.Transaction) (mended, error) {
 		r, err := s.find(tr, to)
 		if err != nil || !r.there || r.scavenged {
@@ -191,15 +193,15 @@ func mendTag(to pointer, tag string) mend {
 		if err != nil || !slices.Contains(tags, tag) {
 			return nothingWrong, err // its index was dropped
 		}
-		key := s.keys.tag(nil, tag, to.at)
+		key := s.keys.Tag(nil, tag, to.At)
 		value, err := tr.Get(key).Get()
 		if err != nil {
 			return stillWrong, err
 		}
-		if p, err := decodeTagEntry(value); value != nil && err == nil && p == to.partition {
+		if p, err := layout.DecodeTagEntry(value); value != nil && err == nil && p == to.Partition {
 			return nothingWrong, nil
 		}
-		tr.Set(key, appendTagEntry(nil, to.partition))
+		tr.Set(key, layout.AppendTagEntry(nil, to.Partition))
 		return mended{done: "the index entry was written anew"}, nil
 	}
 }
@@ -207,16 +209,16 @@ func mendTag(to pointer, tag string) mend {
 // mendStrayEntry removes a stream entry that leads to another event.
 func mendStrayEntry(name entryName) mend {
 	return func(s *Store, tr engine.Transaction) (mended, error) {
-		key := s.keys.entry(nil, name.stream, name.revision)
+		key := s.keys.Entry(nil, name.stream, name.revision)
 		value, err := tr.Get(key).Get()
 		if err != nil || value == nil {
 			return nothingWrong, err
 		}
-		e, err := decodeEntry(value)
+		e, err := layout.DecodeEntry(value)
 		if err != nil {
 			return stillWrong, err
 		}
-		r, err := s.find(tr, pointer{e.at, e.partition})
+		r, err := s.find(tr, layout.Pointer{At: e.At, Partition: e.Partition})
 		switch {
 		case err != nil || !r.there || r.scavenged:
 			return stillWrong, err
@@ -232,22 +234,22 @@ func mendStrayEntry(name entryName) mend {
 // that its stream has never had.
 func mendStrayID(id uuid.UUID, stream string) mend {
 	return func(s *Store, tr engine.Transaction) (mended, error) {
-		key := s.keys.id(nil, id, stream)
+		key := s.keys.ID(nil, id, stream)
 		value, err := tr.Get(key).Get()
 		if err != nil || value == nil {
 			return nothingWrong, err
 		}
-		e, err := decodeIDEntry(value)
+		e, err := layout.DecodeIDEntry(value)
 		if err != nil {
 			return stillWrong, err
 		}
-		r, err := s.find(tr, pointer{e.at, s.partitionOf(stream)})
+		r, err := s.find(tr, layout.Pointer{At: e.At, Partition: s.partitionOf(stream)})
 		switch {
 		case err != nil || r.scavenged:
 			return stillWrong, err
 		case !r.there:
 			// Perhaps an event that is lost, unless there cannot have been one.
-			if h, err := s.readHead(tr, stream); err != nil || e.revision < h.next {
+			if h, err := s.readHead(tr, stream); err != nil || e.Revision < h.Next {
 				return stillWrong, err
 			}
 		case r.ID == id && r.Stream == stream:
@@ -259,18 +261,18 @@ func mendStrayID(id uuid.UUID, stream string) mend {
 }
 
 // mendStrayTag removes a tag's entry that leads to an event which does not have it.
-func mendStrayTag(tag string, at Position) mend {
+func mendStrayTag(tag string, at fdbevents.Position) mend {
 	return func(s *Store, tr engine.Transaction) (mended, error) {
-		key := s.keys.tag(nil, tag, at)
+		key := s.keys.Tag(nil, tag, at)
 		value, err := tr.Get(key).Get()
 		if err != nil || value == nil {
 			return nothingWrong, err
 		}
-		p, err := decodeTagEntry(value)
+		p, err := layout.DecodeTagEntry(value)
 		if err != nil {
 			return stillWrong, err
 		}
-		r, err := s.find(tr, pointer{at, p})
+		r, err := s.find(tr, layout.Pointer{At: at, Partition: p})
 		if err != nil || !r.there {
 			return stillWrong, err
 		}
@@ -289,62 +291,62 @@ func mendStrayTag(tag string, at Position) mend {
 // had is gone when there is none.
 func mendHead(stream string) mend {
 	return func(s *Store, tr engine.Transaction) (mended, error) {
-		value, err := tr.Get(s.keys.head(nil, stream)).Get()
+		value, err := tr.Get(s.keys.Head(nil, stream)).Get()
 		if err != nil {
 			return stillWrong, err
 		}
-		h, err := decodeHead(value)
+		h, err := layout.DecodeHead(value)
 		if err != nil {
 			return stillWrong, err
 		}
 		ends := [2]int64{-1, -1}
 		for i, reverse := range []bool{false, true} {
-			page, err := tr.GetRange(s.keys.entries(stream, 0, StreamEnd), engine.RangeOptions{Limit: 1, Reverse: reverse}).Get()
+			page, err := tr.GetRange(s.keys.Entries(stream, 0, StreamEnd), engine.RangeOptions{Limit: 1, Reverse: reverse}).Get()
 			if err != nil {
 				return stillWrong, err
 			}
 			if len(page.KeyValues) > 0 {
-				if _, ends[i], err = s.keys.parseEntry(page.KeyValues[0].Key); err != nil {
+				if _, ends[i], err = s.keys.ParseEntry(page.KeyValues[0].Key); err != nil {
 					return stillWrong, err
 				}
 			}
 		}
 		first, last := ends[0], ends[1]
-		if last == h.next-1 || last == -1 && h.truncateBefore == h.next {
+		if last == h.Next-1 || last == -1 && h.TruncateBefore == h.Next {
 			return nothingWrong, nil
 		}
 		if value == nil {
-			h.truncateBefore = first
+			h.TruncateBefore = first
 		}
-		if h.next = last + 1; last == -1 {
-			h.next = h.truncateBefore // all was scavenged
+		if h.Next = last + 1; last == -1 {
+			h.Next = h.TruncateBefore // all was scavenged
 		}
-		h.truncateBefore = min(h.truncateBefore, h.next)
-		tr.Set(s.keys.head(nil, stream), appendHead(nil, h))
-		return mended{done: fmt.Sprintf("its head says now that revision %d is next", h.next)}, nil
+		h.TruncateBefore = min(h.TruncateBefore, h.Next)
+		tr.Set(s.keys.Head(nil, stream), layout.AppendHead(nil, h))
+		return mended{done: fmt.Sprintf("its head says now that revision %d is next", h.Next)}, nil
 	}
 }
 
 // mendDoorbell rings a partition's doorbell with its last event.
 func mendDoorbell(p int) mend {
 	return func(s *Store, tr engine.Transaction) (mended, error) {
-		key := s.keys.doorbell(nil, p)
+		key := s.keys.Doorbell(nil, p)
 		value, err := tr.Get(key).Get()
 		if err != nil {
 			return stillWrong, err
 		}
-		page, err := tr.GetRange(s.keys.log(p, Start, End), engine.RangeOptions{Limit: 1, Reverse: true}).Get()
+		page, err := tr.GetRange(s.keys.Log(p, fdbevents.Start, fdbevents.End), engine.RangeOptions{Limit: 1, Reverse: true}).Get()
 		if err != nil || len(page.KeyValues) == 0 {
 			return nothingWrong, err
 		}
-		at, _, err := s.keys.parseSlot(p, page.KeyValues[0].Key)
+		at, _, err := s.keys.ParseSlot(p, page.KeyValues[0].Key)
 		if err != nil {
 			return stillWrong, err
 		}
-		if rung, err := decodeDoorbell(value); err == nil && stampOf(rung) == stampOf(at) {
+		if rung, err := layout.DecodeDoorbell(value); err == nil && layout.StampOf(rung) == layout.StampOf(at) {
 			return nothingWrong, nil
 		}
-		tr.Set(key, appendDoorbell(nil, at))
+		tr.Set(key, layout.AppendDoorbell(nil, at))
 		return mended{done: "it was rung"}, nil
 	}
 }

@@ -9,8 +9,10 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/fdbevents/fdbevents"
 	"github.com/fdbevents/fdbevents/engine"
 	"github.com/fdbevents/fdbevents/engine/faultengine"
+	"github.com/fdbevents/fdbevents/internal/layout"
 	"github.com/google/uuid"
 	"golang.org/x/sync/errgroup"
 )
@@ -27,8 +29,8 @@ func checkRepairs(t *testing.T, s *Store, problems []string, repair string) {
 	}
 	after := allKeys(t, s)
 	for key, value := range before {
-		for p := range s.header.partitions {
-			if s.keys.log(p, Start, End).Contains([]byte(key)) && after[key] != value {
+		for p := range s.header.Partitions {
+			if s.keys.Log(p, fdbevents.Start, fdbevents.End).Contains([]byte(key)) && after[key] != value {
 				t.Errorf("the log's %x was changed", key)
 			}
 		}
@@ -53,7 +55,7 @@ func checkRepairs(t *testing.T, s *Store, problems []string, repair string) {
 	if report, err = s.Check(ctx, CheckOptions{}); err != nil || !report.OK() {
 		t.Errorf("after the repair: %+v, %v", report, err)
 	}
-	if _, err := s.Append(ctx, "a", 2, NewEvent{Type: "after"}); err != nil {
+	if _, err := s.Append(ctx, "a", 2, fdbevents.EventData{Type: "after"}); err != nil {
 		t.Error(err)
 	}
 }
@@ -63,7 +65,7 @@ func allKeys(t *testing.T, s *Store) map[string]string {
 	t.Helper()
 	all := make(map[string]string)
 	if err := engine.Run(t.Context(), s.engine, func(tr engine.Transaction, _ error) error {
-		page, err := tr.Snapshot().GetRange(engine.Range{Begin: s.keys.header(), End: []byte{0xff}}, engine.RangeOptions{}).Get()
+		page, err := tr.Snapshot().GetRange(engine.Range{Begin: s.keys.Header(), End: []byte{0xff}}, engine.RangeOptions{}).Get()
 		for _, kv := range page.KeyValues {
 			all[string(kv.Key)] = string(kv.Value)
 		}
@@ -83,14 +85,14 @@ func TestCheckSample(t *testing.T) {
 	ctx := t.Context()
 	e := openMemory(t)
 	s := openStore(t, e, Options{})
-	var last AppendResult
+	var last fdbevents.AppendResult
 	for i := range 20 {
-		events := make([]NewEvent, 10+i)
+		events := make([]fdbevents.EventData, 10+i)
 		for j := range events {
-			events[j] = NewEvent{Type: "x", Tags: []string{"red"}, Data: make([]byte, 10)}
+			events[j] = fdbevents.EventData{Type: "x", Tags: []string{"red"}, Data: make([]byte, 10)}
 		}
 		var err error
-		if last, err = s.Append(ctx, "s-"+string(rune('a'+i)), Any, events...); err != nil {
+		if last, err = s.Append(ctx, "s-"+string(rune('a'+i)), fdbevents.Any, events...); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -115,9 +117,9 @@ func TestCheckSample(t *testing.T) {
 		}
 	}
 	if err := engine.Run(ctx, e, func(tr engine.Transaction, _ error) error {
-		tr.Clear(s.keys.tag(nil, "red", last.Position))
-		tr.Clear(s.keys.entry(nil, "s-a", 7))
-		tr.Set(s.keys.slot(nil, s.partitionOf(last.Stream), newPosition(stampOf(last.Position), 0)), []byte("garbage"))
+		tr.Clear(s.keys.Tag(nil, "red", last.Position))
+		tr.Clear(s.keys.Entry(nil, "s-a", 7))
+		tr.Set(s.keys.Slot(nil, s.partitionOf(last.Stream), layout.NewPosition(layout.StampOf(last.Position), 0)), []byte("garbage"))
 		return nil
 	}); err != nil {
 		t.Fatal(err)
@@ -142,7 +144,7 @@ func TestCheckSample(t *testing.T) {
 	}
 	for _, o := range []CheckOptions{{Sample: Sample{Share: 1.5}}, {Sample: Sample{Share: -1}}, {Sample: Sample{Events: -1}}, {Sample: Sample{Events: 1, Share: 1}},
 		{Repair: true, Sample: Sample{Events: 1}}} {
-		var invalid *InvalidError
+		var invalid *fdbevents.InvalidError
 		if _, err := s.Check(ctx, o); !errors.As(err, &invalid) {
 			t.Errorf("%+v: %v", o, err)
 		}
@@ -157,7 +159,7 @@ func TestRepairUnderFaults(t *testing.T) {
 	e := openMemory(t)
 	s := openStore(t, faultengine.New(e, faultengine.Options{Seed: seed, Rate: faultengine.Hidden()}), Options{})
 	add := func(n int) error {
-		_, err := s.Append(ctx, fmt.Sprint("s-", n%7), Any, NewEvent{Type: "x", Tags: []string{"red", fmt.Sprint("n", n)}, Data: make([]byte, 3000*(n%2))})
+		_, err := s.Append(ctx, fmt.Sprint("s-", n%7), fdbevents.Any, fdbevents.EventData{Type: "x", Tags: []string{"red", fmt.Sprint("n", n)}, Data: make([]byte, 3000*(n%2))})
 		return err
 	}
 	for n := range 150 {
@@ -166,9 +168,9 @@ func TestRepairUnderFaults(t *testing.T) {
 		}
 	}
 	if err := engine.Run(ctx, e, func(tr engine.Transaction, _ error) error {
-		tr.ClearRange(s.keys.ids())
-		tr.ClearRange(s.keys.allTagged(""))
-		tr.Set(s.keys.id(nil, uuid.New(), "s-9"), appendIDEntry(nil, idEntry{revision: 9}))
+		tr.ClearRange(s.keys.IDs())
+		tr.ClearRange(s.keys.AllTagged(""))
+		tr.Set(s.keys.ID(nil, uuid.New(), "s-9"), layout.AppendIDEntry(nil, layout.IDEntry{Revision: 9}))
 		return nil
 	}); err != nil {
 		t.Fatal(err)

@@ -6,7 +6,9 @@ import (
 	"math"
 	"math/rand/v2"
 
+	"github.com/fdbevents/fdbevents"
 	"github.com/fdbevents/fdbevents/engine"
+	"github.com/fdbevents/fdbevents/internal/layout"
 )
 
 // Sample is how many events a Check looks at: a Share of them, above 0 and up to 1,
@@ -24,11 +26,11 @@ func (o Sample) set() bool { return o.Share != 0 || o.Events != 0 }
 func (o Sample) check() error {
 	switch {
 	case math.IsNaN(o.Share) || o.Share < 0 || o.Share > 1:
-		return &InvalidError{What: "sample", Value: o.String(), Reason: "want more than 0 and up to 100 percent"}
+		return &fdbevents.InvalidError{What: "sample", Value: o.String(), Reason: "want more than 0 and up to 100 percent"}
 	case o.Events < 0:
-		return &InvalidError{What: "sample", Value: o.String(), Reason: "want 1 event or more"}
+		return &fdbevents.InvalidError{What: "sample", Value: o.String(), Reason: "want 1 event or more"}
 	case o.Events > 0 && o.Share > 0:
-		return &InvalidError{What: "sample", Value: o.String(), Reason: "want a share or a number of events, not both"}
+		return &fdbevents.InvalidError{What: "sample", Value: o.String(), Reason: "want a share or a number of events, not both"}
 	}
 	return nil
 }
@@ -52,11 +54,11 @@ func (c *checker) sampled(ctx context.Context) error {
 	}
 	c.report.Seed = c.sample.Seed
 	var total int64
-	if err := c.eachHead(ctx, func(_ string, h head) error {
-		if h.next > 0 {
+	if err := c.eachHead(ctx, func(_ string, h layout.Head) error {
+		if h.Next > 0 {
 			c.report.Streams++
 		}
-		total += h.next - h.truncateBefore
+		total += h.Next - h.TruncateBefore
 		return nil
 	}); err != nil {
 		return err
@@ -86,10 +88,10 @@ func (c *checker) sampled(ctx context.Context) error {
 		names = names[:0]
 		return err
 	}
-	if err := c.eachHead(ctx, func(stream string, h head) error {
-		count := h.next - h.truncateBefore
+	if err := c.eachHead(ctx, func(stream string, h layout.Head) error {
+		count := h.Next - h.TruncateBefore
 		for ; chosen < base+count && n <= wanted; choose() {
-			names = append(names, entryName{stream, h.truncateBefore + chosen - base})
+			names = append(names, entryName{stream, h.TruncateBefore + chosen - base})
 			if len(names) == sampledAtOnce {
 				if err := look(); err != nil {
 					return err
@@ -105,19 +107,19 @@ func (c *checker) sampled(ctx context.Context) error {
 }
 
 // eachHead calls do for all heads. One that cannot be read is a problem.
-func (c *checker) eachHead(ctx context.Context, do func(stream string, h head) error) error {
+func (c *checker) eachHead(ctx context.Context, do func(stream string, h layout.Head) error) error {
 	s := c.store
 	first := c.total == 0 // do not report a problem again
-	for r := s.keys.heads(""); ; {
+	for r := s.keys.Heads(""); ; {
 		p, err := s.rangePage(ctx, r)
 		if err != nil {
 			return err
 		}
 		for _, kv := range p.KeyValues {
-			stream, err := s.keys.parseHead(kv.Key)
-			var h head
+			stream, err := s.keys.ParseHead(kv.Key)
+			var h layout.Head
 			if err == nil {
-				h, err = decodeHead(kv.Value)
+				h, err = layout.DecodeHead(kv.Value)
 			}
 			if err != nil {
 				if first {
@@ -168,9 +170,9 @@ func (s *Store) lookAt(r engine.Reader, names []entryName, f *findings) error {
 	}
 	entries := make([]engine.Future[[]byte], len(names))
 	for i, name := range names {
-		entries[i] = r.Get(s.keys.entry(nil, name.stream, name.revision))
+		entries[i] = r.Get(s.keys.Entry(nil, name.stream, name.revision))
 	}
-	places := make([]pointer, len(names))
+	places := make([]layout.Pointer, len(names))
 	slots := make([]engine.Future[[]byte], len(names))
 	for i, name := range names {
 		value, err := entries[i].Get()
@@ -181,20 +183,20 @@ func (s *Store) lookAt(r engine.Reader, names []entryName, f *findings) error {
 			// It may have been scavenged since its stream's head was read.
 			if h, err := s.readHead(r, name.stream); err != nil {
 				return err
-			} else if name.revision >= h.truncateBefore {
+			} else if name.revision >= h.TruncateBefore {
 				f.problem("stream %q has no entry for its revision %d", name.stream, name.revision)
 			}
 			continue
 		}
-		e, err := decodeEntry(value)
+		e, err := layout.DecodeEntry(value)
 		if err != nil {
 			f.problem("entry of stream %q, revision %d: %v", name.stream, name.revision, err)
 			continue
 		}
-		places[i] = pointer{e.at, e.partition}
+		places[i] = layout.Pointer{At: e.At, Partition: e.Partition}
 		slots[i] = s.getRecord(r, places[i])
 	}
-	var d recordDecoder
+	var d layout.RecordDecoder
 	var all []indexed
 	for i, name := range names {
 		if slots[i] == nil {
@@ -205,7 +207,7 @@ func (s *Store) lookAt(r engine.Reader, names []entryName, f *findings) error {
 		if err != nil {
 			return err
 		}
-		var ev Event
+		var ev fdbevents.Event
 		ok, err := s.awaitRecord(&d, r, places[i], slots[i], &ev)
 		switch {
 		case isEngineError(err):
@@ -213,13 +215,13 @@ func (s *Store) lookAt(r engine.Reader, names []entryName, f *findings) error {
 		case err != nil:
 			f.problem("stream %q, revision %d: %v", name.stream, name.revision, err)
 		case !ok:
-			f.problem("stream %q, revision %d: its entry leads to position %s, which was scavenged", name.stream, name.revision, places[i].at)
+			f.problem("stream %q, revision %d: its entry leads to position %s, which was scavenged", name.stream, name.revision, places[i].At)
 		case (entryName{ev.Stream, ev.Revision}) != name:
 			f.problem("stream %q: its entry for revision %d leads to revision %d of stream %q", name.stream, name.revision, ev.Revision, ev.Stream)
-		case s.partitionOf(ev.Stream) != places[i].partition:
-			f.problem("event at position %s: stream %q is in partition %d, belongs in %d", ev.Position, ev.Stream, places[i].partition, s.partitionOf(ev.Stream))
+		case s.partitionOf(ev.Stream) != places[i].Partition:
+			f.problem("event at position %s: stream %q is in partition %d, belongs in %d", ev.Position, ev.Stream, places[i].Partition, s.partitionOf(ev.Stream))
 		default:
-			all = append(all, s.newIndexed(r, ev, places[i].partition, raw, indexes))
+			all = append(all, s.newIndexed(r, ev, places[i].Partition, raw, indexes))
 		}
 	}
 	for i := range all {

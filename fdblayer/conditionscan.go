@@ -3,7 +3,9 @@ package fdblayer
 import (
 	"fmt"
 
+	"github.com/fdbevents/fdbevents"
 	"github.com/fdbevents/fdbevents/engine"
+	"github.com/fdbevents/fdbevents/internal/layout"
 )
 
 // conditionScan looks for the first event after a position that one query item
@@ -15,8 +17,8 @@ import (
 // appends that touch other tags do not get in the way.
 type conditionScan struct {
 	plan  *plan
-	item  *QueryItem
-	after Position
+	item  *fdbevents.QueryItem
+	after fdbevents.Position
 	// probe chooses among several indexes.
 	probe *probe
 	access
@@ -26,7 +28,7 @@ type conditionScan struct {
 }
 
 // scan starts the reads of a condition that apply will need.
-func (p *plan) scan(c *Condition) []*conditionScan {
+func (p *plan) scan(c *fdbevents.Condition) []*conditionScan {
 	scans := make([]*conditionScan, len(c.Query.Items))
 	for i := range scans {
 		scan := &conditionScan{plan: p, item: &c.Query.Items[i], after: c.After, o: engine.RangeOptions{Limit: 256, Bytes: 1 << 20}}
@@ -37,7 +39,7 @@ func (p *plan) scan(c *Condition) []*conditionScan {
 		case 1:
 			scan.start(ways[0])
 		default:
-			scan.probe = p.store.newProbe(p.tr.Snapshot(), ways, c.After.Next(), End, false)
+			scan.probe = p.store.newProbe(p.tr.Snapshot(), ways, c.After.Next(), fdbevents.End, false)
 		}
 	}
 	return scans
@@ -50,7 +52,7 @@ func (c *conditionScan) start(a access) {
 		c.o.Limit = 1
 	}
 	for _, src := range a.sources {
-		r := src.keys(&c.plan.store.keys, c.after.Next(), End)
+		r := src.keys(&c.plan.store.keys, c.after.Next(), fdbevents.End)
 		c.ranges = append(c.ranges, r)
 		c.pages = append(c.pages, c.plan.tr.GetRange(r, c.o))
 	}
@@ -58,7 +60,7 @@ func (c *conditionScan) start(a access) {
 
 // evaluate fails with a ConditionError when an event matches c, in the store or
 // in the plan.
-func (p *plan) evaluate(c *Condition, scans []*conditionScan) error {
+func (p *plan) evaluate(c *fdbevents.Condition, scans []*conditionScan) error {
 	if err := p.evaluateStored(c, scans); err != nil {
 		return err
 	}
@@ -70,14 +72,14 @@ func (p *plan) evaluate(c *Condition, scans []*conditionScan) error {
 	return nil
 }
 
-func (p *plan) evaluateStored(c *Condition, scans []*conditionScan) error {
+func (p *plan) evaluateStored(c *fdbevents.Condition, scans []*conditionScan) error {
 	if err := p.confirm(); err != nil {
 		return err
 	}
 	if err := checkPosition(p.tr, c.After); err != nil {
 		return err
 	}
-	offending := End
+	offending := fdbevents.End
 	for _, scan := range scans {
 		at, err := scan.first()
 		if err != nil {
@@ -87,27 +89,27 @@ func (p *plan) evaluateStored(c *Condition, scans []*conditionScan) error {
 			offending = at
 		}
 	}
-	if offending != End {
-		return &ConditionError{Position: offending}
+	if offending != fdbevents.End {
+		return &fdbevents.ConditionError{Position: offending}
 	}
 	return nil
 }
 
 // first is the position of the first match, End if there is none.
-func (c *conditionScan) first() (Position, error) {
+func (c *conditionScan) first() (fdbevents.Position, error) {
 	if c.probe != nil {
 		best, err := c.probe.best(c.plan.store)
 		if err != nil {
-			return End, err
+			return fdbevents.End, err
 		}
 		c.probe = nil
 		c.start(best)
 	}
-	first := End
+	first := fdbevents.End
 	for i := range c.ranges {
 		at, err := c.firstIn(i)
 		if err != nil {
-			return End, fmt.Errorf("reading %s: %w", c.sources[i], err)
+			return fdbevents.End, fmt.Errorf("reading %s: %w", c.sources[i], err)
 		}
 		if at.Before(first) {
 			first = at
@@ -116,14 +118,14 @@ func (c *conditionScan) first() (Position, error) {
 	return first, nil
 }
 
-func (c *conditionScan) firstIn(i int) (Position, error) {
+func (c *conditionScan) firstIn(i int) (fdbevents.Position, error) {
 	for {
 		page, err := c.pages[i].Get()
 		if err != nil {
-			return End, err
+			return fdbevents.End, err
 		}
 		at, err := c.match(c.sources[i], page)
-		if err != nil || at != End || !page.More {
+		if err != nil || at != fdbevents.End || !page.More {
 			return at, err
 		}
 		c.ranges[i].Begin = after(page.KeyValues[len(page.KeyValues)-1].Key)
@@ -132,39 +134,39 @@ func (c *conditionScan) firstIn(i int) (Position, error) {
 }
 
 // match finds the first match among the keys of a page.
-func (c *conditionScan) match(src source, page engine.Page) (Position, error) {
+func (c *conditionScan) match(src source, page engine.Page) (fdbevents.Position, error) {
 	s := c.plan.store
 	r := c.plan.tr.Snapshot()
 	type candidate struct {
-		pointer
+		layout.Pointer
 		record engine.Future[[]byte]
 	}
 	var candidates []candidate
 	for _, kv := range page.KeyValues {
 		to, ok, err := src.pointer(&s.keys, kv)
 		if err != nil {
-			return End, err
+			return fdbevents.End, err
 		}
 		if !ok {
 			continue
 		}
 		if c.exact {
-			return to.at, nil
+			return to.At, nil
 		}
 		// A scan of the log has small records at hand, but reading them all the
 		// same way is simpler, and such a condition is slow in any case.
 		candidates = append(candidates, candidate{to, s.getRecord(r, to)})
 	}
-	var d recordDecoder
+	var d layout.RecordDecoder
 	for _, cand := range candidates {
-		var ev Event
-		ok, err := s.awaitRecord(&d, r, cand.pointer, cand.record, &ev)
+		var ev fdbevents.Event
+		ok, err := s.awaitRecord(&d, r, cand.Pointer, cand.record, &ev)
 		if err != nil {
-			return End, err
+			return fdbevents.End, err
 		}
-		if ok && c.item.matches(ev.Type, ev.Tags) {
-			return cand.at, nil
+		if ok && c.item.Matches(ev.Type, ev.Tags) {
+			return cand.At, nil
 		}
 	}
-	return End, nil
+	return fdbevents.End, nil
 }

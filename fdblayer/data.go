@@ -1,6 +1,9 @@
 package fdblayer
 
-import "github.com/fdbevents/fdbevents/engine"
+import (
+	"github.com/fdbevents/fdbevents/engine"
+	"github.com/fdbevents/fdbevents/internal/layout"
+)
 
 // Data is a key-value space inside a store, reached from a transaction. Keys are
 // any bytes, up to about 9,000 of them; values have up to 100,000 bytes. It sees
@@ -45,7 +48,7 @@ func (d *Data) ClearRange(r engine.Range) {
 // Add adds to the 8-byte little-endian integer at key, without reading it: two
 // transactions that add do not get in each other's way.
 func (d *Data) Add(key []byte, delta int64) {
-	d.tx.write().Atomic(engine.OpAdd, d.key(key), appendCounter(nil, delta))
+	d.tx.write().Atomic(engine.OpAdd, d.key(key), layout.AppendCounter(nil, delta))
 }
 
 func (d *Data) key(key []byte) []byte {

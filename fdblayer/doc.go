@@ -2,21 +2,13 @@
 // key-value store: FoundationDB, or the embedded engine.
 //
 //	e, err := engines.Open(ctx, "file:orders")
-//	store, err := fdblayer.Open(ctx, e, fdblayer.Options{})
-//	result, err := store.Append(ctx, "order-1", fdblayer.NoStream, fdblayer.NewEvent{Type: "OrderPlaced"})
-//	for event, err := range store.ReadAll(ctx, fdblayer.Start, fdblayer.ReadOptions{}) { … }
+//	store, err := fdblayer.Open(ctx, e, fdblayer.Options{CloseEngine: true})
+//	result, err := store.Append(ctx, "order-1", fdbevents.NoStream, fdbevents.EventData{Type: "OrderPlaced"})
+//	for event, err := range store.ReadAll(ctx, fdbevents.Start, fdblayer.ReadOptions{}) { … }
 //
-// A reader needs these types:
-//
-//   - [Store] appends, reads, subscribes and transacts.
-//   - [NewEvent] goes in, [Event] comes out.
-//   - [ExpectedRevision] is what a writer believes about one stream, [Condition]
-//     what it believes about all events that a [Query] selects.
-//   - [Position] is an event's place in the one log of all streams; its revision
-//     is its place in its stream.
-//   - [Tx] puts appends and the application's own keys into one transaction.
-//   - [Group] is a subscription that its members share; [Member] hands out
-//     [Message]s, which are acknowledged.
+// The nouns (events, positions, queries, errors) are those of the module's root package,
+// [github.com/fdbevents/fdbevents]. A [Store] appends, reads, subscribes and transacts; a
+// [Tx] puts appends and the application's own keys into one transaction.
 //
 // Reads end, see [Store.ReadAll]; subscriptions do not, see [Store.Subscribe];
 // [Store.SubscribeFrom] also keeps its place, and [Store.Project] keeps it together
@@ -31,7 +23,6 @@
 //
 // # Errors
 //
-// Sentinels are matched with errors.Is, typed errors with errors.As; both are
-// wrapped with what was being done. Errors of the engine below come through as
-// engine.Error.
+// Errors are those of the root package, wrapped with what was being done; its KindOf
+// sorts them. Errors of the engine below come through as engine.Error.
 package fdblayer

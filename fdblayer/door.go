@@ -6,7 +6,9 @@ import (
 	"fmt"
 	"sync"
 
+	"github.com/fdbevents/fdbevents"
 	"github.com/fdbevents/fdbevents/engine"
+	"github.com/fdbevents/fdbevents/internal/layout"
 )
 
 // door is the only way to the engine while the store is open, Transact and the
@@ -81,11 +83,11 @@ func (d door) through(call func() error) error {
 // translate puts an engine's error into words of the store, where it has them.
 func translate(err error) error {
 	switch {
-	case err == nil, errors.Is(err, ErrClosed), errors.Is(err, ErrTooLarge):
+	case err == nil, errors.Is(err, fdbevents.ErrClosed), errors.Is(err, fdbevents.ErrTooLarge):
 	case errors.Is(err, engine.ErrClosed):
-		return fmt.Errorf("%w: %w", ErrClosed, err)
+		return fmt.Errorf("%w: %w", fdbevents.ErrClosed, err)
 	case errors.Is(err, engine.ErrTransactionTooLarge), errors.Is(err, engine.ErrKeyTooLarge), errors.Is(err, engine.ErrValueTooLarge):
-		return fmt.Errorf("%w: %w", ErrTooLarge, err)
+		return fmt.Errorf("%w: %w", fdbevents.ErrTooLarge, err)
 	}
 	return err
 }
@@ -95,7 +97,7 @@ func (s *Store) enter(wg *sync.WaitGroup) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.closed {
-		return ErrClosed
+		return fdbevents.ErrClosed
 	}
 	wg.Add(1)
 	return nil
@@ -103,15 +105,15 @@ func (s *Store) enter(wg *sync.WaitGroup) error {
 
 // refuseAhead refuses a position that a store at this version cannot have given out.
 // End passes.
-func refuseAhead(p Position, version int64) error {
-	if p != End && lastOfVersion(version).Before(p) {
-		return &InvalidError{What: "position", Value: p.String(), Reason: "is ahead of this store, so it must come from another one; use a position of this store, or start or end"}
+func refuseAhead(p fdbevents.Position, version int64) error {
+	if p != fdbevents.End && layout.LastOfVersion(version).Before(p) {
+		return &fdbevents.InvalidError{What: "position", Value: p.String(), Reason: "is ahead of this store, so it must come from another one; use a position of this store, or start or end"}
 	}
 	return nil
 }
 
 // checkPosition refuses a position of another store, as far as that can be told.
-func checkPosition(r versioned, p Position) error {
+func checkPosition(r versioned, p fdbevents.Position) error {
 	version, err := r.ReadVersion().Get()
 	if err != nil {
 		return err

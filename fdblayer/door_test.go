@@ -15,6 +15,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/fdbevents/fdbevents"
 	"github.com/fdbevents/fdbevents/engine"
 	"github.com/fdbevents/fdbevents/fdblayer"
 	"github.com/google/uuid"
@@ -23,17 +24,17 @@ import (
 // storeCalls calls each exported method of a Store with arguments that are good.
 func storeCalls(s *fdblayer.Store) map[string]func(ctx context.Context) error {
 	id := eventWithID("e", "1").ID
-	one := fdblayer.StreamAppend{Stream: "s", Expected: fdblayer.Any, Events: []fdblayer.NewEvent{event("e")}}
-	restored := fdblayer.Event{Stream: "r", ID: uuid.New(), Type: "e", ContentType: "text/plain", Created: time.Now()}
+	one := fdbevents.StreamAppend{Stream: "s", Expected: fdbevents.Any, Events: []fdbevents.EventData{event("e")}}
+	restored := fdbevents.Event{Stream: "r", ID: uuid.New(), Type: "e", ContentType: "text/plain", Created: time.Now()}
 	return map[string]func(ctx context.Context) error{
-		"Append": func(ctx context.Context) error { _, err := s.Append(ctx, "s", fdblayer.Any, event("e")); return err },
+		"Append": func(ctx context.Context) error { _, err := s.Append(ctx, "s", fdbevents.Any, event("e")); return err },
 		"AppendAsync": func(ctx context.Context) error {
-			_, err := s.AppendAsync(ctx, "s", fdblayer.Any, event("e"))
+			_, err := s.AppendAsync(ctx, "s", fdbevents.Any, event("e"))
 			return err
 		},
 		"AppendIf": func(ctx context.Context) error {
-			q := fdblayer.Query{Items: []fdblayer.QueryItem{{Tags: []string{"t"}}}}
-			_, err := s.AppendIf(ctx, fdblayer.Condition{Query: q}, one)
+			q := fdbevents.Query{Items: []fdbevents.QueryItem{{Tags: []string{"t"}}}}
+			_, err := s.AppendIf(ctx, fdbevents.Condition{Query: q}, one)
 			return err
 		},
 		"AppendMany": func(ctx context.Context) error { _, err := s.AppendMany(ctx, one); return err },
@@ -43,11 +44,11 @@ func storeCalls(s *fdblayer.Store) map[string]func(ctx context.Context) error {
 		},
 		"Checkpoint":       func(ctx context.Context) error { _, err := s.Checkpoint(ctx, "c"); return err },
 		"Checkpoints":      func(ctx context.Context) error { return firstError(s.Checkpoints(ctx)) },
-		"CreateIndex":      func(ctx context.Context) error { return s.CreateIndex(ctx, fdblayer.IndexType, nil) },
-		"Delete":           func(ctx context.Context) error { return s.Delete(ctx, "s", fdblayer.Any) },
+		"CreateIndex":      func(ctx context.Context) error { return s.CreateIndex(ctx, fdbevents.IndexType, nil) },
+		"Delete":           func(ctx context.Context) error { return s.Delete(ctx, "s", fdbevents.Any) },
 		"DeleteCheckpoint": func(ctx context.Context) error { return s.DeleteCheckpoint(ctx, "c") },
 		"DeleteProjection": func(ctx context.Context) error { return s.DeleteProjection(ctx, "p") },
-		"DropIndex":        func(ctx context.Context) error { return s.DropIndex(ctx, fdblayer.IndexType) },
+		"DropIndex":        func(ctx context.Context) error { return s.DropIndex(ctx, fdbevents.IndexType) },
 		"Erase":            func(ctx context.Context) error { _, err := s.Erase(ctx, id); return err },
 		"Group":            func(ctx context.Context) error { _, err := s.Group(ctx, "new", fdblayer.GroupOptions{}); return err },
 		"Groups":           func(ctx context.Context) error { return firstError(s.Groups(ctx)) },
@@ -56,20 +57,20 @@ func storeCalls(s *fdblayer.Store) map[string]func(ctx context.Context) error {
 		"Projection":       func(ctx context.Context) error { _, err := s.Projection(ctx, "p"); return err },
 		"Projections":      func(ctx context.Context) error { return firstError(s.Projections(ctx)) },
 		"ReadAll": func(ctx context.Context) error {
-			return firstError(s.ReadAll(ctx, fdblayer.Start, fdblayer.ReadOptions{}))
+			return firstError(s.ReadAll(ctx, fdbevents.Start, fdblayer.ReadOptions{}))
 		},
 		"ReadStream": func(ctx context.Context) error { return firstError(s.ReadStream(ctx, "s", 0, fdblayer.ReadOptions{})) },
 		"RestoreStreams": func(ctx context.Context) error {
 			return s.RestoreStreams(ctx, []fdblayer.StreamInfo{{Stream: "r", LastRevision: -1}})
 		},
 		"Scavenge":          func(ctx context.Context) error { _, err := s.Scavenge(ctx, fdblayer.ScavengeOptions{}); return err },
-		"SetCheckpoint":     func(ctx context.Context) error { return s.SetCheckpoint(ctx, "c", fdblayer.Start) },
+		"SetCheckpoint":     func(ctx context.Context) error { return s.SetCheckpoint(ctx, "c", fdbevents.Start) },
 		"SetRetention":      func(ctx context.Context) error { return s.SetRetention(ctx, "s", fdblayer.Retention{MaxCount: 1}) },
 		"SetStreamMetadata": func(ctx context.Context) error { return s.SetStreamMetadata(ctx, "s", []byte("m")) },
 		"Stream":            func(ctx context.Context) error { _, err := s.Stream(ctx, "s"); return err },
 		"Streams":           func(ctx context.Context) error { return firstError(s.Streams(ctx, "")) },
 		"Subscribe": func(ctx context.Context) error {
-			return firstError(s.Subscribe(ctx, fdblayer.Start, fdblayer.SubscribeOptions{}))
+			return firstError(s.Subscribe(ctx, fdbevents.Start, fdblayer.SubscribeOptions{}))
 		},
 		"SubscribeFrom": func(ctx context.Context) error {
 			return firstError(s.SubscribeFrom(ctx, "c", fdblayer.SubscribeOptions{}))
@@ -77,14 +78,14 @@ func storeCalls(s *fdblayer.Store) map[string]func(ctx context.Context) error {
 		"SubscribeStream": func(ctx context.Context) error {
 			return firstError(s.SubscribeStream(ctx, "s", -1, fdblayer.SubscribeOptions{}))
 		},
-		"Tombstone": func(ctx context.Context) error { return s.Tombstone(ctx, "s", fdblayer.Any) },
+		"Tombstone": func(ctx context.Context) error { return s.Tombstone(ctx, "s", fdbevents.Any) },
 		"Truncate":  func(ctx context.Context) error { return s.Truncate(ctx, "s", 1) },
 		"Restore": func(ctx context.Context) error {
-			_, err := s.Restore(ctx, []fdblayer.Event{restored}, fdblayer.RestoreOptions{})
+			_, err := s.Restore(ctx, []fdbevents.Event{restored}, fdblayer.RestoreOptions{})
 			return err
 		},
 		"Project": func(ctx context.Context) error {
-			return s.Project(ctx, "p", fdblayer.ProjectOptions{}, func(context.Context, *fdblayer.Tx, []fdblayer.Event) error { return nil })
+			return s.Project(ctx, "p", fdblayer.ProjectOptions{}, func(context.Context, *fdblayer.Tx, []fdbevents.Event) error { return nil })
 		},
 		"Transact": func(ctx context.Context) error {
 			_, err := s.Transact(ctx, func(tx *fdblayer.Tx) error { tx.Data("d").Set(nil, nil); return nil })
@@ -102,7 +103,7 @@ func groupCalls(g *fdblayer.Group) map[string]func(ctx context.Context) error {
 		"Parked": func(ctx context.Context) error { return firstError(g.Parked(ctx)) },
 		"Pause":  g.Pause,
 		"Replay": func(ctx context.Context) error { _, err := g.Replay(ctx); return err },
-		"Reset":  func(ctx context.Context) error { return g.Reset(ctx, fdblayer.Start) },
+		"Reset":  func(ctx context.Context) error { return g.Reset(ctx, fdbevents.Start) },
 		"Resume": g.Resume,
 	}
 }
@@ -134,7 +135,7 @@ func wantAllClosed(t *testing.T, e engine.Engine, s *fdblayer.Store, g *fdblayer
 	before := dump(t, e)
 	for _, calls := range []map[string]func(ctx context.Context) error{storeCalls(s), groupCalls(g)} {
 		for _, name := range slices.Sorted(maps.Keys(calls)) {
-			if err := calls[name](t.Context()); !errors.Is(err, fdblayer.ErrClosed) {
+			if err := calls[name](t.Context()); !errors.Is(err, fdbevents.ErrClosed) {
 				t.Errorf("%s: %v, want ErrClosed", name, err)
 			}
 		}
@@ -171,7 +172,7 @@ func TestNothingWorksAfterClose(t *testing.T) {
 			t.Fatal(err)
 		}
 		wantAllClosed(t, e, s, g)
-		if err := s.Close(); !errors.Is(err, fdblayer.ErrClosed) {
+		if err := s.Close(); !errors.Is(err, fdbevents.ErrClosed) {
 			t.Errorf("second Close: %v", err)
 		}
 	})
@@ -191,14 +192,14 @@ func TestNothingBeginsDuringClose(t *testing.T) {
 		}
 		appended, closed := make(chan error, 1), make(chan error, 1)
 		go func() {
-			_, err := s.Append(t.Context(), "s", fdblayer.Any, event("late"))
+			_, err := s.Append(t.Context(), "s", fdbevents.Any, event("late"))
 			appended <- err
 		}()
 		<-committing
 		go func() { closed <- s.Close() }()
 		for begun := false; !begun; {
 			_, err := s.Stream(t.Context(), "s")
-			begun = errors.Is(err, fdblayer.ErrClosed)
+			begun = errors.Is(err, fdbevents.ErrClosed)
 		}
 		wantAllClosed(t, inner, s, g)
 		close(release)
@@ -218,7 +219,7 @@ func storeWithGroup(t *testing.T, e engine.Engine) (*fdblayer.Store, *fdblayer.G
 	if err != nil {
 		t.Fatal(err)
 	}
-	mustAppend(t, s, "s", fdblayer.Any, eventWithID("e", "1"), event("e"))
+	mustAppend(t, s, "s", fdbevents.Any, eventWithID("e", "1"), event("e"))
 	g, err := s.Group(t.Context(), "g", fdblayer.GroupOptions{})
 	if err != nil {
 		t.Fatal(err)

@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/fdbevents/fdbevents"
 	"github.com/fdbevents/fdbevents/engine"
 	"github.com/fdbevents/fdbevents/engine/faultengine"
 	"github.com/fdbevents/fdbevents/engine/pebbleengine"
@@ -124,18 +125,18 @@ func checkStore(t testing.TB, s *fdblayer.Store) fdblayer.CheckReport {
 }
 
 // event is a small event of a type.
-func event(typ string) fdblayer.NewEvent {
-	return fdblayer.NewEvent{Type: typ, Data: []byte(`{"type":"` + typ + `"}`)}
+func event(typ string) fdbevents.EventData {
+	return fdbevents.EventData{Type: typ, Data: []byte(`{"type":"` + typ + `"}`)}
 }
 
 // eventWithID is event with an ID that a name stands for.
-func eventWithID(typ, name string) fdblayer.NewEvent {
+func eventWithID(typ, name string) fdbevents.EventData {
 	ev := event(typ)
 	ev.ID = uuid.NewSHA1(uuid.NameSpaceOID, []byte(name))
 	return ev
 }
 
-func mustAppend(t testing.TB, s *fdblayer.Store, stream string, expected fdblayer.ExpectedRevision, events ...fdblayer.NewEvent) fdblayer.AppendResult {
+func mustAppend(t testing.TB, s *fdblayer.Store, stream string, expected fdbevents.ExpectedRevision, events ...fdbevents.EventData) fdbevents.AppendResult {
 	t.Helper()
 	result, err := s.Append(t.Context(), stream, expected, events...)
 	if err != nil {
@@ -145,9 +146,9 @@ func mustAppend(t testing.TB, s *fdblayer.Store, stream string, expected fdblaye
 }
 
 // collect gathers what a read yields.
-func collect(t testing.TB, events func(func(fdblayer.Event, error) bool)) []fdblayer.Event {
+func collect(t testing.TB, events func(func(fdbevents.Event, error) bool)) []fdbevents.Event {
 	t.Helper()
-	var out []fdblayer.Event
+	var out []fdbevents.Event
 	for ev, err := range events {
 		if err != nil {
 			t.Fatal(err)

@@ -4,7 +4,9 @@ import (
 	"context"
 	"fmt"
 
+	"github.com/fdbevents/fdbevents"
 	"github.com/fdbevents/fdbevents/engine"
+	"github.com/fdbevents/fdbevents/internal/layout"
 	"github.com/google/uuid"
 )
 
@@ -19,13 +21,13 @@ import (
 // it next compacts them, backups when they are dropped.
 //
 // Errors: ErrEventNotFound.
-func (s *Store) Erase(ctx context.Context, id uuid.UUID) (erased []Event, err error) {
+func (s *Store) Erase(ctx context.Context, id uuid.UUID) (erased []fdbevents.Event, err error) {
 	err = s.update(ctx, func(tr engine.Transaction, _ error) (err error) {
 		erased, err = s.erase(tr, id)
 		return err
 	})
 	switch {
-	case KindOf(err) == NotFound: // it names the event
+	case fdbevents.KindOf(err) == fdbevents.NotFound: // it names the event
 		return nil, fmt.Errorf("erasing: %w", err)
 	case err != nil:
 		return nil, fmt.Errorf("erasing event %s: %w", id, err)
@@ -35,22 +37,22 @@ func (s *Store) Erase(ctx context.Context, id uuid.UUID) (erased []Event, err er
 
 // erase reads serializably: an event that is scavenged meanwhile must not come
 // back.
-func (s *Store) erase(tr engine.Transaction, id uuid.UUID) (erased []Event, err error) {
-	page, err := tr.GetRange(s.keys.streamsOfID(id), engine.RangeOptions{}).Get()
+func (s *Store) erase(tr engine.Transaction, id uuid.UUID) (erased []fdbevents.Event, err error) {
+	page, err := tr.GetRange(s.keys.StreamsOfID(id), engine.RangeOptions{}).Get()
 	if err != nil {
 		return nil, err
 	}
-	var d recordDecoder
+	var d layout.RecordDecoder
 	for _, kv := range page.KeyValues {
-		_, stream, err := s.keys.parseID(kv.Key)
+		_, stream, err := s.keys.ParseID(kv.Key)
 		if err != nil {
 			return nil, err
 		}
-		at, err := decodeIDEntry(kv.Value)
+		at, err := layout.DecodeIDEntry(kv.Value)
 		if err != nil {
 			return nil, err
 		}
-		key := s.keys.entry(nil, stream, at.revision)
+		key := s.keys.Entry(nil, stream, at.Revision)
 		value, err := tr.Get(key).Get()
 		if err != nil {
 			return nil, err
@@ -58,12 +60,12 @@ func (s *Store) erase(tr engine.Transaction, id uuid.UUID) (erased []Event, err 
 		if value == nil {
 			continue // scavenged
 		}
-		e, err := decodeEntry(value)
+		e, err := layout.DecodeEntry(value)
 		if err != nil {
-			return nil, fmt.Errorf("stream %q revision %d: %w", stream, at.revision, err)
+			return nil, fmt.Errorf("stream %q revision %d: %w", stream, at.Revision, err)
 		}
-		var ev Event
-		to := pointer{e.at, e.partition}
+		var ev fdbevents.Event
+		to := layout.Pointer{At: e.At, Partition: e.Partition}
 		ok, err := s.awaitRecord(&d, tr, to, s.getRecord(tr, to), &ev)
 		if err != nil {
 			return nil, err
@@ -73,22 +75,22 @@ func (s *Store) erase(tr engine.Transaction, id uuid.UUID) (erased []Event, err 
 		}
 		if !ev.Erased {
 			ev.Data, ev.Metadata, ev.Erased = nil, nil, true
-			encoded := appendRecord(nil, record{stream: ev.Stream, revision: ev.Revision, erased: true, event: &NewEvent{
+			encoded := layout.AppendRecord(nil, layout.Record{Stream: ev.Stream, Revision: ev.Revision, Erased: true, Event: &fdbevents.EventData{
 				ID: ev.ID, Type: ev.Type, ContentType: ev.ContentType, Tags: ev.Tags, Created: ev.Created,
 			}})
-			chunks := s.keys.record(to.partition, to.at)
+			chunks := s.keys.Record(to.Partition, to.At)
 			tr.ClearRange(engine.Range{Begin: after(chunks.Begin), End: chunks.End})
 			tr.Set(chunks.Begin, encoded)
 			inline := encoded
-			if e.record == nil {
+			if e.Record == nil {
 				inline = nil
 			}
-			tr.Set(key, appendEntry(nil, entry{partition: to.partition, at: to.at, size: len(encoded), record: inline}))
+			tr.Set(key, layout.AppendEntry(nil, layout.Entry{Partition: to.Partition, At: to.At, Size: len(encoded), Record: inline}))
 		}
 		erased = append(erased, ev)
 	}
 	if len(erased) == 0 {
-		return nil, &NotFoundError{What: "event", Name: id.String()}
+		return nil, &fdbevents.NotFoundError{What: "event", Name: id.String()}
 	}
 	return erased, nil
 }

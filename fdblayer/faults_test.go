@@ -7,6 +7,7 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/fdbevents/fdbevents"
 	"github.com/fdbevents/fdbevents/engine"
 	"github.com/fdbevents/fdbevents/engine/faultengine"
 	"github.com/fdbevents/fdbevents/fdblayer"
@@ -38,8 +39,8 @@ func TestExactlyOnceWhateverFails(t *testing.T) {
 					stream, name := fmt.Sprint("s", (w+i)%3), fmt.Sprintf("%d-%d", w, i)
 					ev := eventWithID(name, name)
 					ev.Tags = []string{"claim:" + name}
-					condition := fdblayer.Condition{Query: query(fdblayer.QueryItem{Tags: ev.Tags})}
-					var results []fdblayer.AppendResult
+					condition := fdbevents.Condition{Query: query(fdbevents.QueryItem{Tags: ev.Tags})}
+					var results []fdbevents.AppendResult
 					for {
 						var err error
 						if i%2 == 0 {
@@ -51,7 +52,7 @@ func TestExactlyOnceWhateverFails(t *testing.T) {
 							break
 						}
 						switch {
-						case errors.Is(err, fdblayer.ErrOutcomeUnknown):
+						case errors.Is(err, fdbevents.ErrOutcomeUnknown):
 							mu.Lock()
 							unknown++
 							mu.Unlock()
@@ -71,7 +72,7 @@ func TestExactlyOnceWhateverFails(t *testing.T) {
 		wg.Wait()
 		e.Quiet(true)
 		seen := make(map[string]bool)
-		for ev, err := range s.ReadAll(t.Context(), fdblayer.Start, fdblayer.ReadOptions{StreamPrefix: "s"}) {
+		for ev, err := range s.ReadAll(t.Context(), fdbevents.Start, fdblayer.ReadOptions{StreamPrefix: "s"}) {
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -1,6 +1,7 @@
 package fdblayer
 
 import (
+	"github.com/fdbevents/fdbevents"
 	"sort"
 	"sync/atomic"
 )
@@ -17,7 +18,7 @@ type window struct {
 	// it could not read on.
 	ready bool
 	// from is the position after which batches tell everything up to through.
-	from, through Position
+	from, through fdbevents.Position
 	batches       []*batch
 	// size is that of the batches, in bytes.
 	size int
@@ -28,8 +29,8 @@ type window struct {
 // batch is what the watcher read in one transaction. It does not change.
 type batch struct {
 	// events are those after position after and up to position through.
-	after, through Position
-	events         []*Event
+	after, through fdbevents.Position
+	events         []*fdbevents.Event
 	size           int
 }
 
@@ -51,7 +52,7 @@ func newFeed() *feed {
 func (f *feed) now() *window { return f.window.Load() }
 
 // begin says that everything after position at will be published.
-func (f *feed) begin(at Position) {
+func (f *feed) begin(at fdbevents.Position) {
 	f.replace(&window{ready: true, from: at, through: at})
 }
 
@@ -59,7 +60,7 @@ func (f *feed) begin(at Position) {
 func (f *feed) lose() { f.replace(new(window)) }
 
 // publish adds the events that follow those published before.
-func (f *feed) publish(events []*Event) {
+func (f *feed) publish(events []*fdbevents.Event) {
 	old := f.now()
 	b := &batch{after: old.through, through: events[len(events)-1].Position, events: events}
 	for _, ev := range events {
@@ -84,7 +85,7 @@ func (f *feed) replace(next *window) {
 
 // next returns the batch that goes on after position at, nil when there is none
 // yet. ok is false when events after at may be missing from the window.
-func (w *window) next(at Position) (b *batch, ok bool) {
+func (w *window) next(at fdbevents.Position) (b *batch, ok bool) {
 	if !w.ready || at.Before(w.from) {
 		return nil, false
 	}
@@ -96,7 +97,7 @@ func (w *window) next(at Position) (b *batch, ok bool) {
 }
 
 // waiting is how many events there are after position at.
-func (w *window) waiting(at Position) int {
+func (w *window) waiting(at fdbevents.Position) int {
 	n := 0
 	for i := len(w.batches) - 1; i >= 0 && at.Before(w.batches[i].through); i-- {
 		events := w.batches[i].events

@@ -19,6 +19,7 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"github.com/fdbevents/fdbevents"
 	"github.com/fdbevents/fdbevents/engine"
 	"github.com/fdbevents/fdbevents/fdblayer"
 	"github.com/fdbevents/fdbevents/tuple"
@@ -48,7 +49,7 @@ func TestStoreOfFormat2(t *testing.T) {
 		appendToGolden(t, s)
 		refuseGolden(t, s)
 		followGolden(t, s)
-		ok(t, s.CreateIndex(t.Context(), fdblayer.IndexCategory, nil))
+		ok(t, s.CreateIndex(t.Context(), fdbevents.IndexCategory, nil))
 		for _, i := range goldenIndexes(t, s) {
 			if !i.Ready {
 				t.Errorf("index %q is not ready", i.Name)
@@ -241,11 +242,11 @@ func goldenLines(t *testing.T, s *fdblayer.Store) (lines []string) {
 	}
 	lines = append(lines, goldenStreams(t, s)...)
 	for _, text := range []string{"tag=vip", "tag=vip tag=large", "type=placed", "type=paid,sent tag=vip or tag=chosen", "tag=\"" + longTag + "\""} {
-		q, err := fdblayer.ParseQuery(text)
+		q, err := fdbevents.ParseQuery(text)
 		ok(t, err)
 		for _, prefix := range []string{"", "order-"} {
 			var places []string
-			for _, ev := range collect(t, s.ReadAll(t.Context(), fdblayer.Start, fdblayer.ReadOptions{Query: q, StreamPrefix: prefix})) {
+			for _, ev := range collect(t, s.ReadAll(t.Context(), fdbevents.Start, fdblayer.ReadOptions{Query: q, StreamPrefix: prefix})) {
 				places = append(places, place(&ev))
 			}
 			add("query %.30q in streams %q: %s", text, prefix, strings.Join(places, " "))
@@ -266,9 +267,9 @@ func goldenLines(t *testing.T, s *fdblayer.Store) (lines []string) {
 	return append(lines, goldenGroups(t, s)...)
 }
 
-func goldenLog(t *testing.T, s *fdblayer.Store) []fdblayer.Event {
+func goldenLog(t *testing.T, s *fdblayer.Store) []fdbevents.Event {
 	t.Helper()
-	return collect(t, s.ReadAll(t.Context(), fdblayer.Start, fdblayer.ReadOptions{}))
+	return collect(t, s.ReadAll(t.Context(), fdbevents.Start, fdblayer.ReadOptions{}))
 }
 
 func goldenIndexes(t *testing.T, s *fdblayer.Store) []fdblayer.IndexInfo {
@@ -367,7 +368,7 @@ func brief(b []byte) string {
 }
 
 // goldenEvents are the events that the store has and the test repeats.
-var goldenEvents = map[string]fdblayer.NewEvent{
+var goldenEvents = map[string]fdbevents.EventData{
 	"small": {
 		ID: goldenID("small"), Type: "counted", ContentType: "application/json", Tags: []string{"chosen", "größe"},
 		Created: goldenTime, Data: []byte(`{"pieces":7}`), Metadata: []byte(`{"by":"Zoë"}`),
@@ -394,34 +395,34 @@ func appendToGolden(t *testing.T, s *fdblayer.Store) {
 	t.Helper()
 	for _, a := range []struct {
 		stream   string
-		expected fdblayer.ExpectedRevision
+		expected fdbevents.ExpectedRevision
 		revision int64
 		repeats  string
 	}{
-		{"stock-1", fdblayer.NoStream, 0, "small"},
-		{"stock-1", fdblayer.Any, 1, "medium"},
+		{"stock-1", fdbevents.NoStream, 0, "small"},
+		{"stock-1", fdbevents.Any, 1, "medium"},
 		{"stock-1", 0, 2, "large"},
-		{"stock-1", fdblayer.StreamExists, 3, "secret"}, // erased
-		{"copy-1", fdblayer.NoStream, 0, "secret"},      // erased as well
-		{"stock-1", fdblayer.Any, 4, "novel"},           // erased
-		{"cut-1", fdblayer.Any, 0, "cut"},               // scavenged
-		{"cut-2", fdblayer.Any, 0, "cut"},               // hidden
+		{"stock-1", fdbevents.StreamExists, 3, "secret"}, // erased
+		{"copy-1", fdbevents.NoStream, 0, "secret"},      // erased as well
+		{"stock-1", fdbevents.Any, 4, "novel"},           // erased
+		{"cut-1", fdbevents.Any, 0, "cut"},               // scavenged
+		{"cut-2", fdbevents.Any, 0, "cut"},               // hidden
 		{"stock-1", 6, 7, ""},
 		{"order-2", 2, 3, ""},
-		{"order-9", fdblayer.StreamExists, 3, ""},
+		{"order-9", fdbevents.StreamExists, 3, ""},
 		{"kept-2", 3, 4, ""},
 		{"aged-1", 2, 3, ""},
 		{"cut-1", 3, 4, ""},
 		{"cut-2", 2, 3, ""},
-		{"gone-1", fdblayer.NoStream, 2, ""},
+		{"gone-1", fdbevents.NoStream, 2, ""},
 		{"back-1", 2, 3, ""},
 		{"import-1", 6, 7, ""},
-		{"noted-1", fdblayer.NoStream, 0, ""},
+		{"noted-1", fdbevents.NoStream, 0, ""},
 		{"größe-1", 0, 1, ""},
-		{"account-007", fdblayer.NoStream, 0, ""},
-		{"new-1", fdblayer.NoStream, 0, ""},
+		{"account-007", fdbevents.NoStream, 0, ""},
+		{"new-1", fdbevents.NoStream, 0, ""},
 	} {
-		ev := fdblayer.NewEvent{Type: "further", Tags: []string{"vip"}, Data: textOf(100_000)}
+		ev := fdbevents.EventData{Type: "further", Tags: []string{"vip"}, Data: textOf(100_000)}
 		if a.repeats != "" {
 			ev = goldenEvents[a.repeats]
 		}
@@ -447,27 +448,27 @@ func appendToGolden(t *testing.T, s *fdblayer.Store) {
 func refuseGolden(t *testing.T, s *fdblayer.Store) {
 	t.Helper()
 	ctx := t.Context()
-	var wrong *fdblayer.WrongExpectedRevisionError
+	var wrong *fdbevents.WrongExpectedRevisionError
 	for stream, actual := range map[string]int64{"order-1": 2, "gone-2": 1, "noted-1": 0, "import-1": 7} {
 		if _, err := s.Append(ctx, stream, 5, event("stale")); !errors.As(err, &wrong) || wrong.Actual != actual {
 			t.Errorf("%s: got %v", stream, err)
 		}
 	}
 	for _, stream := range []string{"dead-1", "dead-2", "dead-3"} {
-		if _, err := s.Append(ctx, stream, fdblayer.Any, event("late")); !errors.Is(err, fdblayer.ErrStreamDeleted) {
+		if _, err := s.Append(ctx, stream, fdbevents.Any, event("late")); !errors.Is(err, fdbevents.ErrStreamDeleted) {
 			t.Errorf("%s: got %v", stream, err)
 		}
 	}
 	other := goldenEvents["large"]
 	other.Data = textOf(200_001)
-	var conflict *fdblayer.IDConflictError
-	if _, err := s.Append(ctx, "stock-1", fdblayer.Any, other); !errors.As(err, &conflict) || conflict.Revision != 2 {
+	var conflict *fdbevents.IDConflictError
+	if _, err := s.Append(ctx, "stock-1", fdbevents.Any, other); !errors.As(err, &conflict) || conflict.Revision != 2 {
 		t.Errorf("the id of another event: got %v", err)
 	}
-	chosen := query(fdblayer.QueryItem{Tags: []string{"chosen"}})
-	known := collect(t, s.ReadAll(ctx, fdblayer.Start, fdblayer.ReadOptions{Query: chosen}))
-	condition := fdblayer.Condition{Query: chosen}
-	var refused *fdblayer.ConditionError
+	chosen := query(fdbevents.QueryItem{Tags: []string{"chosen"}})
+	known := collect(t, s.ReadAll(ctx, fdbevents.Start, fdblayer.ReadOptions{Query: chosen}))
+	condition := fdbevents.Condition{Query: chosen}
+	var refused *fdbevents.ConditionError
 	if _, err := s.AppendIf(ctx, condition, to("new-2", event("x"))); !errors.As(err, &refused) || refused.Position != known[0].Position {
 		t.Errorf("a condition that does not hold: got %v", err)
 	}
@@ -483,7 +484,7 @@ func followGolden(t *testing.T, s *fdblayer.Store) {
 	at, err := s.Checkpoint(t.Context(), "reader")
 	ok(t, err)
 	log := goldenLog(t, s)
-	i := slices.IndexFunc(log, func(ev fdblayer.Event) bool { return ev.Position == at })
+	i := slices.IndexFunc(log, func(ev fdbevents.Event) bool { return ev.Position == at })
 	for ev, err := range s.SubscribeFrom(t.Context(), "reader", fdblayer.SubscribeOptions{}) {
 		ok(t, err)
 		if !sameEvent(ev, log[i+1]) {
@@ -495,7 +496,7 @@ func followGolden(t *testing.T, s *fdblayer.Store) {
 
 // tally is a view: how many events each stream has had, and which was the last.
 func tally(name string) handler {
-	return func(_ context.Context, tx *fdblayer.Tx, events []fdblayer.Event) error {
+	return func(_ context.Context, tx *fdblayer.Tx, events []fdbevents.Event) error {
 		view, err := tx.View(name)
 		if err != nil {
 			return err
@@ -509,7 +510,7 @@ func tally(name string) handler {
 }
 
 // tallied adds events to such a view.
-func tallied(view sums, events []fdblayer.Event) sums {
+func tallied(view sums, events []fdbevents.Event) sums {
 	out := maps.Clone(view)
 	for i := range events {
 		key := "stream " + events[i].Stream
@@ -532,14 +533,14 @@ func projectGolden(t *testing.T, s *fdblayer.Store, totals sums) {
 	log := goldenLog(t, s)
 	p, err := s.Projection(t.Context(), "totals")
 	ok(t, err)
-	fresh := choose(log, func(ev fdblayer.Event) bool { return p.Position.Before(ev.Position) })
+	fresh := choose(log, func(ev fdbevents.Event) bool { return p.Position.Before(ev.Position) })
 	if len(fresh) == 0 || len(fresh) == len(log) {
 		t.Errorf("%d of %d events are left to project", len(fresh), len(log))
 	}
 	projectUntilCaughtUp(t, s, "totals", fdblayer.ProjectOptions{}, tally("totals"))
 	sameView(t, "totals", readView(t, s, "totals"), tallied(totals, fresh))
 
-	orders := choose(log, func(ev fdblayer.Event) bool { return strings.HasPrefix(ev.Stream, goldenRebuilt.StreamPrefix) })
+	orders := choose(log, func(ev fdbevents.Event) bool { return strings.HasPrefix(ev.Stream, goldenRebuilt.StreamPrefix) })
 	projectUntilCaughtUp(t, s, "names", goldenRebuilt, tally("names"))
 	sameView(t, "names", readView(t, s, "names"), tallied(sums{}, orders))
 	if p, err = s.Projection(t.Context(), "names"); err != nil || p.Generation != goldenRebuilt.Generation || p.Rebuilding {
@@ -556,8 +557,8 @@ func scavengeGolden(t *testing.T, s *fdblayer.Store) {
 	report, err := s.Scavenge(t.Context(), fdblayer.ScavengeOptions{})
 	ok(t, err)
 	after := goldenLog(t, s)
-	gone := choose(before, func(ev fdblayer.Event) bool {
-		return !slices.ContainsFunc(after, func(other fdblayer.Event) bool { return other.Position == ev.Position })
+	gone := choose(before, func(ev fdbevents.Event) bool {
+		return !slices.ContainsFunc(after, func(other fdbevents.Event) bool { return other.Position == ev.Position })
 	})
 	var got []string
 	for i := range gone {

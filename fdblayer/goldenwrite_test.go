@@ -18,6 +18,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/fdbevents/fdbevents"
 	"github.com/fdbevents/fdbevents/engine"
 	"github.com/fdbevents/fdbevents/fdblayer"
 )
@@ -35,7 +36,7 @@ type goldenMaker struct {
 	*testing.T
 	s *fdblayer.Store
 	// orders are the positions of the events of the streams order-0 to order-9.
-	orders map[string]fdblayer.Position
+	orders map[string]fdbevents.Position
 }
 
 func TestWriteGolden(t *testing.T) {
@@ -46,9 +47,9 @@ func TestWriteGolden(t *testing.T) {
 	first := readVersion(t, e)
 	// The store is not closed before it is written down: its process is gone.
 	s := openStore(t, e, fdblayer.Options{Partitions: 5, InlineLimit: 400})
-	m := &goldenMaker{t, s, make(map[string]fdblayer.Position)}
+	m := &goldenMaker{T: t, s: s, orders: make(map[string]fdbevents.Position)}
 	m.appendOrders()
-	ok(t, s.CreateIndex(t.Context(), fdblayer.IndexType, nil))
+	ok(t, s.CreateIndex(t.Context(), fdbevents.IndexType, nil))
 	m.appendStock()
 	m.appendStreams()
 	m.workOff()
@@ -78,7 +79,7 @@ func TestWriteGolden(t *testing.T) {
 	ok(t, err)
 	enc := json.NewEncoder(z)
 	for _, kv := range pairs {
-		ok(t, enc.Encode(goldenPair{hex.EncodeToString(kv.Key), hex.EncodeToString(kv.Value)}))
+		ok(t, enc.Encode(goldenPair{Key: hex.EncodeToString(kv.Key), Value: hex.EncodeToString(kv.Value)}))
 	}
 	ok(t, z.Close())
 	ok(t, os.WriteFile(goldenKeys, out.Bytes(), 0o666))
@@ -90,11 +91,11 @@ func (m *goldenMaker) appendOrders() {
 	for revision, typ := range []string{"placed", "paid", "sent"} {
 		for n := range 10 {
 			stream := fmt.Sprint("order-", n)
-			ev := fdblayer.NewEvent{Type: typ, ContentType: "application/json", Data: fmt.Appendf(nil, `{"order":%d}`, n)}
+			ev := fdbevents.EventData{Type: typ, ContentType: "application/json", Data: fmt.Appendf(nil, `{"order":%d}`, n)}
 			if n%2 == 0 {
 				ev.Tags = []string{"vip"}
 			}
-			r := mustAppend(m, m.s, stream, fdblayer.ExpectedRevision(revision-1), ev)
+			r := mustAppend(m, m.s, stream, fdbevents.ExpectedRevision(revision-1), ev)
 			m.orders[fmt.Sprintf("%s@%d", stream, revision)] = r.Position
 		}
 	}
@@ -104,20 +105,20 @@ func (m *goldenMaker) appendOrders() {
 // others.
 func (m *goldenMaker) appendStock() {
 	for _, name := range []string{"small", "medium", "large"} {
-		mustAppend(m, m.s, "stock-1", fdblayer.Any, goldenEvents[name])
+		mustAppend(m, m.s, "stock-1", fdbevents.Any, goldenEvents[name])
 	}
 	// The same id in two streams.
 	_, err := m.s.AppendMany(m.Context(), to("stock-1", goldenEvents["secret"], goldenEvents["novel"]), to("copy-1", goldenEvents["secret"]))
 	ok(m.T, err)
-	mustAppend(m, m.s, "stock-1", 4, fdblayer.NewEvent{Type: "empty"}, fdblayer.NewEvent{Type: "binary", Data: []byte{0, 1, 0xfe, 0xff}, Metadata: []byte{0xff}})
-	mustAppend(m, m.s, "größe-1", fdblayer.NoStream, fdblayer.NewEvent{Type: "gemessen", Tags: []string{"größe"}, Data: []byte("1,80 m")})
+	mustAppend(m, m.s, "stock-1", 4, fdbevents.EventData{Type: "empty"}, fdbevents.EventData{Type: "binary", Data: []byte{0, 1, 0xfe, 0xff}, Metadata: []byte{0xff}})
+	mustAppend(m, m.s, "größe-1", fdbevents.NoStream, fdbevents.EventData{Type: "gemessen", Tags: []string{"größe"}, Data: []byte("1,80 m")})
 	_, err = m.s.Transact(m.Context(), func(tx *fdblayer.Tx) error {
 		tx.Data("stock").Add([]byte("pieces"), 300)
-		_, err := tx.Append("stock-2", fdblayer.NoStream, tagged("counted", "vip", "large"), tagged("counted"))
+		_, err := tx.Append("stock-2", fdbevents.NoStream, tagged("counted", "vip", "large"), tagged("counted"))
 		return err
 	})
 	ok(m.T, err)
-	_, err = m.s.Restore(m.Context(), []fdblayer.Event{restorable("import-1", 5, 20), restorable("import-1", 6, 2_000)}, fdblayer.RestoreOptions{})
+	_, err = m.s.Restore(m.Context(), []fdbevents.Event{restorable("import-1", 5, 20), restorable("import-1", 6, 2_000)}, fdblayer.RestoreOptions{})
 	ok(m.T, err)
 }
 
@@ -130,12 +131,12 @@ func (m *goldenMaker) appendStreams() {
 			if i > 0 {
 				ev = tagged("noted", "vip")
 			}
-			mustAppend(m, m.s, stream, fdblayer.ExpectedRevision(i-1), ev)
+			mustAppend(m, m.s, stream, fdbevents.ExpectedRevision(i-1), ev)
 		}
 	}
 	// The first is too old for ever, the others for a century from then on.
-	old := fdblayer.NewEvent{Type: "noted", Created: time.Date(1900, 1, 1, 0, 0, 0, 0, time.UTC)}
-	mustAppend(m, m.s, "aged-1", fdblayer.NoStream, old, event("noted"), event("noted"))
+	old := fdbevents.EventData{Type: "noted", Created: time.Date(1900, 1, 1, 0, 0, 0, 0, time.UTC)}
+	mustAppend(m, m.s, "aged-1", fdbevents.NoStream, old, event("noted"), event("noted"))
 }
 
 // hide hides events in all ways, and has them removed.
@@ -147,9 +148,9 @@ func (m *goldenMaker) hide() {
 	ok(m.T, s.Truncate(ctx, "cut-1", 2))
 	ok(m.T, s.Truncate(ctx, "order-7", 1)) // its first message is parked
 	ok(m.T, s.Delete(ctx, "gone-1", 1))
-	ok(m.T, s.Delete(ctx, "back-1", fdblayer.Any))
-	ok(m.T, s.Tombstone(ctx, "dead-1", fdblayer.StreamExists))
-	mustAppend(m, s, "back-1", fdblayer.NoStream, event("again"))
+	ok(m.T, s.Delete(ctx, "back-1", fdbevents.Any))
+	ok(m.T, s.Tombstone(ctx, "dead-1", fdbevents.StreamExists))
+	mustAppend(m, s, "back-1", fdbevents.NoStream, event("again"))
 	report, err := s.Scavenge(ctx, fdblayer.ScavengeOptions{})
 	if err != nil || report.Events != 3+2+1+2+2+2 {
 		m.Fatalf("scavenged %+v, %v", report, err)
@@ -166,9 +167,9 @@ func (m *goldenMaker) hideMore() {
 	ok(m.T, s.SetRetention(ctx, "kept-2", fdblayer.Retention{MaxCount: 2}))
 	ok(m.T, s.SetRetention(ctx, "aged-1", fdblayer.Retention{MaxAge: 100 * 365 * 24 * time.Hour, MaxCount: 50}))
 	ok(m.T, s.Truncate(ctx, "cut-2", 2))
-	ok(m.T, s.Delete(ctx, "gone-2", fdblayer.Any))
+	ok(m.T, s.Delete(ctx, "gone-2", fdbevents.Any))
 	ok(m.T, s.Tombstone(ctx, "dead-2", 1))
-	ok(m.T, s.Tombstone(ctx, "dead-3", fdblayer.NoStream))
+	ok(m.T, s.Tombstone(ctx, "dead-3", fdbevents.NoStream))
 }
 
 // interrupt begins a scavenge and an index, and finishes neither.
@@ -192,7 +193,7 @@ func (m *goldenMaker) interrupt() {
 		m.Fatal(err)
 	}
 	ctx, stop = context.WithCancel(m.Context())
-	if err := m.s.CreateIndex(ctx, fdblayer.IndexCategory, func(int64, int64) { stop() }); !errors.Is(err, context.Canceled) {
+	if err := m.s.CreateIndex(ctx, fdbevents.IndexCategory, func(int64, int64) { stop() }); !errors.Is(err, context.Canceled) {
 		m.Fatal(err)
 	}
 	mustAppend(m, m.s, "stock-2", 1, tagged("counted", "vip"))
@@ -202,7 +203,7 @@ func (m *goldenMaker) interrupt() {
 func (m *goldenMaker) readers() {
 	ctx, s := m.Context(), m.s
 	ok(m.T, s.SetCheckpoint(ctx, "reader", m.orders["order-3@1"]))
-	ok(m.T, s.SetCheckpoint(ctx, "another reader", fdblayer.Start))
+	ok(m.T, s.SetCheckpoint(ctx, "another reader", fdbevents.Start))
 	_, err := s.Transact(ctx, func(tx *fdblayer.Tx) error {
 		prices := tx.Data("prices")
 		prices.Set([]byte("tea"), []byte("4.20"))
@@ -217,7 +218,7 @@ func (m *goldenMaker) readers() {
 	projectUntilCaughtUp(m, s, "names", before, tally("names"))
 	// Built anew in small batches, which end after the second.
 	enough, batches := errors.New("enough"), 0
-	err = s.Project(ctx, "names", goldenRebuilt, func(ctx context.Context, tx *fdblayer.Tx, events []fdblayer.Event) error {
+	err = s.Project(ctx, "names", goldenRebuilt, func(ctx context.Context, tx *fdblayer.Tx, events []fdbevents.Event) error {
 		if len(events) > 4 {
 			return engine.ErrTransactionTooLarge
 		}
@@ -258,14 +259,14 @@ func (m *goldenMaker) workOff() {
 	}
 
 	bills := newGroup(m, m.s, "bills", fdblayer.GroupOptions{
-		Query: query(fdblayer.QueryItem{Types: []string{"sent", "returned"}, Tags: []string{"vip"}}), From: m.orders["order-0@2"],
+		Query: query(fdbevents.QueryItem{Types: []string{"sent", "returned"}, Tags: []string{"vip"}}), From: m.orders["order-0@2"],
 		MaxRetries: -1, MessageTimeout: time.Minute,
 	})
 	member = join(m, bills)
 	m.settle(member, make(map[string]*fdblayer.Message), 0, "", "order-2@2 attempt 1")
 	ok(m.T, bills.Pause(ctx))
 	ok(m.T, member.Close())
-	newGroup(m, m.s, "late", fdblayer.GroupOptions{StreamPrefix: "order-", From: fdblayer.End})
+	newGroup(m, m.s, "late", fdblayer.GroupOptions{StreamPrefix: "order-", From: fdbevents.End})
 }
 
 // settle settles messages, in order; action 0 is to acknowledge them. Others that

@@ -7,7 +7,9 @@ import (
 	"reflect"
 	"time"
 
+	"github.com/fdbevents/fdbevents"
 	"github.com/fdbevents/fdbevents/engine"
+	"github.com/fdbevents/fdbevents/internal/layout"
 	"github.com/google/uuid"
 )
 
@@ -16,11 +18,11 @@ import (
 // delivers every event.
 type GroupOptions struct {
 	// Query and StreamPrefix select events, as for reads.
-	Query        Query
+	Query        fdbevents.Query
 	StreamPrefix string
 	// From is the position after which a new group begins: Start, or End for
 	// events that are appended later.
-	From Position
+	From fdbevents.Position
 	// MessageTimeout is how long a member may take to settle a message before it
 	// is delivered again; 30 seconds when zero.
 	MessageTimeout time.Duration
@@ -73,7 +75,7 @@ func (s *Store) Group(ctx context.Context, name string, o GroupOptions) (*Group,
 func (s *Store) OpenGroup(ctx context.Context, name string) (*Group, error) {
 	g, err := s.openGroup(ctx, name, nil)
 	switch {
-	case KindOf(err) == NotFound: // it names the group
+	case fdbevents.KindOf(err) == fdbevents.NotFound: // it names the group
 		return nil, err
 	case err != nil:
 		return nil, fmt.Errorf("consumer group %q: %w", name, err)
@@ -83,35 +85,35 @@ func (s *Store) OpenGroup(ctx context.Context, name string) (*Group, error) {
 
 // openGroup creates the group if there is none, unless create is nil.
 func (s *Store) openGroup(ctx context.Context, name string, create *GroupOptions) (*Group, error) {
-	if err := ValidateName("group name", name, MaxGroupName); err != nil {
+	if err := fdbevents.ValidateName("group name", name, fdbevents.MaxGroupName); err != nil {
 		return nil, err
 	}
-	var wanted groupConfig
+	var wanted layout.GroupConfig
 	if create != nil {
 		if err := create.check(); err != nil {
 			return nil, err
 		}
 		wanted = create.config()
-		if size := len(appendGroupConfig(nil, wanted)); size > chunkSize {
-			return nil, &LimitError{What: "group settings", Got: int64(size), Limit: chunkSize, Unit: "bytes"}
+		if size := len(layout.AppendGroupConfig(nil, wanted)); size > layout.ChunkSize {
+			return nil, &fdbevents.LimitError{What: "group settings", Got: int64(size), Limit: layout.ChunkSize, Unit: "bytes"}
 		}
 	}
 	g := &Group{store: s, name: name}
 	err := s.update(ctx, func(tr engine.Transaction, _ error) error {
-		value, err := tr.Get(s.keys.groupConfig(name)).Get()
+		value, err := tr.Get(s.keys.GroupConfig(name)).Get()
 		if err != nil {
 			return err
 		}
 		if value == nil && create == nil {
-			return &NotFoundError{What: "consumer group", Name: name}
+			return &fdbevents.NotFoundError{What: "consumer group", Name: name}
 		}
 		config := wanted
 		if value == nil {
 			err = s.createGroup(tr, name, config)
-		} else if config, err = decodeGroupConfig(value); err == nil && create != nil {
+		} else if config, err = layout.DecodeGroupConfig(value); err == nil && create != nil {
 			err = create.agrees(config)
 		}
-		g.incarnation, g.options = config.incarnation, config.options()
+		g.incarnation, g.options = config.Incarnation, optionsOf(config)
 		return err
 	})
 	return g, err
@@ -119,29 +121,29 @@ func (s *Store) openGroup(ctx context.Context, name string, create *GroupOptions
 
 // createGroup writes a new group. It has a lease and a progress for each
 // partition from the beginning, so that a missing one means a deleted group.
-func (s *Store) createGroup(tr engine.Transaction, name string, c groupConfig) error {
-	if err := checkPosition(tr, c.from); err != nil {
+func (s *Store) createGroup(tr engine.Transaction, name string, c layout.GroupConfig) error {
+	if err := checkPosition(tr, c.From); err != nil {
 		return err
 	}
-	begin, err := startingPoint(tr, c.from)
+	begin, err := startingPoint(tr, c.From)
 	if err != nil {
 		return err
 	}
-	tr.Set(s.keys.groupConfig(name), appendGroupConfig(nil, c))
-	for p := range s.header.partitions {
-		tr.Set(s.keys.groupLease(name, p), appendGroupLease(nil, groupLease{}))
-		tr.Set(s.keys.groupProgress(name, p), appendGroupProgress(nil, groupProgress{checkpoint: begin}))
+	tr.Set(s.keys.GroupConfig(name), layout.AppendGroupConfig(nil, c))
+	for p := range s.header.Partitions {
+		tr.Set(s.keys.GroupLease(name, p), layout.AppendGroupLease(nil, layout.GroupLease{}))
+		tr.Set(s.keys.GroupProgress(name, p), layout.AppendGroupProgress(nil, layout.GroupProgress{Checkpoint: begin}))
 	}
 	return nil
 }
 
 // startingPoint is the position that stands for End at this moment, or p itself.
-func startingPoint(tr engine.Transaction, p Position) (Position, error) {
-	if p != End {
+func startingPoint(tr engine.Transaction, p fdbevents.Position) (fdbevents.Position, error) {
+	if p != fdbevents.End {
 		return p, nil
 	}
 	version, err := tr.ReadVersion().Get()
-	return lastOfVersion(version), err
+	return layout.LastOfVersion(version), err
 }
 
 func (o *GroupOptions) check() error {
@@ -149,7 +151,7 @@ func (o *GroupOptions) check() error {
 		return err
 	}
 	if o.StreamPrefix != "" {
-		if err := ValidateName("stream prefix", o.StreamPrefix, MaxStreamName); err != nil {
+		if err := fdbevents.ValidateName("stream prefix", o.StreamPrefix, fdbevents.MaxStreamName); err != nil {
 			return err
 		}
 	}
@@ -158,38 +160,38 @@ func (o *GroupOptions) check() error {
 		value time.Duration
 	}{{"message time-out", o.MessageTimeout}, {"lease time", o.LeaseTime}} {
 		if d.value != 0 && d.value < minGroupTime {
-			return &InvalidError{What: d.what, Value: d.value.String(), Reason: fmt.Sprintf("want 0 for the default, or at least %v", minGroupTime)}
+			return &fdbevents.InvalidError{What: d.what, Value: d.value.String(), Reason: fmt.Sprintf("want 0 for the default, or at least %v", minGroupTime)}
 		}
 	}
 	return nil
 }
 
 // config is a new group's, with defaults filled in.
-func (o *GroupOptions) config() groupConfig {
-	c := groupConfig{
-		incarnation: uuid.New(), prefix: o.StreamPrefix, query: o.Query, from: o.From,
-		messageTimeout: o.MessageTimeout, maxRetries: o.MaxRetries, leaseTime: o.LeaseTime,
+func (o *GroupOptions) config() layout.GroupConfig {
+	c := layout.GroupConfig{
+		Incarnation: uuid.New(), Prefix: o.StreamPrefix, Query: o.Query, From: o.From,
+		MessageTimeout: o.MessageTimeout, MaxRetries: o.MaxRetries, LeaseTime: o.LeaseTime,
 	}
-	if c.messageTimeout == 0 {
-		c.messageTimeout = defaultMessageTimeout
+	if c.MessageTimeout == 0 {
+		c.MessageTimeout = defaultMessageTimeout
 	}
-	if c.leaseTime == 0 {
-		c.leaseTime = defaultLeaseTime
+	if c.LeaseTime == 0 {
+		c.LeaseTime = defaultLeaseTime
 	}
 	switch {
-	case c.maxRetries == 0:
-		c.maxRetries = defaultMaxRetries
-	case c.maxRetries < 0:
-		c.maxRetries = 0
+	case c.MaxRetries == 0:
+		c.MaxRetries = defaultMaxRetries
+	case c.MaxRetries < 0:
+		c.MaxRetries = 0
 	}
 	return c
 }
 
-// options are those that Group would take to create the like.
-func (c *groupConfig) options() GroupOptions {
+// optionsOf are those that Group would take to create the like.
+func optionsOf(c layout.GroupConfig) GroupOptions {
 	o := GroupOptions{
-		Query: c.query, StreamPrefix: c.prefix, From: c.from,
-		MessageTimeout: c.messageTimeout, MaxRetries: c.maxRetries, LeaseTime: c.leaseTime,
+		Query: c.Query, StreamPrefix: c.Prefix, From: c.From,
+		MessageTimeout: c.MessageTimeout, MaxRetries: c.MaxRetries, LeaseTime: c.LeaseTime,
 	}
 	if o.MaxRetries == 0 {
 		o.MaxRetries = -1
@@ -198,22 +200,22 @@ func (c *groupConfig) options() GroupOptions {
 }
 
 // agrees refuses options that are given and are not those of the group.
-func (o *GroupOptions) agrees(c groupConfig) error {
+func (o *GroupOptions) agrees(c layout.GroupConfig) error {
 	want, have := o.config(), c
 	for _, field := range []struct {
 		what       string
 		given      bool
 		want, have any
 	}{
-		{"query", len(o.Query.Items) > 0, normal(want.query), normal(have.query)},
-		{"stream prefix", o.StreamPrefix != "", want.prefix, have.prefix},
-		{"starting position", o.From != Start, want.from, have.from},
-		{"message time-out", o.MessageTimeout != 0, want.messageTimeout, have.messageTimeout},
-		{"retries", o.MaxRetries != 0, want.maxRetries, have.maxRetries},
-		{"lease time", o.LeaseTime != 0, want.leaseTime, have.leaseTime},
+		{"query", len(o.Query.Items) > 0, normal(want.Query), normal(have.Query)},
+		{"stream prefix", o.StreamPrefix != "", want.Prefix, have.Prefix},
+		{"starting position", o.From != fdbevents.Start, want.From, have.From},
+		{"message time-out", o.MessageTimeout != 0, want.MessageTimeout, have.MessageTimeout},
+		{"retries", o.MaxRetries != 0, want.MaxRetries, have.MaxRetries},
+		{"lease time", o.LeaseTime != 0, want.LeaseTime, have.LeaseTime},
 	} {
 		if field.given && !reflect.DeepEqual(field.want, field.have) {
-			return &InvalidError{What: "group " + field.what, Value: fmt.Sprint(field.want), Reason: fmt.Sprintf(
+			return &fdbevents.InvalidError{What: "group " + field.what, Value: fmt.Sprint(field.want), Reason: fmt.Sprintf(
 				"the group was created with %q, which cannot change; leave it out, reset the group's position, or delete the group and create it anew", fmt.Sprint(field.have))}
 		}
 	}
@@ -221,9 +223,9 @@ func (o *GroupOptions) agrees(c groupConfig) error {
 }
 
 // normal is a query whose empty slices are all nil, as a decoded one's are.
-func normal(q Query) (out Query) {
+func normal(q fdbevents.Query) (out fdbevents.Query) {
 	for _, it := range q.Items {
-		out.Items = append(out.Items, QueryItem{append([]string(nil), it.Types...), append([]string(nil), it.Tags...)})
+		out.Items = append(out.Items, fdbevents.QueryItem{Types: append([]string(nil), it.Types...), Tags: append([]string(nil), it.Tags...)})
 	}
 	return out
 }
@@ -243,9 +245,9 @@ func (g *Group) Pause(ctx context.Context) error { return g.setPaused(ctx, "paus
 func (g *Group) Resume(ctx context.Context) error { return g.setPaused(ctx, "resuming", false) }
 
 func (g *Group) setPaused(ctx context.Context, what string, paused bool) error {
-	return g.change(ctx, what, func(tr engine.Transaction, c groupConfig) error {
-		c.paused = paused
-		tr.Set(g.store.keys.groupConfig(g.name), appendGroupConfig(nil, c))
+	return g.change(ctx, what, func(tr engine.Transaction, c layout.GroupConfig) error {
+		c.Paused = paused
+		tr.Set(g.store.keys.GroupConfig(g.name), layout.AppendGroupConfig(nil, c))
 		g.store.ringGroup(tr, g.name)
 		return nil
 	})
@@ -257,8 +259,8 @@ func (g *Group) setPaused(ctx context.Context, what string, paused bool) error {
 // Parked messages stay parked.
 //
 // Errors: *InvalidError for a position of another store, ErrGroupDeleted.
-func (g *Group) Reset(ctx context.Context, after Position) error {
-	return g.change(ctx, "resetting", func(tr engine.Transaction, _ groupConfig) error {
+func (g *Group) Reset(ctx context.Context, after fdbevents.Position) error {
+	return g.change(ctx, "resetting", func(tr engine.Transaction, _ layout.GroupConfig) error {
 		s := g.store
 		if err := checkPosition(tr, after); err != nil {
 			return err
@@ -274,8 +276,8 @@ func (g *Group) Reset(ctx context.Context, after Position) error {
 			return err
 		}
 		for p, lease := range leases {
-			tr.Set(s.keys.groupLease(g.name, p), appendGroupLease(nil, groupLease{epoch: lease.epoch + 1}))
-			tr.Set(s.keys.groupProgress(g.name, p), appendGroupProgress(nil, groupProgress{checkpoint: begin}))
+			tr.Set(s.keys.GroupLease(g.name, p), layout.AppendGroupLease(nil, layout.GroupLease{Epoch: lease.Epoch + 1}))
+			tr.Set(s.keys.GroupProgress(g.name, p), layout.AppendGroupProgress(nil, layout.GroupProgress{Checkpoint: begin}))
 		}
 		s.ringGroup(tr, g.name)
 		return nil
@@ -286,19 +288,19 @@ func (g *Group) Reset(ctx context.Context, after Position) error {
 // events stay. Members end with ErrGroupDeleted.
 func (g *Group) Delete(ctx context.Context) error {
 	begun := false
-	err := g.change(ctx, "deleting", func(tr engine.Transaction, _ groupConfig) error {
+	err := g.change(ctx, "deleting", func(tr engine.Transaction, _ layout.GroupConfig) error {
 		begun = true
-		tr.ClearRange(g.store.keys.group(g.name))
+		tr.ClearRange(g.store.keys.Group(g.name))
 		return nil
 	})
-	if begun && errors.Is(err, ErrGroupDeleted) {
+	if begun && errors.Is(err, fdbevents.ErrGroupDeleted) {
 		return nil // by an attempt of which that was not known, or by somebody else
 	}
 	return err
 }
 
 // change runs fn in a transaction, with the group's settings.
-func (g *Group) change(ctx context.Context, what string, fn func(tr engine.Transaction, c groupConfig) error) error {
+func (g *Group) change(ctx context.Context, what string, fn func(tr engine.Transaction, c layout.GroupConfig) error) error {
 	return g.named(what, g.store.update(ctx, func(tr engine.Transaction, _ error) error {
 		c, err := g.config(tr)
 		if err != nil {
@@ -309,7 +311,7 @@ func (g *Group) change(ctx context.Context, what string, fn func(tr engine.Trans
 }
 
 // look runs fn with a reader, and with the group's settings.
-func (g *Group) look(ctx context.Context, what string, fn func(r reader, c groupConfig) error) error {
+func (g *Group) look(ctx context.Context, what string, fn func(r reader, c layout.GroupConfig) error) error {
 	return g.named(what, g.store.view(ctx, func(r reader) error {
 		c, err := g.config(r)
 		if err != nil {
@@ -329,35 +331,35 @@ func (g *Group) named(what string, err error) error {
 
 // config reads the group's settings. They are those of this group, and not of a
 // later one of the same name.
-func (g *Group) config(r engine.Reader) (c groupConfig, err error) {
-	value, err := r.Get(g.store.keys.groupConfig(g.name)).Get()
+func (g *Group) config(r engine.Reader) (c layout.GroupConfig, err error) {
+	value, err := r.Get(g.store.keys.GroupConfig(g.name)).Get()
 	if err != nil {
 		return c, err
 	}
 	if value == nil {
-		return c, ErrGroupDeleted
+		return c, fdbevents.ErrGroupDeleted
 	}
-	if c, err = decodeGroupConfig(value); err == nil && c.incarnation != g.incarnation {
-		err = ErrGroupDeleted
+	if c, err = layout.DecodeGroupConfig(value); err == nil && c.Incarnation != g.incarnation {
+		err = fdbevents.ErrGroupDeleted
 	}
 	return c, err
 }
 
 // readLeases reads who has which partition.
-func (g *Group) readLeases(r engine.Reader) ([]groupLease, error) {
+func (g *Group) readLeases(r engine.Reader) ([]layout.GroupLease, error) {
 	s := g.store
-	page, err := r.GetRange(s.keys.groupLeases(g.name), engine.RangeOptions{}).Get()
+	page, err := r.GetRange(s.keys.GroupLeases(g.name), engine.RangeOptions{}).Get()
 	if err != nil {
 		return nil, err
 	}
-	leases := make([]groupLease, len(page.KeyValues))
+	leases := make([]layout.GroupLease, len(page.KeyValues))
 	for i, kv := range page.KeyValues {
-		if leases[i], err = decodeGroupLease(kv.Value); err != nil {
+		if leases[i], err = layout.DecodeGroupLease(kv.Value); err != nil {
 			return nil, fmt.Errorf("lease of partition %d: %w", i, err)
 		}
 	}
-	if len(leases) != s.header.partitions {
-		return nil, fmt.Errorf("%w: %d leases for %d partitions", ErrCorrupt, len(leases), s.header.partitions)
+	if len(leases) != s.header.Partitions {
+		return nil, fmt.Errorf("%w: %d leases for %d partitions", fdbevents.ErrCorrupt, len(leases), s.header.Partitions)
 	}
 	return leases, nil
 }
@@ -365,5 +367,5 @@ func (g *Group) readLeases(r engine.Reader) ([]groupLease, error) {
 // ringGroup makes the members look at the group at once. An addition cannot
 // conflict.
 func (s *Store) ringGroup(tr engine.Transaction, name string) {
-	tr.Atomic(engine.OpAdd, s.keys.groupBell(name), appendCounter(nil, 1))
+	tr.Atomic(engine.OpAdd, s.keys.GroupBell(name), layout.AppendCounter(nil, 1))
 }

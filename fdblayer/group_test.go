@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/fdbevents/fdbevents"
 	"github.com/fdbevents/fdbevents/fdblayer"
 )
 
@@ -89,7 +90,7 @@ func eventually(t testing.TB, what string, reached func() bool) {
 }
 
 // place names an event for messages of tests.
-func place(ev *fdblayer.Event) string { return fmt.Sprintf("%s@%d", ev.Stream, ev.Revision) }
+func place(ev *fdbevents.Event) string { return fmt.Sprintf("%s@%d", ev.Stream, ev.Revision) }
 
 // handled writes down who was handed what, and checks the order in each stream.
 type handled struct {
@@ -169,7 +170,7 @@ func TestGroupDeliversEachStreamInOrder(t *testing.T) {
 			}
 		}
 		for i := range 300 {
-			mustAppend(t, b, fmt.Sprint("live", i%17), fdblayer.Any, event("e"))
+			mustAppend(t, b, fmt.Sprint("live", i%17), fdbevents.Any, event("e"))
 		}
 		wg.Wait()
 		eventually(t, "no lag", func() bool { i := info(t, newGroup(t, a, "g", fdblayer.GroupOptions{})); return i.Lag().N == 0 })
@@ -179,9 +180,9 @@ func TestGroupDeliversEachStreamInOrder(t *testing.T) {
 func TestGroupSettings(t *testing.T) {
 	eachHealthyStore(t, fdblayer.Options{Partitions: 3}, func(t *testing.T, s *fdblayer.Store) {
 		ctx := t.Context()
-		orders := query(fdblayer.QueryItem{Types: []string{"Placed", "Paid"}, Tags: []string{"vip"}}, fdblayer.QueryItem{Tags: []string{"b"}})
-		g := newGroup(t, s, "orders", fdblayer.GroupOptions{Query: orders, StreamPrefix: "o", From: fdblayer.End, MaxRetries: -1, MessageTimeout: time.Minute})
-		want := fdblayer.GroupOptions{Query: orders, StreamPrefix: "o", From: fdblayer.End, MaxRetries: -1, MessageTimeout: time.Minute, LeaseTime: 10 * time.Second}
+		orders := query(fdbevents.QueryItem{Types: []string{"Placed", "Paid"}, Tags: []string{"vip"}}, fdbevents.QueryItem{Tags: []string{"b"}})
+		g := newGroup(t, s, "orders", fdblayer.GroupOptions{Query: orders, StreamPrefix: "o", From: fdbevents.End, MaxRetries: -1, MessageTimeout: time.Minute})
+		want := fdblayer.GroupOptions{Query: orders, StreamPrefix: "o", From: fdbevents.End, MaxRetries: -1, MessageTimeout: time.Minute, LeaseTime: 10 * time.Second}
 		if !reflect.DeepEqual(g.Options(), want) || g.Name() != "orders" {
 			t.Errorf("%s: got %+v", g.Name(), g.Options())
 		}
@@ -199,7 +200,7 @@ func TestGroupSettings(t *testing.T) {
 			o       fdblayer.GroupOptions
 			message string
 		}{
-			{"orders", fdblayer.GroupOptions{Query: query(fdblayer.QueryItem{Types: []string{"Paid"}})}, `group query "type=Paid": the group was created with "type=Placed,Paid tag=vip or tag=b", which cannot change; leave it out, reset the group's position, or delete the group and create it anew`},
+			{"orders", fdblayer.GroupOptions{Query: query(fdbevents.QueryItem{Types: []string{"Paid"}})}, `group query "type=Paid": the group was created with "type=Placed,Paid tag=vip or tag=b", which cannot change; leave it out, reset the group's position, or delete the group and create it anew`},
 			{"orders", fdblayer.GroupOptions{StreamPrefix: "p"}, `group stream prefix "p": the group was created with "o", which cannot change; `},
 			{"orders", fdblayer.GroupOptions{From: firstPosition}, `group starting position "000000000000000000000001": the group was created with "ffff`},
 			{"orders", fdblayer.GroupOptions{MaxRetries: 3}, `group retries "3": the group was created with "0"`},
@@ -211,20 +212,20 @@ func TestGroupSettings(t *testing.T) {
 			{"new", fdblayer.GroupOptions{LeaseTime: -1}, `lease time "-1ns": want 0 for the default, or at least 10ms`},
 			{"new", fdblayer.GroupOptions{MessageTimeout: time.Millisecond}, `message time-out "1ms": want 0 for the default, or at least 10ms`},
 			{"new", fdblayer.GroupOptions{StreamPrefix: "\x00"}, `stream prefix "\x00": must not have control`},
-			{"new", fdblayer.GroupOptions{Query: query(fdblayer.QueryItem{Tags: []string{""}})}, `tag in query "": must not be empty`},
-			{"new", fdblayer.GroupOptions{Query: query(make([]fdblayer.QueryItem, 40_000)...)}, " bytes, limit 90000"},
+			{"new", fdblayer.GroupOptions{Query: query(fdbevents.QueryItem{Tags: []string{""}})}, `tag in query "": must not be empty`},
+			{"new", fdblayer.GroupOptions{Query: query(make([]fdbevents.QueryItem, 40_000)...)}, " bytes, limit 90000"},
 			{"new", fdblayer.GroupOptions{From: ahead}, "is ahead of this store, so it must come from another one"},
 		} {
 			_, err := s.Group(ctx, tt.name, tt.o)
 			if err == nil || !strings.Contains(err.Error(), tt.message) || !strings.HasPrefix(err.Error(), fmt.Sprintf("consumer group %q: ", tt.name)) {
 				t.Errorf("%q %+v: got %v, want %s", tt.name, tt.o.LeaseTime, err, tt.message)
 			}
-			invalid, limit := (*fdblayer.InvalidError)(nil), (*fdblayer.LimitError)(nil)
+			invalid, limit := (*fdbevents.InvalidError)(nil), (*fdbevents.LimitError)(nil)
 			if !errors.As(err, &invalid) && !errors.As(err, &limit) {
 				t.Errorf("%v is neither an InvalidError nor a LimitError", err)
 			}
 		}
-		if _, err := s.OpenGroup(ctx, "new"); !errors.Is(err, fdblayer.ErrGroupNotFound) || err.Error() != `consumer group "new" not found` {
+		if _, err := s.OpenGroup(ctx, "new"); !errors.Is(err, fdbevents.ErrGroupNotFound) || err.Error() != `consumer group "new" not found` {
 			t.Errorf("got %v", err)
 		}
 		newGroup(t, s, "another", fdblayer.GroupOptions{})
@@ -246,8 +247,8 @@ func TestGroupSettings(t *testing.T) {
 }
 
 // ahead is a position that no test's store has come to.
-var ahead = func() fdblayer.Position {
-	p, err := fdblayer.ParsePosition("7f0000000000000000000000")
+var ahead = func() fdbevents.Position {
+	p, err := fdbevents.ParsePosition("7f0000000000000000000000")
 	if err != nil {
 		panic(err)
 	}
@@ -255,7 +256,7 @@ var ahead = func() fdblayer.Position {
 }()
 
 // firstPosition is a position before every event, other than Start.
-var firstPosition = func() (p fdblayer.Position) {
+var firstPosition = func() (p fdbevents.Position) {
 	if err := p.UnmarshalText([]byte("000000000000000000000001")); err != nil {
 		panic(err)
 	}
@@ -265,13 +266,13 @@ var firstPosition = func() (p fdblayer.Position) {
 func TestGroupSelects(t *testing.T) {
 	eachHealthyStore(t, fdblayer.Options{}, func(t *testing.T, s *fdblayer.Store) {
 		write := func() {
-			mustAppend(t, s, "order-1", fdblayer.Any, tagged("paid", "vip"), tagged("paid"), tagged("placed", "vip"))
-			mustAppend(t, s, "stock-1", fdblayer.Any, tagged("paid", "vip"))
+			mustAppend(t, s, "order-1", fdbevents.Any, tagged("paid", "vip"), tagged("paid"), tagged("placed", "vip"))
+			mustAppend(t, s, "stock-1", fdbevents.Any, tagged("paid", "vip"))
 		}
 		write()
-		o := fdblayer.GroupOptions{StreamPrefix: "order-", Query: query(fdblayer.QueryItem{Types: []string{"paid"}, Tags: []string{"vip"}})}
+		o := fdblayer.GroupOptions{StreamPrefix: "order-", Query: query(fdbevents.QueryItem{Types: []string{"paid"}, Tags: []string{"vip"}})}
 		all := newGroup(t, s, "all", o)
-		o.From = fdblayer.End
+		o.From = fdbevents.End
 		fresh := newGroup(t, s, "fresh", o)
 		write()
 		for _, tt := range []struct {
@@ -301,7 +302,7 @@ func TestGroupSelects(t *testing.T) {
 func TestGroupPause(t *testing.T) {
 	eachHealthyStore(t, fdblayer.Options{}, func(t *testing.T, s *fdblayer.Store) {
 		ctx := t.Context()
-		mustAppend(t, s, "s", fdblayer.Any, event("0"), event("1"))
+		mustAppend(t, s, "s", fdbevents.Any, event("0"), event("1"))
 		g := newGroup(t, s, "g", fdblayer.GroupOptions{})
 		m := join(t, g)
 		msg := next(t, m)
@@ -332,15 +333,15 @@ func TestGroupPause(t *testing.T) {
 func TestGroupReset(t *testing.T) {
 	eachHealthyStore(t, fdblayer.Options{}, func(t *testing.T, s *fdblayer.Store) {
 		ctx := t.Context()
-		var at []fdblayer.Position
+		var at []fdbevents.Position
 		for i := range 5 {
-			at = append(at, mustAppend(t, s, "s", fdblayer.Any, event(fmt.Sprint(i))).Position)
+			at = append(at, mustAppend(t, s, "s", fdbevents.Any, event(fmt.Sprint(i))).Position)
 		}
 		g := newGroup(t, s, "g", fdblayer.GroupOptions{})
 		m := join(t, g)
 		ack(t, next(t, m))
 		nack(t, next(t, m), fdblayer.Retry, "")
-		reset := func(to fdblayer.Position) {
+		reset := func(to fdbevents.Position) {
 			t.Helper()
 			if err := g.Reset(ctx, to); err != nil {
 				t.Fatal(err)
@@ -366,23 +367,23 @@ func TestGroupReset(t *testing.T) {
 			t.Errorf("got %v", err)
 		}
 		work(3)
-		reset(fdblayer.Start)
+		reset(fdbevents.Start)
 		for i := range at {
 			work(int64(i))
 		}
 		reset(at[0])
-		reset(fdblayer.End)
+		reset(fdbevents.End)
 		i := info(t, g)
 		if lag := i.Lag(); lag.N != 0 {
 			t.Errorf("lag %v", lag)
 		}
-		mustAppend(t, s, "s", fdblayer.Any, event("5"))
+		mustAppend(t, s, "s", fdbevents.Any, event("5"))
 		work(5)
 		err := g.Reset(ctx, ahead)
-		if invalid := (*fdblayer.InvalidError)(nil); !errors.As(err, &invalid) || err.Error() != `resetting consumer group "g": position "7f0000000000000000000000": is ahead of this store, so it must come from another one; use a position of this store, or start or end` {
+		if invalid := (*fdbevents.InvalidError)(nil); !errors.As(err, &invalid) || err.Error() != `resetting consumer group "g": position "7f0000000000000000000000": is ahead of this store, so it must come from another one; use a position of this store, or start or end` {
 			t.Errorf("got %v", err)
 		}
-		mustAppend(t, s, "s", fdblayer.Any, event("6"))
+		mustAppend(t, s, "s", fdbevents.Any, event("6"))
 		work(6)
 	})
 }
@@ -390,7 +391,7 @@ func TestGroupReset(t *testing.T) {
 func TestGroupDelete(t *testing.T) {
 	eachHealthyEngine2(t, func(t *testing.T, a, b *fdblayer.Store) {
 		ctx := t.Context()
-		mustAppend(t, a, "s", fdblayer.Any, event("0"), event("1"))
+		mustAppend(t, a, "s", fdbevents.Any, event("0"), event("1"))
 		old := newGroup(t, a, "g", fdblayer.GroupOptions{})
 		m := join(t, newGroup(t, b, "g", fdblayer.GroupOptions{}))
 		nack(t, next(t, m), fdblayer.Park, "")
@@ -402,10 +403,10 @@ func TestGroupDelete(t *testing.T) {
 		for _, err := range m.Messages(ctx) {
 			ends = err
 		}
-		if !errors.Is(ends, fdblayer.ErrGroupDeleted) || ends.Error() != `consumer group "g": consumer group was deleted; open it again` {
+		if !errors.Is(ends, fdbevents.ErrGroupDeleted) || ends.Error() != `consumer group "g": consumer group was deleted; open it again` {
 			t.Errorf("got %v", ends)
 		}
-		if err := msg.Ack(ctx); !errors.Is(err, fdblayer.ErrGroupDeleted) {
+		if err := msg.Ack(ctx); !errors.Is(err, fdbevents.ErrGroupDeleted) {
 			t.Errorf("acknowledged to a group that is gone: got %v", err)
 		}
 		m.Close()
@@ -414,14 +415,14 @@ func TestGroupDelete(t *testing.T) {
 		}
 		g := newGroup(t, b, "g", fdblayer.GroupOptions{StreamPrefix: "s"})
 		for what, call := range map[string]func() error{
-			"resetting":             func() error { return old.Reset(ctx, fdblayer.Start) },
+			"resetting":             func() error { return old.Reset(ctx, fdbevents.Start) },
 			"pausing":               func() error { return old.Pause(ctx) },
 			"deleting":              func() error { return old.Delete(ctx) },
 			"looking at":            func() error { _, err := old.Info(ctx); return err },
 			"joining":               func() error { _, err := old.Join(ctx); return err },
 			"replaying what is par": func() error { _, err := old.Replay(ctx); return err },
 		} {
-			if err := call(); !errors.Is(err, fdblayer.ErrGroupDeleted) || !strings.HasPrefix(err.Error(), what) {
+			if err := call(); !errors.Is(err, fdbevents.ErrGroupDeleted) || !strings.HasPrefix(err.Error(), what) {
 				t.Errorf("%s: got %v", what, err)
 			}
 		}
@@ -435,5 +436,5 @@ func TestGroupDelete(t *testing.T) {
 // refused reports whether a settlement was refused because the lease was lost. If
 // the outcome of its first attempt was unknown, that is all that can be said.
 func refused(err error) bool {
-	return errors.Is(err, fdblayer.ErrLeaseLost) || errors.Is(err, fdblayer.ErrSettleUnknown)
+	return errors.Is(err, fdbevents.ErrLeaseLost) || errors.Is(err, fdbevents.ErrSettleUnknown)
 }

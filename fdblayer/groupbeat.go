@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/fdbevents/fdbevents/engine"
+	"github.com/fdbevents/fdbevents/internal/layout"
 	"github.com/google/uuid"
 )
 
@@ -20,15 +21,15 @@ type observation struct {
 
 // groupView is what a heartbeat's transaction saw and did.
 type groupView struct {
-	config groupConfig
+	config layout.GroupConfig
 	// evicted is true when the member's own key is gone.
 	evicted bool
 	// counters are the live members', the own one included.
 	counters map[uuid.UUID]int64
 	// leases are those after the transaction, took the progress of those taken
 	// by it.
-	leases []groupLease
-	took   map[int]groupProgress
+	leases []layout.GroupLease
+	took   map[int]layout.GroupProgress
 	// surplus is how many leases are to be given up.
 	surplus int
 	// replays is true when there is something to be replayed.
@@ -83,11 +84,11 @@ func (m *Member) viewGroup(ctx context.Context) (v groupView, began time.Time, b
 	began = time.Now()
 	m.counter++
 	err = m.update(ctx, func(tr engine.Transaction, _ error) error {
-		v = groupView{took: make(map[int]groupProgress)}
+		v = groupView{took: make(map[int]layout.GroupProgress)}
 		r := tr.Snapshot()
-		own := tr.Get(s.keys.groupMember(name, m.id))
-		members := r.GetRange(s.keys.groupMembers(name), engine.RangeOptions{})
-		replays := r.GetRange(s.keys.groupReplays(name), engine.RangeOptions{Limit: 1})
+		own := tr.Get(s.keys.GroupMember(name, m.id))
+		members := r.GetRange(s.keys.GroupMembers(name), engine.RangeOptions{})
+		replays := r.GetRange(s.keys.GroupReplays(name), engine.RangeOptions{Limit: 1})
 		var err error
 		// A change of the settings, deletion above all, must not be overwritten.
 		if v.config, err = m.group.config(tr); err != nil {
@@ -100,7 +101,7 @@ func (m *Member) viewGroup(ctx context.Context) (v groupView, began time.Time, b
 		if err != nil {
 			return err
 		}
-		bell = tr.Watch(s.keys.groupBell(name))
+		bell = tr.Watch(s.keys.GroupBell(name))
 		if v.evicted = m.joined && there == nil; v.evicted {
 			return nil
 		}
@@ -108,7 +109,7 @@ func (m *Member) viewGroup(ctx context.Context) (v groupView, began time.Time, b
 		if err != nil {
 			return err
 		}
-		tr.Set(s.keys.groupMember(name, m.id), appendGroupCount(nil, m.counter))
+		tr.Set(s.keys.GroupMember(name, m.id), layout.AppendGroupCount(nil, m.counter))
 		if err := m.takeFree(tr, &v, held); err != nil {
 			return err
 		}
@@ -132,26 +133,26 @@ func (m *Member) liveMembers(tr engine.Transaction, v *groupView, members engine
 	}
 	v.counters = map[uuid.UUID]int64{m.id: m.counter}
 	for _, kv := range page.KeyValues {
-		g, err := s.keys.parseGroup(kv.Key)
+		g, err := s.keys.ParseGroup(kv.Key)
 		if err != nil {
 			return false, err
 		}
-		counter, err := decodeGroupCount(kv.Value)
+		counter, err := layout.DecodeGroupCount(kv.Value)
 		if err != nil {
-			return false, fmt.Errorf("heartbeat of member %s: %w", g.member, err)
+			return false, fmt.Errorf("heartbeat of member %s: %w", g.Member, err)
 		}
-		if g.member == m.id {
+		if g.Member == m.id {
 			continue
 		}
-		seen, ok := m.observed[g.member]
-		if ok && seen.counter == counter && began.Sub(seen.since) >= m.config.leaseTime {
+		seen, ok := m.observed[g.Member]
+		if ok && seen.counter == counter && began.Sub(seen.since) >= m.config.LeaseTime {
 			// If it writes its heartbeat in this very moment, it lives.
 			tr.AddReadConflict(engine.KeyRange(kv.Key))
 			tr.Clear(kv.Key)
 			silent = true
 			continue
 		}
-		v.counters[g.member] = counter
+		v.counters[g.Member] = counter
 	}
 	return silent, nil
 }
@@ -166,15 +167,15 @@ func (m *Member) takeFree(tr engine.Transaction, v *groupView, held map[int]bool
 	share := shares(v.leases, members)[m.id]
 	owned := 0
 	for _, l := range v.leases {
-		if l.owner == m.id {
+		if l.Owner == m.id {
 			owned++
 		}
 	}
 	n := len(v.leases)
 	for i := range n {
 		p := (int(m.id[0]) + i) % n // members that look at the same time begin at different ones
-		_, lives := v.counters[v.leases[p].owner]
-		switch own := v.leases[p].owner == m.id; {
+		_, lives := v.counters[v.leases[p].Owner]
+		switch own := v.leases[p].Owner == m.id; {
 		case own && !held[p]:
 		case !lives && owned < share:
 			owned++
@@ -182,16 +183,16 @@ func (m *Member) takeFree(tr engine.Transaction, v *groupView, held map[int]bool
 			continue
 		}
 		// Both conflict with a settlement or a taking by somebody else.
-		tr.AddReadConflict(engine.KeyRange(s.keys.groupLease(name, p)))
-		value, err := tr.Get(s.keys.groupProgress(name, p)).Get()
+		tr.AddReadConflict(engine.KeyRange(s.keys.GroupLease(name, p)))
+		value, err := tr.Get(s.keys.GroupProgress(name, p)).Get()
 		if err != nil {
 			return err
 		}
-		if v.took[p], err = decodeGroupProgress(value); err != nil {
+		if v.took[p], err = layout.DecodeGroupProgress(value); err != nil {
 			return fmt.Errorf("progress of partition %d: %w", p, err)
 		}
-		v.leases[p] = groupLease{owner: m.id, epoch: v.leases[p].epoch + 1}
-		tr.Set(s.keys.groupLease(name, p), appendGroupLease(nil, v.leases[p]))
+		v.leases[p] = layout.GroupLease{Owner: m.id, Epoch: v.leases[p].Epoch + 1}
+		tr.Set(s.keys.GroupLease(name, p), layout.AppendGroupLease(nil, v.leases[p]))
 	}
 	v.surplus = owned - share
 	return nil
@@ -200,10 +201,10 @@ func (m *Member) takeFree(tr engine.Transaction, v *groupView, held map[int]bool
 // shares is how many partitions each member shall have: as many as any other, or
 // one more. Those who have most get these, so that as few as possible move. All
 // members who see the same come to the same result.
-func shares(leases []groupLease, members []uuid.UUID) map[uuid.UUID]int {
+func shares(leases []layout.GroupLease, members []uuid.UUID) map[uuid.UUID]int {
 	owned := make(map[uuid.UUID]int)
 	for _, l := range leases {
-		owned[l.owner]++
+		owned[l.Owner]++
 	}
 	sorted := slices.Clone(members)
 	slices.SortFunc(sorted, func(a, b uuid.UUID) int {
@@ -224,14 +225,14 @@ func (m *Member) apply(v groupView, began time.Time) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.beatAt = began
-	m.paused = v.config.paused
+	m.paused = v.config.Paused
 	for p, l := range m.leases {
-		if stored := v.leases[p]; stored.owner != m.id || stored.epoch != l.epoch {
+		if stored := v.leases[p]; stored.Owner != m.id || stored.Epoch != l.epoch {
 			m.drop(l)
 		}
 	}
 	for p, progress := range v.took {
-		m.start(p, v.leases[p].epoch, progress)
+		m.start(p, v.leases[p].Epoch, progress)
 	}
 	m.drain(v.surplus)
 	for _, l := range m.leases {
@@ -274,7 +275,7 @@ func (m *Member) flush() {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	for _, l := range m.leases {
-		if l.stored.checkpoint.Before(l.checkpoint(nil)) {
+		if l.stored.Checkpoint.Before(l.checkpoint(nil)) {
 			l.behind = true
 			signal(m.settle)
 		}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"github.com/fdbevents/fdbevents/engine"
+	"github.com/fdbevents/fdbevents/internal/layout"
 )
 
 // groups verifies that what consumer groups keep can be read, that a group has
@@ -21,7 +22,7 @@ func (c *checker) groups(ctx context.Context) error {
 		if err := c.groupStates(ctx, name); err != nil {
 			return err
 		}
-		if err := c.scan(ctx, s.keys.group(name), func(r engine.Reader, kvs []engine.KeyValue, f *findings) error {
+		if err := c.scan(ctx, s.keys.Group(name), func(r engine.Reader, kvs []engine.KeyValue, f *findings) error {
 			return c.groupKeys(r, name, kvs, f)
 		}); err != nil {
 			return err
@@ -33,12 +34,12 @@ func (c *checker) groups(ctx context.Context) error {
 func (s *Store) groupAfter(ctx context.Context, name string) (next string, err error) {
 	err = s.view(ctx, func(r reader) error {
 		next = ""
-		page, err := r.GetRange(s.keys.groups(name), engine.RangeOptions{Limit: 1}).Get()
+		page, err := r.GetRange(s.keys.Groups(name), engine.RangeOptions{Limit: 1}).Get()
 		if err != nil || len(page.KeyValues) == 0 {
 			return err
 		}
-		key, err := s.keys.parseGroup(page.KeyValues[0].Key)
-		next = key.name
+		key, err := s.keys.ParseGroup(page.KeyValues[0].Key)
+		next = key.Name
 		return err
 	})
 	return next, err
@@ -50,10 +51,10 @@ func (c *checker) groupStates(ctx context.Context, name string) error {
 	var f findings
 	err := s.view(ctx, func(r reader) error {
 		f = findings{}
-		config := r.Get(s.keys.groupConfig(name))
-		leases := r.GetRange(s.keys.groupLeases(name), engine.RangeOptions{})
-		progress := r.GetRange(s.keys.groupProgresses(name), engine.RangeOptions{})
-		any := r.GetRange(s.keys.group(name), engine.RangeOptions{Limit: 1})
+		config := r.Get(s.keys.GroupConfig(name))
+		leases := r.GetRange(s.keys.GroupLeases(name), engine.RangeOptions{})
+		progress := r.GetRange(s.keys.GroupProgresses(name), engine.RangeOptions{})
+		any := r.GetRange(s.keys.Group(name), engine.RangeOptions{Limit: 1})
 		value, err := config.Get()
 		if err != nil {
 			return err
@@ -67,7 +68,7 @@ func (c *checker) groupStates(ctx context.Context, name string) error {
 			return err
 		}
 		left, err := any.Get()
-		switch n := s.header.partitions; {
+		switch n := s.header.Partitions; {
 		case err != nil || len(left.KeyValues) == 0: // it was deleted meanwhile
 		case value == nil:
 			f.problem("consumer group %q has no settings", name)
@@ -88,35 +89,35 @@ func (c *checker) groupKeys(r engine.Reader, name string, kvs []engine.KeyValue,
 	slots := make([]engine.Future[[]byte], len(kvs))
 	what := make([]string, len(kvs))
 	for i, kv := range kvs {
-		key, err := s.keys.parseGroup(kv.Key)
+		key, err := s.keys.ParseGroup(kv.Key)
 		if err != nil {
 			f.problem("consumer group %q: %v", name, err)
 			continue
 		}
-		switch key.kind {
-		case groupConfigKind:
+		switch key.Kind {
+		case layout.GroupConfigKind:
 			what[i] = "settings"
-			_, err = decodeGroupConfig(kv.Value)
-		case groupBellKind:
-		case groupMemberKind:
-			what[i] = fmt.Sprint("member ", key.member)
-			_, err = decodeGroupCount(kv.Value)
-		case groupLeaseKind:
-			what[i] = fmt.Sprint("lease of partition ", key.partition)
-			_, err = decodeGroupLease(kv.Value)
-		case groupProgressKind:
-			what[i] = fmt.Sprint("progress of partition ", key.partition)
-			_, err = decodeGroupProgress(kv.Value)
-		case groupParkedKind:
-			what[i] = fmt.Sprintf("message at position %s, parked", key.at)
-			_, err = decodeGroupParked(kv.Value)
-			slots[i] = r.Get(s.keys.slot(nil, key.partition, key.at))
-		case groupReplayKind:
-			what[i] = fmt.Sprintf("message at position %s, to be replayed", key.at)
-			_, err = decodeGroupCount(kv.Value)
-			slots[i] = r.Get(s.keys.slot(nil, key.partition, key.at))
+			_, err = layout.DecodeGroupConfig(kv.Value)
+		case layout.GroupBellKind:
+		case layout.GroupMemberKind:
+			what[i] = fmt.Sprint("member ", key.Member)
+			_, err = layout.DecodeGroupCount(kv.Value)
+		case layout.GroupLeaseKind:
+			what[i] = fmt.Sprint("lease of partition ", key.Partition)
+			_, err = layout.DecodeGroupLease(kv.Value)
+		case layout.GroupProgressKind:
+			what[i] = fmt.Sprint("progress of partition ", key.Partition)
+			_, err = layout.DecodeGroupProgress(kv.Value)
+		case layout.GroupParkedKind:
+			what[i] = fmt.Sprintf("message at position %s, parked", key.At)
+			_, err = layout.DecodeGroupParked(kv.Value)
+			slots[i] = r.Get(s.keys.Slot(nil, key.Partition, key.At))
+		case layout.GroupReplayKind:
+			what[i] = fmt.Sprintf("message at position %s, to be replayed", key.At)
+			_, err = layout.DecodeGroupCount(kv.Value)
+			slots[i] = r.Get(s.keys.Slot(nil, key.Partition, key.At))
 		default:
-			f.problem("consumer group %q has a key of unknown kind %d", name, key.kind)
+			f.problem("consumer group %q has a key of unknown kind %d", name, key.Kind)
 		}
 		if err != nil {
 			f.problem("consumer group %q, %s: %v", name, what[i], err)

@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/fdbevents/fdbevents"
 	"github.com/fdbevents/fdbevents/engine"
 	"github.com/fdbevents/fdbevents/engine/faultengine"
 	"github.com/fdbevents/fdbevents/fdblayer"
@@ -38,7 +39,7 @@ func TestGroupUnderUnknownCommits(t *testing.T) {
 		const streams, each = 13, 30
 		for i := range each {
 			for stream := range streams {
-				mustAppend(t, s, fmt.Sprint("s", stream), fdblayer.Any, event("e"))
+				mustAppend(t, s, fmt.Sprint("s", stream), fdbevents.Any, event("e"))
 			}
 			if i%10 == 9 {
 				if _, err := g.Replay(ctx); err != nil {
@@ -166,12 +167,12 @@ func (a *audit) settle(ctx context.Context, msg *fdblayer.Message) {
 			a.t.Errorf("%s is acknowledged in epoch %d and in %d", name, epoch, msg.Epoch)
 		}
 		a.acked[name] = msg.Epoch
-	case errors.Is(err, fdblayer.ErrLeaseLost):
+	case errors.Is(err, fdbevents.ErrLeaseLost):
 		a.fenced++
 		if a.next[msg.Event.Stream] == msg.Event.Revision+1 {
 			a.next[msg.Event.Stream] = before
 		}
-	case errors.Is(err, fdblayer.ErrSettleUnknown):
+	case errors.Is(err, fdbevents.ErrSettleUnknown):
 		a.doubt[name] = true
 	case err != nil:
 		a.t.Errorf("%s: %v", name, err)
@@ -191,7 +192,7 @@ type doubtfulTransaction struct {
 }
 
 func (e *doubtfulEngine) Begin(ctx context.Context) engine.Transaction {
-	return &doubtfulTransaction{e.Engine.Begin(ctx), e}
+	return &doubtfulTransaction{Transaction: e.Engine.Begin(ctx), engine: e}
 }
 
 func (t *doubtfulTransaction) Commit() error {
@@ -214,20 +215,20 @@ func TestGroupSettlementInDoubt(t *testing.T) {
 		s := openStore(t, e, fdblayer.Options{})
 		for _, lands := range []bool{true, false} {
 			name := fmt.Sprint("lands-", lands)
-			mustAppend(t, s, name, fdblayer.Any, event("0"), event("1"))
+			mustAppend(t, s, name, fdbevents.Any, event("0"), event("1"))
 			m := join(t, newGroup(t, s, name, fdblayer.GroupOptions{StreamPrefix: name}))
 			e.lands.Store(lands)
 			var msg *fdblayer.Message
 			var err error
 			// A checkpoint that moves in just this moment is in doubt, too, and
 			// costs the lease.
-			for err = fdblayer.ErrLeaseLost; errors.Is(err, fdblayer.ErrLeaseLost); {
+			for err = fdbevents.ErrLeaseLost; errors.Is(err, fdbevents.ErrLeaseLost); {
 				msg = next(t, m)
 				e.doubt.Store(true)
 				err = msg.Ack(t.Context())
 				e.doubt.Store(false)
 			}
-			if !errors.Is(err, engine.ErrTimedOut) || !errors.Is(err, fdblayer.ErrSettleUnknown) {
+			if !errors.Is(err, engine.ErrTimedOut) || !errors.Is(err, fdbevents.ErrSettleUnknown) {
 				t.Errorf("%s: got %v", name, err)
 			}
 			if again := msg.Ack(t.Context()); again == nil || again.Error() != err.Error() {
@@ -250,7 +251,7 @@ func TestGroupSettlesAndGivesUp(t *testing.T) {
 		e := faultengine.New(inner, faultengine.Options{Seed: 1, Rate: map[faultengine.Fault]int{faultengine.UnknownLanded: 500}})
 		s := openStore(t, e, fdblayer.Options{Partitions: 2})
 		for i := range 40 {
-			mustAppend(t, s, fmt.Sprint("s", i), fdblayer.Any, event("e"))
+			mustAppend(t, s, fmt.Sprint("s", i), fdbevents.Any, event("e"))
 		}
 		g := newGroup(t, s, "g", fdblayer.GroupOptions{})
 		gate := &gatedEngine{Engine: e}
@@ -280,7 +281,7 @@ func TestGroupSettlesAndGivesUp(t *testing.T) {
 			ok(t, first.Close())
 			ok(t, second.Close())
 			for i := range 40 {
-				mustAppend(t, s, fmt.Sprint("s", i), fdblayer.Any, event("e"))
+				mustAppend(t, s, fmt.Sprint("s", i), fdbevents.Any, event("e"))
 			}
 		}
 	})
@@ -312,7 +313,7 @@ type onceUnknownTransaction struct {
 }
 
 func (e *onceUnknownEngine) Begin(ctx context.Context) engine.Transaction {
-	return &onceUnknownTransaction{e.Engine.Begin(ctx), ctx, e}
+	return &onceUnknownTransaction{Transaction: e.Engine.Begin(ctx), ctx: ctx, engine: e}
 }
 
 // OnError takes a new transaction after the commit that was said to be unknown: to the
@@ -341,7 +342,7 @@ func TestGroupParksOnce(t *testing.T) {
 	eachHealthyEngine(t, func(t *testing.T, inner engineT) {
 		e := &onceUnknownEngine{Engine: inner}
 		s := openStore(t, e, fdblayer.Options{})
-		mustAppend(t, s, "s", fdblayer.Any, event("e"))
+		mustAppend(t, s, "s", fdbevents.Any, event("e"))
 		g := newGroup(t, s, "g", fdblayer.GroupOptions{})
 		others := newGroup(t, openStore(t, inner, fdblayer.Options{}), "g", fdblayer.GroupOptions{})
 		m := join(t, g)

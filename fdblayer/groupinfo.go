@@ -7,7 +7,9 @@ import (
 	"iter"
 	"slices"
 
+	"github.com/fdbevents/fdbevents"
 	"github.com/fdbevents/fdbevents/engine"
+	"github.com/fdbevents/fdbevents/internal/layout"
 	"github.com/google/uuid"
 )
 
@@ -30,7 +32,7 @@ type GroupPartition struct {
 	// Epoch rises whenever the partition changes hands.
 	Epoch int64
 	// Checkpoint is the position up to which everything selected is settled.
-	Checkpoint Position
+	Checkpoint fdbevents.Position
 	// Ahead is how many events after the checkpoint are settled, and Retrying how
 	// many there have failed and will be delivered again.
 	Ahead, Retrying int
@@ -94,7 +96,7 @@ func (s *Store) Groups(ctx context.Context) iter.Seq2[GroupInfo, error] {
 			}
 			name = next.name
 			info, err := next.Info(ctx)
-			if errors.Is(err, ErrGroupDeleted) {
+			if errors.Is(err, fdbevents.ErrGroupDeleted) {
 				continue // in the same moment
 			}
 			if !yield(info, err) || err != nil {
@@ -109,22 +111,22 @@ func (s *Store) nextGroup(ctx context.Context, name string) (g *Group, err error
 	err = s.view(ctx, func(r reader) error {
 		g = nil
 		// The settings are a group's first key.
-		page, err := r.GetRange(s.keys.groups(name), engine.RangeOptions{Limit: 1}).Get()
+		page, err := r.GetRange(s.keys.Groups(name), engine.RangeOptions{Limit: 1}).Get()
 		if err != nil || len(page.KeyValues) == 0 {
 			return err
 		}
-		key, err := s.keys.parseGroup(page.KeyValues[0].Key)
+		key, err := s.keys.ParseGroup(page.KeyValues[0].Key)
 		if err != nil {
 			return err
 		}
-		if key.kind != groupConfigKind {
-			return fmt.Errorf("consumer group %q: %w: it has no settings", key.name, ErrCorrupt)
+		if key.Kind != layout.GroupConfigKind {
+			return fmt.Errorf("consumer group %q: %w: it has no settings", key.Name, fdbevents.ErrCorrupt)
 		}
-		c, err := decodeGroupConfig(page.KeyValues[0].Value)
+		c, err := layout.DecodeGroupConfig(page.KeyValues[0].Value)
 		if err != nil {
-			return fmt.Errorf("consumer group %q: %w", key.name, err)
+			return fmt.Errorf("consumer group %q: %w", key.Name, err)
 		}
-		g = &Group{store: s, name: key.name, incarnation: c.incarnation, options: c.options()}
+		g = &Group{store: s, name: key.Name, incarnation: c.Incarnation, options: optionsOf(c)}
 		return nil
 	})
 	return g, err
@@ -134,9 +136,9 @@ func (s *Store) nextGroup(ctx context.Context, name string) (g *Group, err error
 // moment; counting, which reads the events that are not settled, takes longer.
 func (g *Group) Info(ctx context.Context) (GroupInfo, error) {
 	info := GroupInfo{Name: g.name, Options: g.options}
-	var progress []groupProgress
-	err := g.look(ctx, "looking at", func(r reader, c groupConfig) (err error) {
-		info.Paused = c.paused
+	var progress []layout.GroupProgress
+	err := g.look(ctx, "looking at", func(r reader, c layout.GroupConfig) (err error) {
+		info.Paused = c.Paused
 		progress, err = g.readInfo(r, &info)
 		return err
 	})
@@ -151,17 +153,17 @@ func (g *Group) Info(ctx context.Context) (GroupInfo, error) {
 	return info, nil
 }
 
-func (g *Group) readInfo(r engine.Reader, info *GroupInfo) ([]groupProgress, error) {
+func (g *Group) readInfo(r engine.Reader, info *GroupInfo) ([]layout.GroupProgress, error) {
 	s := g.store
-	n := s.header.partitions
-	members := r.GetRange(s.keys.groupMembers(g.name), engine.RangeOptions{})
+	n := s.header.Partitions
+	members := r.GetRange(s.keys.GroupMembers(g.name), engine.RangeOptions{})
 	values := make([]engine.Future[[]byte], n)
 	parked := make([]engine.Future[engine.Page], n)
 	replays := make([]engine.Future[engine.Page], n)
 	for p := range n {
-		values[p] = r.Get(s.keys.groupProgress(g.name, p))
-		parked[p] = r.GetRange(s.keys.groupParkedIn(g.name, p), engine.RangeOptions{Limit: maxCount})
-		replays[p] = r.GetRange(s.keys.groupReplaysIn(g.name, p), engine.RangeOptions{Limit: maxCount})
+		values[p] = r.Get(s.keys.GroupProgress(g.name, p))
+		parked[p] = r.GetRange(s.keys.GroupParkedIn(g.name, p), engine.RangeOptions{Limit: maxCount})
+		replays[p] = r.GetRange(s.keys.GroupReplaysIn(g.name, p), engine.RangeOptions{Limit: maxCount})
 	}
 	leases, err := g.readLeases(r)
 	if err != nil {
@@ -173,26 +175,26 @@ func (g *Group) readInfo(r engine.Reader, info *GroupInfo) ([]groupProgress, err
 		return nil, err
 	}
 	for _, kv := range page.KeyValues {
-		key, err := s.keys.parseGroup(kv.Key)
+		key, err := s.keys.ParseGroup(kv.Key)
 		if err != nil {
 			return nil, err
 		}
-		info.Members = append(info.Members, key.member)
+		info.Members = append(info.Members, key.Member)
 	}
-	progress := make([]groupProgress, n)
+	progress := make([]layout.GroupProgress, n)
 	info.Partitions = make([]GroupPartition, n)
 	for p := range n {
 		value, err := values[p].Get()
 		if err != nil {
 			return nil, err
 		}
-		if progress[p], err = decodeGroupProgress(value); err != nil {
+		if progress[p], err = layout.DecodeGroupProgress(value); err != nil {
 			return nil, fmt.Errorf("progress of partition %d: %w", p, err)
 		}
 		out := &info.Partitions[p]
-		out.Owner, out.Epoch = leases[p].owner, leases[p].epoch
-		out.Checkpoint = progress[p].checkpoint
-		out.Ahead, out.Retrying = len(progress[p].settled), len(progress[p].attempts)
+		out.Owner, out.Epoch = leases[p].Owner, leases[p].Epoch
+		out.Checkpoint = progress[p].Checkpoint
+		out.Ahead, out.Retrying = len(progress[p].Settled), len(progress[p].Attempts)
 		for _, c := range []struct {
 			count *Count
 			keys  engine.Future[engine.Page]
@@ -208,10 +210,10 @@ func (g *Group) readInfo(r engine.Reader, info *GroupInfo) ([]groupProgress, err
 }
 
 // lag counts the selected events of a partition that are not settled.
-func (g *Group) lag(ctx context.Context, p int, progress groupProgress) (lag Count, err error) {
+func (g *Group) lag(ctx context.Context, p int, progress layout.GroupProgress) (lag Count, err error) {
 	s, o := g.store, &g.options
 	looked := 0
-	var c cursor = s.newPartitionCursor(p, progress.checkpoint, ReadOptions{StreamPrefix: o.StreamPrefix, Query: o.Query})
+	var c cursor = s.newPartitionCursor(p, progress.Checkpoint, ReadOptions{StreamPrefix: o.StreamPrefix, Query: o.Query})
 	for {
 		f := s.fetch(ctx, c)
 		if f.err != nil {
@@ -225,7 +227,7 @@ func (g *Group) lag(ctx context.Context, p int, progress groupProgress) (lag Cou
 			if !selects(o.StreamPrefix, &o.Query, ev) {
 				continue
 			}
-			if _, settled := slices.BinarySearchFunc(progress.settled, ev.Position, Position.Compare); !settled {
+			if _, settled := slices.BinarySearchFunc(progress.Settled, ev.Position, fdbevents.Position.Compare); !settled {
 				lag.N++
 			}
 		}

@@ -8,13 +8,15 @@ import (
 	"testing"
 	"time"
 
+	"github.com/fdbevents/fdbevents"
 	"github.com/fdbevents/fdbevents/engine"
+	"github.com/fdbevents/fdbevents/internal/layout"
 	"github.com/google/uuid"
 	"pgregory.net/rapid"
 )
 
-func drawPosition(t *rapid.T) Position {
-	return PositionFromBytes([12]byte(rapid.SliceOfN(rapid.Byte(), 12, 12).Draw(t, "position")))
+func drawPosition(t *rapid.T) fdbevents.Position {
+	return fdbevents.PositionFromBytes([12]byte(rapid.SliceOfN(rapid.Byte(), 12, 12).Draw(t, "position")))
 }
 
 func drawUUID(t *rapid.T) uuid.UUID {
@@ -22,21 +24,21 @@ func drawUUID(t *rapid.T) uuid.UUID {
 }
 
 // drawProgress draws positions that rise.
-func drawProgress(t *rapid.T) (p groupProgress) {
-	draw := func() (out []Position) {
+func drawProgress(t *rapid.T) (p layout.GroupProgress) {
+	draw := func() (out []fdbevents.Position) {
 		for range rapid.IntRange(0, 20).Draw(t, "count") {
 			out = append(out, drawPosition(t))
 		}
-		slices.SortFunc(out, Position.Compare)
+		slices.SortFunc(out, fdbevents.Position.Compare)
 		out = slices.Compact(out)
-		return slices.DeleteFunc(out, func(at Position) bool { return !p.checkpoint.Before(at) })
+		return slices.DeleteFunc(out, func(at fdbevents.Position) bool { return !p.Checkpoint.Before(at) })
 	}
-	p.checkpoint = drawPosition(t)
+	p.Checkpoint = drawPosition(t)
 	if settled := draw(); len(settled) > 0 {
-		p.settled = settled
+		p.Settled = settled
 	}
 	for _, at := range draw() {
-		p.attempts = append(p.attempts, groupAttempt{at, rapid.IntRange(1, 1000).Draw(t, "failed")})
+		p.Attempts = append(p.Attempts, layout.GroupAttempt{At: at, Failed: rapid.IntRange(1, 1000).Draw(t, "failed")})
 	}
 	return p
 }
@@ -44,42 +46,42 @@ func drawProgress(t *rapid.T) (p groupProgress) {
 // TestGroupValues: each comes back as it was, and cut short it is corrupt.
 func TestGroupValues(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		config := groupConfig{
-			incarnation: drawUUID(t), prefix: rapid.String().Draw(t, "prefix"), from: drawPosition(t),
-			messageTimeout: minGroupTime + time.Duration(rapid.Uint32().Draw(t, "time-out")),
-			leaseTime:      minGroupTime + time.Duration(rapid.Uint32().Draw(t, "lease")),
-			maxRetries:     rapid.IntRange(0, 100).Draw(t, "retries"), paused: rapid.Bool().Draw(t, "paused"),
+		config := layout.GroupConfig{
+			Incarnation: drawUUID(t), Prefix: rapid.String().Draw(t, "prefix"), From: drawPosition(t),
+			MessageTimeout: minGroupTime + time.Duration(rapid.Uint32().Draw(t, "time-out")),
+			LeaseTime:      minGroupTime + time.Duration(rapid.Uint32().Draw(t, "lease")),
+			MaxRetries:     rapid.IntRange(0, 100).Draw(t, "retries"), Paused: rapid.Bool().Draw(t, "paused"),
 		}
 		for range rapid.IntRange(0, 3).Draw(t, "items") {
-			config.query.Items = append(config.query.Items, QueryItem{
+			config.Query.Items = append(config.Query.Items, fdbevents.QueryItem{
 				Types: rapid.SliceOfN(rapid.String(), 1, 3).Draw(t, "types"), Tags: rapid.SliceOfN(rapid.String(), 1, 3).Draw(t, "tags"),
 			})
 		}
-		lease := groupLease{drawUUID(t), rapid.Int64().Draw(t, "epoch")}
+		lease := layout.GroupLease{Owner: drawUUID(t), Epoch: rapid.Int64().Draw(t, "epoch")}
 		progress := drawProgress(t)
-		parked := groupParked{rapid.Int().Draw(t, "attempts"), rapid.String().Draw(t, "reason"), time.Unix(0, rapid.Int64().Draw(t, "time")).UTC()}
+		parked := layout.GroupParked{Attempts: rapid.Int().Draw(t, "attempts"), Reason: rapid.String().Draw(t, "reason"), Time: time.Unix(0, rapid.Int64().Draw(t, "time")).UTC()}
 		count := rapid.Int64().Draw(t, "count")
 		for _, c := range []struct {
 			value  []byte
 			want   any
 			decode func(src []byte) (any, error)
 		}{
-			{appendGroupConfig(nil, config), config, func(src []byte) (any, error) { return decodeGroupConfig(src) }},
-			{appendGroupLease(nil, lease), lease, func(src []byte) (any, error) { return decodeGroupLease(src) }},
-			{appendGroupProgress(nil, progress), progress, func(src []byte) (any, error) { return decodeGroupProgress(src) }},
-			{appendGroupParked(nil, parked), parked, func(src []byte) (any, error) { return decodeGroupParked(src) }},
-			{appendGroupCount(nil, count), count, func(src []byte) (any, error) { return decodeGroupCount(src) }},
+			{layout.AppendGroupConfig(nil, config), config, func(src []byte) (any, error) { return layout.DecodeGroupConfig(src) }},
+			{layout.AppendGroupLease(nil, lease), lease, func(src []byte) (any, error) { return layout.DecodeGroupLease(src) }},
+			{layout.AppendGroupProgress(nil, progress), progress, func(src []byte) (any, error) { return layout.DecodeGroupProgress(src) }},
+			{layout.AppendGroupParked(nil, parked), parked, func(src []byte) (any, error) { return layout.DecodeGroupParked(src) }},
+			{layout.AppendGroupCount(nil, count), count, func(src []byte) (any, error) { return layout.DecodeGroupCount(src) }},
 		} {
 			if got, err := c.decode(c.value); err != nil || !reflect.DeepEqual(got, c.want) {
 				t.Fatalf("got %+v, %v, want %+v", got, err, c.want)
 			}
 			short := c.value[:rapid.IntRange(0, len(c.value)-1).Draw(t, "cut")]
-			if _, err := c.decode(short); !errors.Is(err, ErrCorrupt) {
+			if _, err := c.decode(short); !errors.Is(err, fdbevents.ErrCorrupt) {
 				t.Fatalf("%T cut to %d of %d bytes: got %v", c.want, len(short), len(c.value), err)
 			}
 			newer := bytes.Clone(c.value)
 			newer[1]++
-			if _, err := c.decode(newer); !errors.Is(err, ErrFormat) {
+			if _, err := c.decode(newer); !errors.Is(err, fdbevents.ErrFormat) {
 				t.Fatalf("%T of another format: got %v", c.want, err)
 			}
 		}
@@ -89,48 +91,48 @@ func TestGroupValues(t *testing.T) {
 // TestGroupProgressFitsIntoAValue at its largest: a full window, and a page of
 // small events that exceeded it, all but the first settled.
 func TestGroupProgressFitsIntoAValue(t *testing.T) {
-	var p groupProgress
-	at := Start
-	for range windowSettled + windowEvents + partitionPageBytes/recordOverhead {
+	var p layout.GroupProgress
+	at := fdbevents.Start
+	for range windowSettled + windowEvents + partitionPageBytes/layout.RecordOverhead {
 		at = at.Next()
-		p.settled = append(p.settled, at)
-		p.attempts = append(p.attempts, groupAttempt{at, 1 << 20})
+		p.Settled = append(p.Settled, at)
+		p.Attempts = append(p.Attempts, layout.GroupAttempt{At: at, Failed: 1 << 20})
 	}
-	p.checkpoint = Start
-	if n := len(appendGroupProgress(nil, p)); n > chunkSize {
-		t.Errorf("%d bytes, limit %d", n, chunkSize)
+	p.Checkpoint = fdbevents.Start
+	if n := len(layout.AppendGroupProgress(nil, p)); n > layout.ChunkSize {
+		t.Errorf("%d bytes, limit %d", n, layout.ChunkSize)
 	}
 }
 
 func TestGroupKeys(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		k := keys{prefix: rapid.SliceOf(rapid.ByteRange(0, 254)).Draw(t, "prefix")}
-		g := groupKey{name: rapid.String().Draw(t, "name"), kind: rapid.Int64Range(groupConfigKind, groupReplayKind).Draw(t, "kind")}
-		if g.kind == groupMemberKind {
-			g.member = drawUUID(t)
+		k := layout.Keys{Prefix: rapid.SliceOf(rapid.ByteRange(0, 254)).Draw(t, "prefix")}
+		g := layout.GroupKey{Name: rapid.String().Draw(t, "name"), Kind: rapid.Int64Range(layout.GroupConfigKind, layout.GroupReplayKind).Draw(t, "kind")}
+		if g.Kind == layout.GroupMemberKind {
+			g.Member = drawUUID(t)
 		}
-		if g.kind >= groupLeaseKind {
-			g.partition = rapid.IntRange(0, MaxPartitions-1).Draw(t, "partition")
+		if g.Kind >= layout.GroupLeaseKind {
+			g.Partition = rapid.IntRange(0, fdbevents.MaxPartitions-1).Draw(t, "partition")
 		}
-		if g.kind >= groupParkedKind {
-			g.at = drawPosition(t)
+		if g.Kind >= layout.GroupParkedKind {
+			g.At = drawPosition(t)
 		}
 		key := map[int64]func() []byte{
-			groupConfigKind:   func() []byte { return k.groupConfig(g.name) },
-			groupBellKind:     func() []byte { return k.groupBell(g.name) },
-			groupMemberKind:   func() []byte { return k.groupMember(g.name, g.member) },
-			groupLeaseKind:    func() []byte { return k.groupLease(g.name, g.partition) },
-			groupProgressKind: func() []byte { return k.groupProgress(g.name, g.partition) },
-			groupParkedKind:   func() []byte { return k.groupParked(g.name, g.partition, g.at) },
-			groupReplayKind:   func() []byte { return k.groupReplay(g.name, g.partition, g.at) },
-		}[g.kind]()
-		if got, err := k.parseGroup(key); err != nil || got != g {
+			layout.GroupConfigKind:   func() []byte { return k.GroupConfig(g.Name) },
+			layout.GroupBellKind:     func() []byte { return k.GroupBell(g.Name) },
+			layout.GroupMemberKind:   func() []byte { return k.GroupMember(g.Name, g.Member) },
+			layout.GroupLeaseKind:    func() []byte { return k.GroupLease(g.Name, g.Partition) },
+			layout.GroupProgressKind: func() []byte { return k.GroupProgress(g.Name, g.Partition) },
+			layout.GroupParkedKind:   func() []byte { return k.GroupParked(g.Name, g.Partition, g.At) },
+			layout.GroupReplayKind:   func() []byte { return k.GroupReplay(g.Name, g.Partition, g.At) },
+		}[g.Kind]()
+		if got, err := k.ParseGroup(key); err != nil || got != g {
 			t.Fatalf("got %+v, %v, want %+v", got, err, g)
 		}
-		if !k.group(g.name).Contains(key) || !k.groups("").Contains(key) || k.group(g.name+"x").Contains(key) {
+		if !k.Group(g.Name).Contains(key) || !k.Groups("").Contains(key) || k.Group(g.Name+"x").Contains(key) {
 			t.Fatal("the key is not where its group's keys are")
 		}
-		if other := rapid.String().Draw(t, "other"); other != g.name && k.group(other).Contains(key) {
+		if other := rapid.String().Draw(t, "other"); other != g.Name && k.Group(other).Contains(key) {
 			t.Fatalf("the key is in the range of group %q", other)
 		}
 	})
@@ -144,11 +146,11 @@ func TestShares(t *testing.T) {
 			members[i] = uuid.UUID{byte(i + 1)}
 		}
 		owners := append(slices.Clone(members), uuid.Nil, uuid.UUID{99}) // nobody, and one who is gone
-		leases := make([]groupLease, rapid.IntRange(1, 40).Draw(t, "partitions"))
+		leases := make([]layout.GroupLease, rapid.IntRange(1, 40).Draw(t, "partitions"))
 		owned := make(map[uuid.UUID]int)
 		for p := range leases {
-			leases[p].owner = rapid.SampledFrom(owners).Draw(t, "owner")
-			owned[leases[p].owner]++
+			leases[p].Owner = rapid.SampledFrom(owners).Draw(t, "owner")
+			owned[leases[p].Owner]++
 		}
 		got := shares(leases, members)
 		total, fewest, most := 0, len(leases), 0
@@ -196,7 +198,7 @@ func TestGroupReplaysErased(t *testing.T) {
 	ctx := t.Context()
 	e := openMemory(t)
 	s := openStore(t, e, Options{})
-	r, err := s.Append(ctx, "a", Any, NewEvent{Type: "x"})
+	r, err := s.Append(ctx, "a", fdbevents.Any, fdbevents.EventData{Type: "x"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -225,7 +227,7 @@ func TestGroupReplaysErased(t *testing.T) {
 	}
 	step(0)
 	if err := engine.Run(ctx, e, func(tr engine.Transaction, _ error) error {
-		tr.Set(s.keys.slot(nil, s.partitionOf("a"), r.Position), nil)
+		tr.Set(s.keys.Slot(nil, s.partitionOf("a"), r.Position), nil)
 		return nil
 	}); err != nil {
 		t.Fatal(err)
@@ -238,7 +240,7 @@ func TestGroupReplaysErased(t *testing.T) {
 	if n, err := g.Replay(ctx); n != 1 || err != nil {
 		t.Errorf("replayed %d, %v", n, err)
 	}
-	if _, err := s.Append(ctx, "a", Any, NewEvent{Type: "y"}); err != nil {
+	if _, err := s.Append(ctx, "a", fdbevents.Any, fdbevents.EventData{Type: "y"}); err != nil {
 		t.Fatal(err)
 	}
 	step(1)

@@ -5,7 +5,9 @@ import (
 	"slices"
 	"time"
 
+	"github.com/fdbevents/fdbevents"
 	"github.com/fdbevents/fdbevents/engine"
+	"github.com/fdbevents/fdbevents/internal/layout"
 	"github.com/google/uuid"
 )
 
@@ -27,18 +29,18 @@ type lease struct {
 	cancel context.CancelFunc
 
 	// stored is the progress as it is in the store.
-	stored groupProgress
+	stored layout.GroupProgress
 	// read is the position up to which the feed has read.
-	read Position
+	read fdbevents.Position
 	// window are the selected events up to read that are not settled, in order;
 	// size is their bytes.
 	window []*delivery
 	size   int
 	// replays are the parked events that are delivered again.
-	replays map[Position]*delivery
+	replays map[fdbevents.Position]*delivery
 	// replayed are those settled while the feed reads what is to be replayed, and
 	// may find them yet.
-	replayed map[Position]bool
+	replayed map[fdbevents.Position]bool
 	// lines are the events of each stream that are not settled, in the order of
 	// delivery.
 	lines map[string][]*delivery
@@ -58,7 +60,7 @@ type lease struct {
 // delivery is an event on its way, over all its attempts.
 type delivery struct {
 	lease    *lease
-	event    *Event
+	event    *fdbevents.Event
 	replayed bool
 	// failed counts the attempts that failed.
 	failed int
@@ -82,15 +84,15 @@ const (
 )
 
 // start begins to hold a partition. The caller holds mu.
-func (m *Member) start(p int, epoch int64, progress groupProgress) {
+func (m *Member) start(p int, epoch int64, progress layout.GroupProgress) {
 	if old := m.leases[p]; old != nil {
 		m.drop(old)
 	}
 	ctx, cancel := context.WithCancel(m.ctx)
 	l := &lease{
 		member: m, partition: p, owner: m.id, epoch: epoch, wake: make(chan struct{}, 1), cancel: cancel,
-		stored: progress, read: progress.checkpoint, news: true, replayDue: true,
-		replays: make(map[Position]*delivery), lines: make(map[string][]*delivery),
+		stored: progress, read: progress.Checkpoint, news: true, replayDue: true,
+		replays: make(map[fdbevents.Position]*delivery), lines: make(map[string][]*delivery),
 	}
 	m.leases[p] = l
 	m.feeds.Go(func() { l.feed(ctx) })
@@ -119,7 +121,7 @@ func (m *Member) drop(l *lease) {
 // feed reads the partition until ctx ends.
 func (l *lease) feed(ctx context.Context) {
 	m := l.member
-	var c cursor = m.store.newPartitionCursor(l.partition, l.read, ReadOptions{StreamPrefix: m.config.prefix, Query: m.config.query})
+	var c cursor = m.store.newPartitionCursor(l.partition, l.read, ReadOptions{StreamPrefix: m.config.Prefix, Query: m.config.Query})
 	for ctx.Err() == nil {
 		var err error
 		switch read, replay := l.work(); {
@@ -162,10 +164,10 @@ func (l *lease) work() (read, replay bool) {
 	defer l.member.mu.Unlock()
 	if l.replayDue {
 		l.replayDue = false
-		l.replayed = make(map[Position]bool)
+		l.replayed = make(map[fdbevents.Position]bool)
 		return false, true
 	}
-	if l.news && len(l.window) < windowEvents && l.size < windowBytes && len(l.stored.settled) < windowSettled {
+	if l.news && len(l.window) < windowEvents && l.size < windowBytes && len(l.stored.Settled) < windowSettled {
 		l.news = false
 		return true, false
 	}
@@ -185,15 +187,15 @@ func (l *lease) add(p page) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	for _, ev := range p.events {
-		if !selects(m.config.prefix, &m.config.query, ev) {
+		if !selects(m.config.Prefix, &m.config.Query, ev) {
 			continue
 		}
-		if _, done := slices.BinarySearchFunc(l.stored.settled, ev.Position, Position.Compare); done {
+		if _, done := slices.BinarySearchFunc(l.stored.Settled, ev.Position, fdbevents.Position.Compare); done {
 			continue
 		}
 		d := &delivery{lease: l, event: ev, timer: -1}
-		if i, ok := findAttempt(l.stored.attempts, ev.Position); ok {
-			d.failed = l.stored.attempts[i].failed
+		if i, ok := findAttempt(l.stored.Attempts, ev.Position); ok {
+			d.failed = l.stored.Attempts[i].Failed
 		}
 		l.window = append(l.window, d)
 		l.size += eventSize(ev)
@@ -203,13 +205,13 @@ func (l *lease) add(p page) {
 	l.news = l.news || !p.tail
 }
 
-func findAttempt(attempts []groupAttempt, at Position) (int, bool) {
-	return slices.BinarySearchFunc(attempts, at, func(a groupAttempt, at Position) int { return a.at.Compare(at) })
+func findAttempt(attempts []layout.GroupAttempt, at fdbevents.Position) (int, bool) {
+	return slices.BinarySearchFunc(attempts, at, func(a layout.GroupAttempt, at fdbevents.Position) int { return a.At.Compare(at) })
 }
 
 // eventSize is about the memory that an event takes.
-func eventSize(ev *Event) int {
-	return recordOverhead + len(ev.Stream) + len(ev.Type) + len(ev.Data) + len(ev.Metadata)
+func eventSize(ev *fdbevents.Event) int {
+	return layout.RecordOverhead + len(ev.Stream) + len(ev.Type) + len(ev.Data) + len(ev.Metadata)
 }
 
 // readReplays reads what is to be replayed, as much as there is room for.
@@ -217,36 +219,36 @@ func (l *lease) readReplays(ctx context.Context) error {
 	m := l.member
 	s := m.store
 	type replay struct {
-		at     Position
+		at     fdbevents.Position
 		failed int64
-		event  Event
+		event  fdbevents.Event
 		there  bool
 	}
 	var found []replay
 	var more bool
 	err := m.view(ctx, func(r reader) error {
 		found = found[:0]
-		got, err := r.GetRange(s.keys.groupReplaysIn(m.group.name, l.partition), engine.RangeOptions{Limit: replayPage}).Get()
+		got, err := r.GetRange(s.keys.GroupReplaysIn(m.group.name, l.partition), engine.RangeOptions{Limit: replayPage}).Get()
 		if err != nil {
 			return err
 		}
 		more = got.More
-		var d recordDecoder
+		var d layout.RecordDecoder
 		records := make([]engine.Future[[]byte], len(got.KeyValues))
 		for i, kv := range got.KeyValues {
-			g, err := s.keys.parseGroup(kv.Key)
+			g, err := s.keys.ParseGroup(kv.Key)
 			if err != nil {
 				return err
 			}
-			failed, err := decodeGroupCount(kv.Value)
+			failed, err := layout.DecodeGroupCount(kv.Value)
 			if err != nil {
 				return err
 			}
-			found = append(found, replay{at: g.at, failed: failed})
-			records[i] = s.getRecord(r, pointer{g.at, l.partition})
+			found = append(found, replay{at: g.At, failed: failed})
+			records[i] = s.getRecord(r, layout.Pointer{At: g.At, Partition: l.partition})
 		}
 		for i := range found {
-			if found[i].there, err = s.awaitRecord(&d, r, pointer{found[i].at, l.partition}, records[i], &found[i].event); err != nil {
+			if found[i].there, err = s.awaitRecord(&d, r, layout.Pointer{At: found[i].at, Partition: l.partition}, records[i], &found[i].event); err != nil {
 				return err
 			}
 		}
@@ -303,7 +305,7 @@ func (l *lease) settled(d *delivery) {
 		delete(l.replays, d.event.Position)
 		l.replayed[d.event.Position] = true
 		l.replayDue = l.replayDue || l.replayMore && len(l.replays) < replayPage/2
-	} else if i, ok := slices.BinarySearchFunc(l.window, d.event.Position, func(d *delivery, at Position) int {
+	} else if i, ok := slices.BinarySearchFunc(l.window, d.event.Position, func(d *delivery, at fdbevents.Position) int {
 		return d.event.Position.Compare(at)
 	}); ok {
 		l.window = slices.Delete(l.window, i, i+1)
@@ -322,7 +324,7 @@ func (l *lease) settled(d *delivery) {
 
 // checkpoint is the position up to which everything selected is settled, when
 // those of done are, too. The caller holds mu.
-func (l *lease) checkpoint(done map[*delivery]bool) Position {
+func (l *lease) checkpoint(done map[*delivery]bool) fdbevents.Position {
 	at := l.read
 	for _, d := range l.window {
 		if !done[d] {
@@ -330,8 +332,8 @@ func (l *lease) checkpoint(done map[*delivery]bool) Position {
 			break
 		}
 	}
-	if at.Before(l.stored.checkpoint) {
-		return l.stored.checkpoint
+	if at.Before(l.stored.Checkpoint) {
+		return l.stored.Checkpoint
 	}
 	return at
 }

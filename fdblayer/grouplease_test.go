@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/fdbevents/fdbevents"
 	"github.com/fdbevents/fdbevents/fdblayer"
 	"github.com/google/uuid"
 )
@@ -101,7 +102,7 @@ func TestGroupFencing(t *testing.T) {
 	eachHealthyEngine2(t, func(t *testing.T, a, b *fdblayer.Store) {
 		ctx := t.Context()
 		for i := range 20 {
-			mustAppend(t, a, fmt.Sprint("s", i), fdblayer.Any, event("0"), event("1"))
+			mustAppend(t, a, fmt.Sprint("s", i), fdbevents.Any, event("0"), event("1"))
 		}
 		g := newGroup(t, a, "g", quick)
 		silent := join(t, g)
@@ -165,7 +166,7 @@ func TestGroupMemberJoinsAgain(t *testing.T) {
 		if m.ID() == old {
 			t.Error("it has the same id as before")
 		}
-		mustAppend(t, a, "s", fdblayer.Any, event("0"))
+		mustAppend(t, a, "s", fdbevents.Any, event("0"))
 		ctx, cancel := context.WithCancel(t.Context())
 		defer cancel()
 		var wg sync.WaitGroup
@@ -189,7 +190,7 @@ func TestGroupMissesNothingAtTheSeam(t *testing.T) {
 		g := newGroup(t, s, "g", fdblayer.GroupOptions{})
 		for i := range 60 {
 			var appending sync.WaitGroup
-			appending.Go(func() { mustAppend(t, s, "s", fdblayer.Any, event("e")) })
+			appending.Go(func() { mustAppend(t, s, "s", fdbevents.Any, event("e")) })
 			m := join(t, g)
 			if msg := next(t, m); msg.Event.Revision != int64(i) {
 				t.Fatalf("round %d: got %s", i, place(&msg.Event))
@@ -232,7 +233,7 @@ func TestGroupEnds(t *testing.T) {
 		if err := <-ended; !errors.Is(err, own) {
 			t.Errorf("got %v, want the context's cause", err)
 		}
-		mustAppend(t, s, "s", fdblayer.Any, event("0"))
+		mustAppend(t, s, "s", fdbevents.Any, event("0"))
 		msg := next(t, m)
 		if err := msg.Ack(ctx); !errors.Is(err, own) {
 			t.Errorf("got %v, want the context's cause", err)
@@ -240,7 +241,7 @@ func TestGroupEnds(t *testing.T) {
 		if err := msg.Ack(t.Context()); err != nil {
 			t.Errorf("after an Ack that did not begin: %v", err)
 		}
-		mustAppend(t, s, "s", fdblayer.Any, event("1"))
+		mustAppend(t, s, "s", fdbevents.Any, event("1"))
 		msg = next(t, m)
 		ended = wait(t.Context(), m)
 		if err := errors.Join(m.Close(), m.Close()); err != nil {
@@ -261,7 +262,7 @@ func TestGroupEnds(t *testing.T) {
 		if err := s.Close(); err != nil {
 			t.Error(err)
 		}
-		if err := <-ended; !errors.Is(err, fdblayer.ErrClosed) {
+		if err := <-ended; !errors.Is(err, fdbevents.ErrClosed) {
 			t.Errorf("got %v", err)
 		}
 		for what, call := range map[string]func() error{
@@ -269,7 +270,7 @@ func TestGroupEnds(t *testing.T) {
 			"Group": func() error { _, err := s.Group(t.Context(), "g", fdblayer.GroupOptions{}); return err },
 			"Info":  func() error { _, err := g.Info(t.Context()); return err },
 		} {
-			if err := call(); !errors.Is(err, fdblayer.ErrClosed) {
+			if err := call(); !errors.Is(err, fdbevents.ErrClosed) {
 				t.Errorf("%s: got %v", what, err)
 			}
 		}
@@ -288,7 +289,7 @@ func TestGroupLeavesNoGoroutines(t *testing.T) {
 	before := runtime.NumGoroutine()
 	for range 5 {
 		a, b := join(t, g), join(t, g)
-		mustAppend(t, s, "s", fdblayer.Any, event("0"))
+		mustAppend(t, s, "s", fdbevents.Any, event("0"))
 		a.Close()
 		ack(t, next(t, b))
 		b.Close()

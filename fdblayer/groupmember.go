@@ -8,7 +8,9 @@ import (
 	"sync"
 	"time"
 
+	"github.com/fdbevents/fdbevents"
 	"github.com/fdbevents/fdbevents/engine"
+	"github.com/fdbevents/fdbevents/internal/layout"
 	"github.com/google/uuid"
 )
 
@@ -25,7 +27,7 @@ type Member struct {
 	door
 	group *Group
 	// config is what was fixed when the group was created.
-	config groupConfig
+	config layout.GroupConfig
 
 	// ctx ends when the member shall; its cause says why.
 	ctx  context.Context
@@ -210,7 +212,7 @@ func (m *Member) next(ctx context.Context) (*Message, error) {
 // ended is why the member has.
 func (m *Member) ended() error {
 	if m.store.ctx.Err() != nil {
-		return ErrClosed
+		return fdbevents.ErrClosed
 	}
 	return context.Cause(m.ctx)
 }
@@ -221,10 +223,10 @@ func (m *Member) take() *Message {
 	defer m.mu.Unlock()
 	// A member that could not write its heartbeat may have lost its leases, and
 	// would deliver what others deliver, too.
-	if m.paused || time.Since(m.beatAt) >= m.config.leaseTime {
+	if m.paused || time.Since(m.beatAt) >= m.config.LeaseTime {
 		return nil
 	}
-	n := m.store.header.partitions
+	n := m.store.header.Partitions
 	for range n {
 		l := m.leases[m.turn]
 		m.turn = (m.turn + 1) % n
@@ -238,7 +240,7 @@ func (m *Member) take() *Message {
 			Event: *d.event, Attempt: d.failed + 1, Replayed: d.replayed,
 			Partition: l.partition, Epoch: l.epoch, delivery: d,
 		}
-		m.setTimer(d, time.Now().Add(m.config.messageTimeout))
+		m.setTimer(d, time.Now().Add(m.config.MessageTimeout))
 		signal(m.available) // there may be more, for others
 		return d.message
 	}
@@ -247,7 +249,7 @@ func (m *Member) take() *Message {
 
 // listen wakes the feeds of partitions that get events.
 func (m *Member) listen() {
-	seen := Start
+	seen := fdbevents.Start
 	for {
 		w := m.events.feed.now()
 		b, ok := w.next(seen)
@@ -271,7 +273,7 @@ func (m *Member) listen() {
 	}
 }
 
-func (m *Member) wake(events []*Event) {
+func (m *Member) wake(events []*fdbevents.Event) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	for _, ev := range events {
@@ -295,7 +297,7 @@ func (m *Member) wakeAll() {
 // the member's context ends. A heartbeat under way then is finished: one that was
 // given up could take a partition after the member has left.
 func (m *Member) keep(work context.Context, bell engine.Watch) {
-	beats := time.NewTicker(m.config.leaseTime / 4)
+	beats := time.NewTicker(m.config.LeaseTime / 4)
 	defer beats.Stop()
 	for {
 		m.wait(bell, beats.C)
@@ -362,7 +364,7 @@ func (m *Member) wait(bell engine.Watch, beats <-chan time.Time) {
 
 // fatal reports whether trying again cannot help.
 func (m *Member) fatal(err error) bool {
-	for _, end := range []error{ErrGroupDeleted, ErrCorrupt, ErrFormat, ErrClosed, engine.ErrClosed} {
+	for _, end := range []error{fdbevents.ErrGroupDeleted, fdbevents.ErrCorrupt, fdbevents.ErrFormat, fdbevents.ErrClosed, engine.ErrClosed} {
 		if errors.Is(err, end) {
 			return true
 		}
@@ -386,11 +388,11 @@ func (m *Member) leave(ctx context.Context) error {
 		if _, err := m.group.config(tr); err != nil {
 			return err
 		}
-		tr.Clear(s.keys.groupMember(name, m.id))
+		tr.Clear(s.keys.GroupMember(name, m.id))
 		s.ringGroup(tr, name)
 		return nil
 	})
-	if errors.Is(err, ErrGroupDeleted) {
+	if errors.Is(err, fdbevents.ErrGroupDeleted) {
 		err = nil
 	}
 	return err

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"github.com/fdbevents/fdbevents"
 	"strings"
 )
 
@@ -11,7 +12,7 @@ import (
 // Nack, once, by any goroutine.
 type Message struct {
 	// Event is read-only: its slices are shared with later attempts.
-	Event Event
+	Event fdbevents.Event
 	// Attempt counts from 1. Attempts that ended with a member that crashed do
 	// not count.
 	Attempt int
@@ -64,8 +65,8 @@ func (msg *Message) Ack(ctx context.Context) error { return msg.settle(ctx, sett
 // reason is kept with a parked message, the first MaxReason bytes of it; it may
 // be empty. Errors are those of Ack.
 func (msg *Message) Nack(ctx context.Context, action NackAction, reason string) error {
-	if len(reason) > MaxReason {
-		reason = reason[:MaxReason]
+	if len(reason) > fdbevents.MaxReason {
+		reason = reason[:fdbevents.MaxReason]
 	}
 	reason = strings.ToValidUTF8(reason, "")
 	switch action {
@@ -76,7 +77,7 @@ func (msg *Message) Nack(ctx context.Context, action NackAction, reason string) 
 	case Skip:
 		return msg.settle(ctx, settleAck, reason)
 	}
-	return &InvalidError{What: "nack action", Value: fmt.Sprint(int(action)), Reason: "want Retry, Park or Skip"}
+	return &fdbevents.InvalidError{What: "nack action", Value: fmt.Sprint(int(action)), Reason: "want Retry, Park or Skip"}
 }
 
 func (msg *Message) settle(ctx context.Context, how settling, reason string) error {
@@ -101,9 +102,9 @@ func (m *Member) accept(x *settlement) error {
 	msg := x.message
 	switch {
 	case msg.state == messageSettled:
-		return ErrSettled
+		return fdbevents.ErrSettled
 	case msg.state == messageTimedOut:
-		return ErrMessageTimeout
+		return fdbevents.ErrMessageTimeout
 	case msg.state == messageFailed:
 		return msg.err
 	case x.delivery.lease.lost:
@@ -117,10 +118,10 @@ func (m *Member) accept(x *settlement) error {
 
 // lost is what to say of a message whose lease is.
 func (m *Member) lost() error {
-	if errors.Is(context.Cause(m.ctx), ErrGroupDeleted) {
-		return ErrGroupDeleted
+	if errors.Is(context.Cause(m.ctx), fdbevents.ErrGroupDeleted) {
+		return fdbevents.ErrGroupDeleted
 	}
-	return ErrLeaseLost
+	return fdbevents.ErrLeaseLost
 }
 
 // await waits for the transaction, or takes the settlement back when ctx ends.
@@ -137,6 +138,6 @@ func (m *Member) await(ctx context.Context, x *settlement) error {
 	case <-x.done: // it was done in the same moment
 		return x.err
 	default:
-		return fmt.Errorf("%w: stopped waiting for the commit: %w", ErrSettleUnknown, context.Cause(ctx))
+		return fmt.Errorf("%w: stopped waiting for the commit: %w", fdbevents.ErrSettleUnknown, context.Cause(ctx))
 	}
 }

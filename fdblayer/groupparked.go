@@ -6,13 +6,15 @@ import (
 	"iter"
 	"time"
 
+	"github.com/fdbevents/fdbevents"
 	"github.com/fdbevents/fdbevents/engine"
+	"github.com/fdbevents/fdbevents/internal/layout"
 )
 
 // ParkedMessage is an event that a group has put aside.
 type ParkedMessage struct {
 	// Event has only its position when it was erased since.
-	Event Event
+	Event fdbevents.Event
 	// Attempts is how often it was delivered.
 	Attempts int
 	// Reason is what the member said, or why it was parked without its doing.
@@ -26,11 +28,11 @@ type ParkedMessage struct {
 // nothing more.
 func (g *Group) Parked(ctx context.Context) iter.Seq2[ParkedMessage, error] {
 	return func(yield func(ParkedMessage, error) bool) {
-		rest := g.store.keys.groupParkedAll(g.name)
+		rest := g.store.keys.GroupParkedAll(g.name)
 		for {
 			var found []ParkedMessage
 			var page engine.Page
-			err := g.look(ctx, "reading what is parked of", func(r reader, _ groupConfig) (err error) {
+			err := g.look(ctx, "reading what is parked of", func(r reader, _ layout.GroupConfig) (err error) {
 				if page, err = r.GetRange(rest, engine.RangeOptions{Limit: replayPage}).Get(); err == nil {
 					found, err = g.parked(r, page.KeyValues)
 				}
@@ -56,28 +58,28 @@ func (g *Group) Parked(ctx context.Context) iter.Seq2[ParkedMessage, error] {
 // parked reads the events of parked messages.
 func (g *Group) parked(r engine.Reader, kvs []engine.KeyValue) ([]ParkedMessage, error) {
 	s := g.store
-	var d recordDecoder
+	var d layout.RecordDecoder
 	out := make([]ParkedMessage, len(kvs))
-	keys := make([]groupKey, len(kvs))
+	keys := make([]layout.GroupKey, len(kvs))
 	records := make([]engine.Future[[]byte], len(kvs))
 	for i, kv := range kvs {
-		key, err := s.keys.parseGroup(kv.Key)
+		key, err := s.keys.ParseGroup(kv.Key)
 		if err != nil {
 			return nil, err
 		}
-		p, err := decodeGroupParked(kv.Value)
+		p, err := layout.DecodeGroupParked(kv.Value)
 		if err != nil {
-			return nil, fmt.Errorf("parked message at position %s: %w", key.at, err)
+			return nil, fmt.Errorf("parked message at position %s: %w", key.At, err)
 		}
 		keys[i] = key
-		out[i] = ParkedMessage{Attempts: p.attempts, Reason: p.reason, Time: p.time}
-		records[i] = s.getRecord(r, pointer{key.at, key.partition})
+		out[i] = ParkedMessage{Attempts: p.Attempts, Reason: p.Reason, Time: p.Time}
+		records[i] = s.getRecord(r, layout.Pointer{At: key.At, Partition: key.Partition})
 	}
 	for i := range out {
-		if _, err := s.awaitRecord(&d, r, pointer{keys[i].at, keys[i].partition}, records[i], &out[i].Event); err != nil {
+		if _, err := s.awaitRecord(&d, r, layout.Pointer{At: keys[i].At, Partition: keys[i].Partition}, records[i], &out[i].Event); err != nil {
 			return nil, err
 		}
-		out[i].Event.Position = keys[i].at
+		out[i].Event.Position = keys[i].At
 	}
 	return out, nil
 }
@@ -90,10 +92,10 @@ const replayBatch = 500
 // returns how many they are.
 func (g *Group) Replay(ctx context.Context) (moved int, err error) {
 	s := g.store
-	r := s.keys.groupParkedAll(g.name)
+	r := s.keys.GroupParkedAll(g.name)
 	for {
 		var page engine.Page
-		err := g.change(ctx, "replaying what is parked of", func(tr engine.Transaction, _ groupConfig) error {
+		err := g.change(ctx, "replaying what is parked of", func(tr engine.Transaction, _ layout.GroupConfig) error {
 			if n := len(page.KeyValues); n > 0 {
 				// The attempt before may have been committed.
 				first, err := tr.Get(page.KeyValues[0].Key).Get()
@@ -106,12 +108,12 @@ func (g *Group) Replay(ctx context.Context) (moved int, err error) {
 				return err
 			}
 			for _, kv := range page.KeyValues {
-				key, err := s.keys.parseGroup(kv.Key)
+				key, err := s.keys.ParseGroup(kv.Key)
 				if err != nil {
 					return err
 				}
 				tr.Clear(kv.Key)
-				tr.Set(s.keys.groupReplay(g.name, key.partition, key.at), appendGroupCount(nil, 0))
+				tr.Set(s.keys.GroupReplay(g.name, key.Partition, key.At), layout.AppendGroupCount(nil, 0))
 			}
 			s.ringGroup(tr, g.name)
 			return nil

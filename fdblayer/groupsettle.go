@@ -8,7 +8,9 @@ import (
 	"slices"
 	"time"
 
+	"github.com/fdbevents/fdbevents"
 	"github.com/fdbevents/fdbevents/engine"
+	"github.com/fdbevents/fdbevents/internal/layout"
 	"github.com/google/uuid"
 )
 
@@ -43,7 +45,7 @@ const (
 type leaseChange struct {
 	lease       *lease
 	settlements []*settlement
-	next        groupProgress
+	next        layout.GroupProgress
 	// The keys and values, made once for all attempts. moves is true when progress is
 	// other than what is stored.
 	progress []byte
@@ -162,44 +164,44 @@ func (m *Member) cut(now time.Time) (changes []*leaseChange, due time.Duration, 
 func (m *Member) prepare(c *leaseChange, now time.Time) {
 	l, s, name := c.lease, m.store, m.group.name
 	l.behind = false
-	settled := slices.Clone(l.stored.settled)
-	attempts := slices.Clone(l.stored.attempts)
+	settled := slices.Clone(l.stored.Settled)
+	attempts := slices.Clone(l.stored.Attempts)
 	done := make(map[*delivery]bool)
 	for _, x := range c.settlements {
 		d := x.delivery
 		at, failed := d.event.Position, d.failed+1
-		if x.how == settleRetry && failed > m.config.maxRetries {
+		if x.how == settleRetry && failed > m.config.MaxRetries {
 			x.how = settlePark
 			x.reason = fmt.Sprintf("failed %d times: %s", failed, x.reason)
 		}
 		if x.how == settlePark {
-			value := appendGroupParked(nil, groupParked{attempts: failed, reason: x.reason, time: now})
-			c.sets = append(c.sets, engine.KeyValue{Key: s.keys.groupParked(name, l.partition, at), Value: value})
+			value := layout.AppendGroupParked(nil, layout.GroupParked{Attempts: failed, Reason: x.reason, Time: now})
+			c.sets = append(c.sets, engine.KeyValue{Key: s.keys.GroupParked(name, l.partition, at), Value: value})
 		}
 		i, retried := findAttempt(attempts, at)
 		switch retry := x.how == settleRetry; {
 		case d.replayed && retry:
-			c.sets = append(c.sets, engine.KeyValue{Key: s.keys.groupReplay(name, l.partition, at), Value: appendGroupCount(nil, int64(failed))})
+			c.sets = append(c.sets, engine.KeyValue{Key: s.keys.GroupReplay(name, l.partition, at), Value: layout.AppendGroupCount(nil, int64(failed))})
 		case d.replayed:
-			c.clears = append(c.clears, s.keys.groupReplay(name, l.partition, at))
+			c.clears = append(c.clears, s.keys.GroupReplay(name, l.partition, at))
 		case retry && retried:
-			attempts[i].failed = failed
+			attempts[i].Failed = failed
 		case retry:
-			attempts = slices.Insert(attempts, i, groupAttempt{at, failed})
+			attempts = slices.Insert(attempts, i, layout.GroupAttempt{At: at, Failed: failed})
 		default:
 			done[d] = true
 			settled = append(settled, at)
 		}
 	}
-	slices.SortFunc(settled, Position.Compare)
-	c.next.checkpoint = l.checkpoint(done)
-	c.next.settled = slices.DeleteFunc(settled, func(at Position) bool { return !c.next.checkpoint.Before(at) })
-	c.next.attempts = slices.DeleteFunc(attempts, func(a groupAttempt) bool {
-		_, gone := slices.BinarySearchFunc(c.next.settled, a.at, Position.Compare)
-		return gone || !c.next.checkpoint.Before(a.at)
+	slices.SortFunc(settled, fdbevents.Position.Compare)
+	c.next.Checkpoint = l.checkpoint(done)
+	c.next.Settled = slices.DeleteFunc(settled, func(at fdbevents.Position) bool { return !c.next.Checkpoint.Before(at) })
+	c.next.Attempts = slices.DeleteFunc(attempts, func(a layout.GroupAttempt) bool {
+		_, gone := slices.BinarySearchFunc(c.next.Settled, a.At, fdbevents.Position.Compare)
+		return gone || !c.next.Checkpoint.Before(a.At)
 	})
-	c.progress = appendGroupProgress(nil, c.next)
-	c.moves = !bytes.Equal(c.progress, appendGroupProgress(nil, l.stored))
+	c.progress = layout.AppendGroupProgress(nil, c.next)
+	c.moves = !bytes.Equal(c.progress, layout.AppendGroupProgress(nil, l.stored))
 }
 
 // write commits changes. A change of a lease that is not the member's any more
@@ -211,9 +213,9 @@ func (m *Member) write(ctx context.Context, changes []*leaseChange) error {
 		leases := make([]engine.Future[[]byte], len(changes))
 		progress := make([]engine.Future[[]byte], len(changes))
 		for i, c := range changes {
-			leases[i] = tr.Get(s.keys.groupLease(name, c.lease.partition))
+			leases[i] = tr.Get(s.keys.GroupLease(name, c.lease.partition))
 			if c.moves && engine.MaybeCommitted(prior) {
-				progress[i] = tr.Snapshot().Get(s.keys.groupProgress(name, c.lease.partition))
+				progress[i] = tr.Snapshot().Get(s.keys.GroupProgress(name, c.lease.partition))
 			}
 		}
 		released := false
@@ -229,7 +231,7 @@ func (m *Member) write(ctx context.Context, changes []*leaseChange) error {
 					c.err = nil // by the attempt before, which is in as a whole
 				default:
 					// The attempt before may be in, and the lease was lost since.
-					c.err = fmt.Errorf("%w: %w", ErrSettleUnknown, prior)
+					c.err = fmt.Errorf("%w: %w", fdbevents.ErrSettleUnknown, prior)
 				}
 				continue
 			}
@@ -241,7 +243,7 @@ func (m *Member) write(ctx context.Context, changes []*leaseChange) error {
 					continue
 				}
 			}
-			key := s.keys.groupProgress(name, c.lease.partition)
+			key := s.keys.GroupProgress(name, c.lease.partition)
 			// An attempt that was given up, and lands late, must not follow a
 			// later one.
 			tr.AddReadConflict(engine.KeyRange(key))
@@ -253,7 +255,7 @@ func (m *Member) write(ctx context.Context, changes []*leaseChange) error {
 				tr.Clear(key)
 			}
 			if c.release {
-				tr.Set(s.keys.groupLease(name, c.lease.partition), appendGroupLease(nil, groupLease{epoch: c.lease.epoch}))
+				tr.Set(s.keys.GroupLease(name, c.lease.partition), layout.AppendGroupLease(nil, layout.GroupLease{Epoch: c.lease.epoch}))
 				released = true
 			}
 		}
@@ -267,11 +269,11 @@ func (m *Member) write(ctx context.Context, changes []*leaseChange) error {
 // fence refuses a lease that is not the member's, by what the store says of it.
 func (m *Member) fence(l *lease, value []byte) error {
 	if value == nil {
-		return ErrGroupDeleted
+		return fdbevents.ErrGroupDeleted
 	}
-	stored, err := decodeGroupLease(value)
-	if err == nil && (stored.owner != l.owner || stored.epoch != l.epoch) {
-		err = ErrLeaseLost
+	stored, err := layout.DecodeGroupLease(value)
+	if err == nil && (stored.Owner != l.owner || stored.Epoch != l.epoch) {
+		err = fdbevents.ErrLeaseLost
 	}
 	return err
 }
@@ -279,8 +281,8 @@ func (m *Member) fence(l *lease, value []byte) error {
 // released reports whether the store says that this very lease was given up. Whoever
 // takes the partition, or resets the group, raises the epoch.
 func (l *lease) released(value []byte) bool {
-	stored, err := decodeGroupLease(value)
-	return value != nil && err == nil && stored.owner == uuid.Nil && stored.epoch == l.epoch
+	stored, err := layout.DecodeGroupLease(value)
+	return value != nil && err == nil && stored.Owner == uuid.Nil && stored.Epoch == l.epoch
 }
 
 // written takes in how a transaction ended.
@@ -292,7 +294,7 @@ func (m *Member) written(changes []*leaseChange, err error) {
 		l := c.lease
 		refused := c.err
 		if err != nil {
-			refused = fmt.Errorf("%w: %w", ErrSettleUnknown, err)
+			refused = fmt.Errorf("%w: %w", fdbevents.ErrSettleUnknown, err)
 		}
 		if refused == nil {
 			l.stored = c.next
@@ -350,7 +352,7 @@ func (m *Member) expire(now time.Time) {
 			continue
 		}
 		d.message.state = messageTimedOut
-		m.submit(&settlement{delivery: d, how: settleRetry, reason: fmt.Sprintf("not settled within %v", m.config.messageTimeout)})
+		m.submit(&settlement{delivery: d, how: settleRetry, reason: fmt.Sprintf("not settled within %v", m.config.MessageTimeout)})
 	}
 }
 

@@ -12,6 +12,7 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"github.com/fdbevents/fdbevents"
 	"github.com/fdbevents/fdbevents/fdblayer"
 )
 
@@ -19,7 +20,7 @@ import (
 func TestGroupSettles(t *testing.T) {
 	eachHealthyStore(t, fdblayer.Options{Partitions: 2}, func(t *testing.T, s *fdblayer.Store) {
 		ctx := t.Context()
-		mustAppend(t, s, "s", fdblayer.Any, event("0"), event("1"), event("2"), event("3"), event("4"))
+		mustAppend(t, s, "s", fdbevents.Any, event("0"), event("1"), event("2"), event("3"), event("4"))
 		g := newGroup(t, s, "g", fdblayer.GroupOptions{MaxRetries: 2})
 		m := join(t, g)
 		expect := func(revision int64, attempt int, replayed bool) *fdblayer.Message {
@@ -41,7 +42,7 @@ func TestGroupSettles(t *testing.T) {
 		if took := time.Since(begin); took < 300*time.Millisecond {
 			t.Errorf("two retries after %v", took)
 		}
-		nack(t, expect(1, 1, false), fdblayer.Park, "no such customer "+strings.Repeat("ü", fdblayer.MaxReason))
+		nack(t, expect(1, 1, false), fdblayer.Park, "no such customer "+strings.Repeat("ü", fdbevents.MaxReason))
 		nack(t, expect(2, 1, false), fdblayer.Skip, "")
 		for attempt := 1; attempt <= 3; attempt++ {
 			nack(t, expect(3, attempt, false), fdblayer.Retry, "never works")
@@ -50,7 +51,7 @@ func TestGroupSettles(t *testing.T) {
 		for _, again := range []func() error{func() error { return msg.Ack(ctx) }, func() error { return msg.Nack(ctx, fdblayer.Park, "") }} {
 			ack := msg.Ack(ctx)
 			err := again()
-			if !errors.Is(err, fdblayer.ErrSettled) || err.Error() != fmt.Sprintf(`settling message at position %s of consumer group "g": message is settled already; ack or nack each message once`, msg.Event.Position) {
+			if !errors.Is(err, fdbevents.ErrSettled) || err.Error() != fmt.Sprintf(`settling message at position %s of consumer group "g": message is settled already; ack or nack each message once`, msg.Event.Position) {
 				t.Errorf("after %v: got %v", ack, err)
 			}
 		}
@@ -60,7 +61,7 @@ func TestGroupSettles(t *testing.T) {
 				t.Fatal(err)
 			}
 			parked = append(parked, fmt.Sprint(place(&p.Event), " ", p.Attempts, " ", p.Reason[:min(16, len(p.Reason))]))
-			if len(p.Reason) > fdblayer.MaxReason || !utf8.ValidString(p.Reason) || p.Time.Before(begin.Add(-time.Second)) {
+			if len(p.Reason) > fdbevents.MaxReason || !utf8.ValidString(p.Reason) || p.Time.Before(begin.Add(-time.Second)) {
 				t.Errorf("got %+v", p)
 			}
 		}
@@ -96,7 +97,7 @@ func TestGroupReplaysMany(t *testing.T) {
 	eachHealthyEngine2(t, func(t *testing.T, a, b *fdblayer.Store) {
 		ctx := t.Context()
 		const n = 700
-		var appends []fdblayer.StreamAppend
+		var appends []fdbevents.StreamAppend
 		for i := range n {
 			appends = append(appends, to(fmt.Sprint("s", i), event("e")))
 		}
@@ -151,7 +152,7 @@ func TestGroupReplaysMany(t *testing.T) {
 
 func TestGroupMessageTimeout(t *testing.T) {
 	eachHealthyStore(t, fdblayer.Options{}, func(t *testing.T, s *fdblayer.Store) {
-		mustAppend(t, s, "s", fdblayer.Any, event("0"), event("1"))
+		mustAppend(t, s, "s", fdbevents.Any, event("0"), event("1"))
 		g := newGroup(t, s, "g", fdblayer.GroupOptions{MessageTimeout: 50 * time.Millisecond, MaxRetries: 1})
 		m := join(t, g)
 		late := next(t, m)
@@ -159,7 +160,7 @@ func TestGroupMessageTimeout(t *testing.T) {
 		if place(&again.Event) != "s@0" || again.Attempt != 2 {
 			t.Errorf("got %s, attempt %d", place(&again.Event), again.Attempt)
 		}
-		if err := late.Ack(t.Context()); !errors.Is(err, fdblayer.ErrMessageTimeout) {
+		if err := late.Ack(t.Context()); !errors.Is(err, fdbevents.ErrMessageTimeout) {
 			t.Errorf("got %v", err)
 		}
 		if msg := next(t, m); place(&msg.Event) != "s@1" {
@@ -167,7 +168,7 @@ func TestGroupMessageTimeout(t *testing.T) {
 		} else {
 			ack(t, msg)
 		}
-		if err := again.Nack(t.Context(), fdblayer.Retry, ""); !errors.Is(err, fdblayer.ErrMessageTimeout) {
+		if err := again.Nack(t.Context(), fdblayer.Retry, ""); !errors.Is(err, fdbevents.ErrMessageTimeout) {
 			t.Errorf("got %v", err)
 		}
 		for p, err := range g.Parked(t.Context()) {
@@ -184,7 +185,7 @@ func TestGroupCheckpointPassesWhatIsNotSelected(t *testing.T) {
 	eachHealthyStore(t, fdblayer.Options{Partitions: 1}, func(t *testing.T, s *fdblayer.Store) {
 		g := newGroup(t, s, "g", fdblayer.GroupOptions{StreamPrefix: "mine", LeaseTime: quick.LeaseTime})
 		join(t, g)
-		last := mustAppend(t, s, "other", fdblayer.Any, event("0"), event("1"))
+		last := mustAppend(t, s, "other", fdbevents.Any, event("0"), event("1"))
 		eventually(t, "the checkpoint to move", func() bool { return !info(t, g).Partitions[0].Checkpoint.Before(last.Position) })
 	})
 }
@@ -192,13 +193,13 @@ func TestGroupCheckpointPassesWhatIsNotSelected(t *testing.T) {
 // TestGroupStuckStream holds one stream up, longer than others may run ahead.
 func TestGroupStuckStream(t *testing.T) {
 	eachHealthyStore(t, fdblayer.Options{Partitions: 1}, func(t *testing.T, s *fdblayer.Store) {
-		mustAppend(t, s, "stuck", fdblayer.Any, event("0"), event("1"))
+		mustAppend(t, s, "stuck", fdbevents.Any, event("0"), event("1"))
 		for i := range 50 {
-			events := make([]fdblayer.NewEvent, 60)
+			events := make([]fdbevents.EventData, 60)
 			for j := range events {
 				events[j] = event("e")
 			}
-			mustAppend(t, s, fmt.Sprint("s", i), fdblayer.Any, events...)
+			mustAppend(t, s, fmt.Sprint("s", i), fdbevents.Any, events...)
 		}
 		g := newGroup(t, s, "g", fdblayer.GroupOptions{})
 		m := join(t, g)
@@ -249,7 +250,7 @@ func TestGroupStuckStream(t *testing.T) {
 func TestGroupLag(t *testing.T) {
 	eachHealthyStore(t, fdblayer.Options{Partitions: 1}, func(t *testing.T, s *fdblayer.Store) {
 		all, some := newGroup(t, s, "all", fdblayer.GroupOptions{}), newGroup(t, s, "some", fdblayer.GroupOptions{StreamPrefix: "s3"})
-		events := make([]fdblayer.NewEvent, 2000)
+		events := make([]fdbevents.EventData, 2000)
 		for i := range events {
 			events[i] = event("e")
 		}
@@ -262,7 +263,7 @@ func TestGroupLag(t *testing.T) {
 					}
 				}
 			}
-			mustAppend(t, s, fmt.Sprint("s", i), fdblayer.Any, events...)
+			mustAppend(t, s, fmt.Sprint("s", i), fdbevents.Any, events...)
 		}
 		for _, want := range []string{"10000+", "2000+"} {
 			i := info(t, map[string]*fdblayer.Group{"10000+": all, "2000+": some}[want])

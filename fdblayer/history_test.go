@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/anishathalye/porcupine"
+	"github.com/fdbevents/fdbevents"
 	"github.com/fdbevents/fdbevents/engine"
 	"github.com/fdbevents/fdbevents/fdblayer"
 )
@@ -107,7 +108,7 @@ func (c *historyClient) context() (context.Context, context.CancelFunc) {
 // the caller's to know.
 func (c *historyClient) outcome(err error) outcome {
 	switch {
-	case errors.Is(err, fdblayer.ErrOutcomeUnknown):
+	case errors.Is(err, fdbevents.ErrOutcomeUnknown):
 		if !c.flaky {
 			c.t.Errorf("client %d: %v", c.id, err)
 		}

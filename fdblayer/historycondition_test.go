@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/anishathalye/porcupine"
+	"github.com/fdbevents/fdbevents"
 	"github.com/fdbevents/fdbevents/engine"
 	"github.com/fdbevents/fdbevents/fdblayer"
 )
@@ -43,7 +44,7 @@ type logAsked struct {
 	claims string
 	// query is that of the read, or of the condition: an append has one when
 	// the query has items.
-	query fdblayer.Query
+	query fdbevents.Query
 	// after is the name of the event that the condition's position is of.
 	after string
 }
@@ -60,7 +61,7 @@ type logTold struct {
 	claims string
 	// position is where the store said that last was, or the event that broke the
 	// condition; it becomes place or offending.
-	position fdblayer.Position
+	position fdbevents.Position
 }
 
 func (a logAsked) String() string {
@@ -133,7 +134,7 @@ func stepLog(state string, asked logAsked, told logTold) (bool, string) {
 	return isNext, state + asked.claims
 }
 
-func matching(text string, q fdblayer.Query) (out string) {
+func matching(text string, q fdbevents.Query) (out string) {
 	for _, c := range claims(text) {
 		if q.Matches(c.typ(), c.tags()) {
 			out += string(c)
@@ -148,7 +149,7 @@ func matching(text string, q fdblayer.Query) (out string) {
 func TestConditionHistory(t *testing.T) {
 	var names atomic.Int64
 	eachHistory(t, func(c *historyClient) {
-		client := conditionClient{historyClient: c, names: make(map[fdblayer.Position]string)}
+		client := conditionClient{historyClient: c, names: make(map[fdbevents.Position]string)}
 		var unclear []logAsked
 		for range 20 {
 			asked := logAsked{}
@@ -175,7 +176,7 @@ func TestConditionHistory(t *testing.T) {
 			}
 		}
 	}, func(t *testing.T, h *history, s *fdblayer.Store) {
-		client := conditionClient{historyClient: &historyClient{history: h, t: t, id: 99, store: s}, names: make(map[fdblayer.Position]string)}
+		client := conditionClient{historyClient: &historyClient{history: h, t: t, id: 99, store: s}, names: make(map[fdbevents.Position]string)}
 		client.read(logAsked{})
 		h.ops = client.resolve(h.ops)
 		if why := refuted(logHistory, h.ops); why != "" {
@@ -187,11 +188,11 @@ func TestConditionHistory(t *testing.T) {
 // conditionClient knows the names of the events that it has met, and the last.
 type conditionClient struct {
 	*historyClient
-	names map[fdblayer.Position]string
-	last  fdblayer.Position
+	names map[fdbevents.Position]string
+	last  fdbevents.Position
 }
 
-func (c *conditionClient) met(name string, at fdblayer.Position) {
+func (c *conditionClient) met(name string, at fdbevents.Position) {
 	c.names[at] = name
 	if c.last.Before(at) {
 		c.last = at
@@ -200,9 +201,9 @@ func (c *conditionClient) met(name string, at fdblayer.Position) {
 
 // query asks for one or two tags an item, with a type or without, or for a type
 // alone.
-func (c *conditionClient) query(items int) (q fdblayer.Query) {
+func (c *conditionClient) query(items int) (q fdbevents.Query) {
 	for range items {
-		var it fdblayer.QueryItem
+		var it fdbevents.QueryItem
 		first := c.rng.IntN(len(claimTags))
 		for _, tag := range claimTags[first:min(len(claimTags), first+c.rng.IntN(3))] {
 			it.Tags = append(it.Tags, string(tag))
@@ -218,14 +219,14 @@ func (c *conditionClient) query(items int) (q fdblayer.Query) {
 // append appends each claim to a stream of its own choice, on a condition if the
 // query has items.
 func (c *conditionClient) append(asked logAsked) (out outcome) {
-	var appends []fdblayer.StreamAppend
+	var appends []fdbevents.StreamAppend
 	all := claims(asked.claims)
 	for _, claim := range all {
 		ev := eventWithID(claim.typ(), claim.name())
 		ev.Data, ev.Tags = []byte(claim), claim.tags()
 		appends = append(appends, to("s"+claim.name()[2:], ev))
 	}
-	condition := fdblayer.Condition{Query: asked.query}
+	condition := fdbevents.Condition{Query: asked.query}
 	for at, name := range c.names {
 		if name == asked.after {
 			condition.After = at
@@ -234,7 +235,7 @@ func (c *conditionClient) append(asked logAsked) (out outcome) {
 	ctx, cancel := c.context()
 	defer cancel()
 	c.do(c.id, asked, func() (any, outcome) {
-		var results []fdblayer.AppendResult
+		var results []fdbevents.AppendResult
 		var err error
 		if len(asked.query.Items) == 0 {
 			results, err = c.store.AppendMany(ctx, appends...)
@@ -243,7 +244,7 @@ func (c *conditionClient) append(asked logAsked) (out outcome) {
 		}
 		told := logTold{outcome: c.outcome(err)}
 		out = told.outcome
-		var broken *fdblayer.ConditionError
+		var broken *fdbevents.ConditionError
 		switch {
 		case errors.As(err, &broken):
 			told.offending, told.position = "some event", broken.Position
@@ -263,7 +264,7 @@ func (c *conditionClient) append(asked logAsked) (out outcome) {
 func (c *conditionClient) read(asked logAsked) {
 	c.do(c.id, asked, func() (any, outcome) {
 		var told logTold
-		for ev, err := range c.store.ReadAll(c.t.Context(), fdblayer.Start, fdblayer.ReadOptions{Query: asked.query}) {
+		for ev, err := range c.store.ReadAll(c.t.Context(), fdbevents.Start, fdblayer.ReadOptions{Query: asked.query}) {
 			switch {
 			case c.flaky && errors.Is(err, engine.ErrTimedOut):
 				return told, silent
@@ -319,7 +320,7 @@ func (c *conditionClient) resolve(ops []porcupine.Operation) (resolved []porcupi
 func TestConditionHistoriesThatAreWrong(t *testing.T) {
 	x, y := newClaim(1, "x", "a"), newClaim(2, "x", "a")
 	onTag := func(c claim, after string) logAsked {
-		return logAsked{claims: string(c), query: query(fdblayer.QueryItem{Tags: []string{"a"}}), after: after}
+		return logAsked{claims: string(c), query: query(fdbevents.QueryItem{Tags: []string{"a"}}), after: after}
 	}
 	op := func(call, ret int64, asked logAsked, told logTold) porcupine.Operation {
 		return porcupine.Operation{Input: asked, Call: call, Output: told, Return: ret}

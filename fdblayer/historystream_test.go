@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/anishathalye/porcupine"
+	"github.com/fdbevents/fdbevents"
 	"github.com/fdbevents/fdbevents/engine"
 	"github.com/fdbevents/fdbevents/fdblayer"
 )
@@ -18,7 +19,7 @@ type streamAsked struct {
 	stream string
 	// names of the events to append, each nameSize long; "" is a read.
 	names    string
-	expected fdblayer.ExpectedRevision
+	expected fdbevents.ExpectedRevision
 }
 
 const nameSize = 4
@@ -83,7 +84,7 @@ func stepStream(state string, asked streamAsked, told streamTold) (bool, string)
 	}
 	next := int64(len(state) / nameSize)
 	at := strings.Index(state, asked.names)
-	holds := asked.expected == fdblayer.Any || int64(asked.expected) == next-1 // NoStream is -1
+	holds := asked.expected == fdbevents.Any || int64(asked.expected) == next-1 // NoStream is -1
 	happens := at < 0 && holds && told.first == next
 	switch {
 	case told.outcome == failed, told.outcome == unknown && at >= 0:
@@ -105,14 +106,14 @@ func TestStreamHistory(t *testing.T) {
 		known := make(map[string]int64) // the next revision that the client knows of
 		var mine []streamAsked          // its appends that can be repeated
 		for range 30 {
-			asked := streamAsked{stream: streams[c.rng.IntN(len(streams))], expected: fdblayer.Any}
+			asked := streamAsked{stream: streams[c.rng.IntN(len(streams))], expected: fdbevents.Any}
 			given := c.rng.IntN(2) == 0
 			switch kind := c.rng.IntN(10); {
 			case kind < 3:
 				c.readStreamNames(asked, known)
 				continue
 			case kind < 6:
-				asked.expected = fdblayer.ExpectedRevision(known[asked.stream] - 1)
+				asked.expected = fdbevents.ExpectedRevision(known[asked.stream] - 1)
 			case kind < 7 && len(mine) > 0:
 				c.appendNames(mine[c.rng.IntN(len(mine))], true, known)
 				continue
@@ -156,7 +157,7 @@ func resolveStreams(h *history, final map[string]string) {
 }
 
 func (c *historyClient) appendNames(asked streamAsked, given bool, known map[string]int64) {
-	var events []fdblayer.NewEvent
+	var events []fdbevents.EventData
 	for _, name := range strings.Fields(asked.names) {
 		ev := event(name)
 		if given {
@@ -169,7 +170,7 @@ func (c *historyClient) appendNames(asked streamAsked, given bool, known map[str
 	c.do(c.id, asked, func() (any, outcome) {
 		r, err := c.store.Append(ctx, asked.stream, asked.expected, events...)
 		told := streamTold{outcome: c.outcome(err), first: r.FirstRevision, repeat: r.Repeat}
-		var wrong *fdblayer.WrongExpectedRevisionError
+		var wrong *fdbevents.WrongExpectedRevisionError
 		switch {
 		case errors.As(err, &wrong):
 			told.wrong, told.first = true, wrong.Actual
@@ -199,7 +200,7 @@ func (c *historyClient) readStreamNames(asked streamAsked, known map[string]int6
 				continue
 			case c.flaky && errors.Is(err, engine.ErrTimedOut):
 				return told, silent
-			case !errors.Is(err, fdblayer.ErrStreamNotFound):
+			case !errors.Is(err, fdbevents.ErrStreamNotFound):
 				c.t.Errorf("client %d: %v: %v", c.id, asked, err)
 			}
 		}
@@ -221,7 +222,7 @@ func TestStreamHistoriesThatAreWrong(t *testing.T) {
 		return porcupine.Operation{Input: asked, Call: call, Output: told, Return: ret}
 	}
 	read := streamAsked{stream: "s"}
-	add := func(names string, expected fdblayer.ExpectedRevision) streamAsked {
+	add := func(names string, expected fdbevents.ExpectedRevision) streamAsked {
 		return streamAsked{stream: "s", names: names, expected: expected}
 	}
 	for _, c := range []struct {
@@ -230,31 +231,31 @@ func TestStreamHistoriesThatAreWrong(t *testing.T) {
 		ops   []porcupine.Operation
 	}{
 		{"a read beside an append may see it or not", true, []porcupine.Operation{
-			op(0, 9, add("001 ", fdblayer.Any), streamTold{}), op(1, 2, read, streamTold{}), op(3, 4, read, streamTold{names: "001 "}),
+			op(0, 9, add("001 ", fdbevents.Any), streamTold{}), op(1, 2, read, streamTold{}), op(3, 4, read, streamTold{names: "001 "}),
 		}},
 		{"a read after an append misses it", false, []porcupine.Operation{
-			op(0, 1, add("001 ", fdblayer.Any), streamTold{}), op(2, 3, read, streamTold{}),
+			op(0, 1, add("001 ", fdbevents.Any), streamTold{}), op(2, 3, read, streamTold{}),
 		}},
 		{"a later read sees less than an earlier one", false, []porcupine.Operation{
-			op(0, 9, add("001 ", fdblayer.Any), streamTold{}), op(1, 2, read, streamTold{names: "001 "}), op(3, 4, read, streamTold{}),
+			op(0, 9, add("001 ", fdbevents.Any), streamTold{}), op(1, 2, read, streamTold{names: "001 "}), op(3, 4, read, streamTold{}),
 		}},
 		{"two exact appends win", false, []porcupine.Operation{
-			op(0, 9, add("001 ", fdblayer.NoStream), streamTold{}), op(1, 8, add("002 ", fdblayer.NoStream), streamTold{}),
+			op(0, 9, add("001 ", fdbevents.NoStream), streamTold{}), op(1, 8, add("002 ", fdbevents.NoStream), streamTold{}),
 		}},
 		{"a refusal for no reason", false, []porcupine.Operation{
-			op(0, 1, add("001 ", fdblayer.NoStream), streamTold{wrong: true}),
+			op(0, 1, add("001 ", fdbevents.NoStream), streamTold{wrong: true}),
 		}},
 		{"an unknown append happens late", true, []porcupine.Operation{
-			op(0, ever, add("001 ", fdblayer.Any), streamTold{outcome: unknown}), op(1, 2, read, streamTold{}), op(3, 4, read, streamTold{names: "001 "}),
+			op(0, ever, add("001 ", fdbevents.Any), streamTold{outcome: unknown}), op(1, 2, read, streamTold{}), op(3, 4, read, streamTold{names: "001 "}),
 		}},
 		{"an unknown append happens twice", false, []porcupine.Operation{
-			op(0, ever, add("001 ", fdblayer.Any), streamTold{outcome: unknown}), op(3, 4, read, streamTold{names: "001 001 "}),
+			op(0, ever, add("001 ", fdbevents.Any), streamTold{outcome: unknown}), op(3, 4, read, streamTold{names: "001 001 "}),
 		}},
 		{"a failed append happens", false, []porcupine.Operation{
-			op(0, 1, add("001 ", fdblayer.Any), streamTold{outcome: failed}), op(3, 4, read, streamTold{names: "001 "}),
+			op(0, 1, add("001 ", fdbevents.Any), streamTold{outcome: failed}), op(3, 4, read, streamTold{names: "001 "}),
 		}},
 		{"a repeat of what is not there", false, []porcupine.Operation{
-			op(0, 1, add("001 ", fdblayer.Any), streamTold{repeat: true}),
+			op(0, 1, add("001 ", fdbevents.Any), streamTold{repeat: true}),
 		}},
 	} {
 		if why := refuted(streamHistory, c.ops); (why == "") != c.right {

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/fdbevents/fdbevents"
 	"github.com/fdbevents/fdbevents/engine"
 	"github.com/fdbevents/fdbevents/fdblayer"
 )
@@ -19,7 +20,7 @@ func TestRetryHook(t *testing.T) {
 		e.failNext = nil
 		return engine.ErrConflict
 	}
-	mustAppend(t, s, "s", fdblayer.Any, event("e"))
+	mustAppend(t, s, "s", fdbevents.Any, event("e"))
 	if len(why) != 1 || !errors.Is(why[0], engine.ErrConflict) {
 		t.Errorf("the hook got %v, want one conflict", why)
 	}
@@ -40,14 +41,14 @@ func TestTroubleHook(t *testing.T) {
 	var log bytes.Buffer
 	s := openStore(t, e, fdblayer.Options{
 		Logger: slog.New(slog.NewTextHandler(&log, nil)),
-		Hooks:  fdblayer.Hooks{Trouble: func(what string, err error) { troubles <- trouble{what, err} }},
+		Hooks:  fdblayer.Hooks{Trouble: func(what string, err error) { troubles <- trouble{what: what, err: err} }},
 	})
-	mustAppend(t, s, "s", fdblayer.Any, event("e"))
+	mustAppend(t, s, "s", fdbevents.Any, event("e"))
 	e.failNext = func(tr *flakyTransaction) error {
 		e.failNext = nil
 		return engine.ErrInvalidOperation
 	}
-	for _, err := range s.Subscribe(t.Context(), fdblayer.Start, fdblayer.SubscribeOptions{}) {
+	for _, err := range s.Subscribe(t.Context(), fdbevents.Start, fdblayer.SubscribeOptions{}) {
 		if err != nil {
 			t.Fatal(err)
 		}

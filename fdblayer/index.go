@@ -7,34 +7,36 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/fdbevents/fdbevents"
 	"github.com/fdbevents/fdbevents/engine"
+	"github.com/fdbevents/fdbevents/internal/layout"
 )
 
 // indexSet is the system indexes of a store at some version. It does not change.
 type indexSet struct {
 	// raw is the header it was read from.
 	raw []byte
-	all []systemIndex
+	all []layout.SystemIndex
 }
 
 func (x *indexSet) ready(name string) bool {
-	return slices.Contains(x.all, systemIndex{name, true})
+	return slices.Contains(x.all, layout.SystemIndex{Name: name, Ready: true})
 }
 
 // serves reports whether src can be read: a system index can have been dropped.
 func (x *indexSet) serves(src source) bool {
-	if !isSystemTag(src.tag) {
+	if !layout.IsSystemTag(src.tag) {
 		return true
 	}
-	return slices.ContainsFunc(x.all, func(i systemIndex) bool {
-		return i.ready && strings.HasPrefix(src.tag, systemTagPrefix(i.name))
+	return slices.ContainsFunc(x.all, func(i layout.SystemIndex) bool {
+		return i.Ready && strings.HasPrefix(src.tag, layout.SystemTagPrefix(i.Name))
 	})
 }
 
 // tags appends the system tags of an event.
 func (x *indexSet) tags(dst []string, stream, eventType string) []string {
 	for _, i := range x.all {
-		if tag, ok := systemTag(i.name, stream, eventType); ok {
+		if tag, ok := layout.SystemTag(i.Name, stream, eventType); ok {
 			dst = append(dst, tag)
 		}
 	}
@@ -43,7 +45,7 @@ func (x *indexSet) tags(dst []string, stream, eventType string) []string {
 
 // readIndexes reads the present set of system indexes.
 func (s *Store) readIndexes(r engine.Reader) (*indexSet, error) {
-	raw, err := r.Get(s.keys.header()).Get()
+	raw, err := r.Get(s.keys.Header()).Get()
 	if err != nil {
 		return nil, fmt.Errorf("reading the store's header: %w", err)
 	}
@@ -56,13 +58,13 @@ func (s *Store) indexSet(raw []byte) (*indexSet, error) {
 		return known, nil
 	}
 	if raw == nil {
-		return nil, fmt.Errorf("%w: the store's header is gone", ErrCorrupt)
+		return nil, fmt.Errorf("%w: the store's header is gone", fdbevents.ErrCorrupt)
 	}
-	h, err := decodeHeader(raw)
+	h, err := layout.DecodeHeader(raw)
 	if err != nil {
 		return nil, err
 	}
-	set := &indexSet{raw: raw, all: h.indexes}
+	set := &indexSet{raw: raw, all: h.Indexes}
 	s.indexes.Store(set)
 	return set, nil
 }
@@ -83,7 +85,7 @@ func (s *Store) Indexes(ctx context.Context) (all []IndexInfo, err error) {
 		}
 		all = all[:0]
 		for _, i := range set.all {
-			all = append(all, IndexInfo{i.name, i.ready})
+			all = append(all, IndexInfo{i.Name, i.Ready})
 		}
 		return nil
 	})
@@ -91,8 +93,8 @@ func (s *Store) Indexes(ctx context.Context) (all []IndexInfo, err error) {
 }
 
 func checkIndexName(name string) error {
-	if name != IndexType && name != IndexCategory {
-		return &InvalidError{What: "index", Value: name, Reason: "want " + IndexType + " or " + IndexCategory}
+	if name != fdbevents.IndexType && name != fdbevents.IndexCategory {
+		return &fdbevents.InvalidError{What: "index", Value: name, Reason: "want " + fdbevents.IndexType + " or " + fdbevents.IndexCategory}
 	}
 	return nil
 }
@@ -100,7 +102,7 @@ func checkIndexName(name string) error {
 // changeIndexes replaces the store's system indexes. Every append reads the
 // header, so that those under way conflict and see the change when they are run
 // again. change returns false when there is nothing to do.
-func (s *Store) changeIndexes(ctx context.Context, change func(tr engine.Transaction, all []systemIndex) ([]systemIndex, bool)) error {
+func (s *Store) changeIndexes(ctx context.Context, change func(tr engine.Transaction, all []layout.SystemIndex) ([]layout.SystemIndex, bool)) error {
 	return s.update(ctx, func(tr engine.Transaction, _ error) error {
 		set, err := s.readIndexes(tr)
 		if err != nil {
@@ -109,8 +111,8 @@ func (s *Store) changeIndexes(ctx context.Context, change func(tr engine.Transac
 		all, changed := change(tr, slices.Clone(set.all))
 		if changed {
 			h := s.header
-			h.indexes = all
-			tr.Set(s.keys.header(), appendHeader(nil, h))
+			h.Indexes = all
+			tr.Set(s.keys.Header(), layout.AppendHeader(nil, h))
 		}
 		return nil
 	})
@@ -129,12 +131,12 @@ func (s *Store) CreateIndex(ctx context.Context, name string, progress func(done
 		return err
 	}
 	ready := false
-	err := s.changeIndexes(ctx, func(_ engine.Transaction, all []systemIndex) ([]systemIndex, bool) {
-		ready = slices.Contains(all, systemIndex{name, true})
-		if ready || slices.Contains(all, systemIndex{name, false}) {
+	err := s.changeIndexes(ctx, func(_ engine.Transaction, all []layout.SystemIndex) ([]layout.SystemIndex, bool) {
+		ready = slices.Contains(all, layout.SystemIndex{Name: name, Ready: true})
+		if ready || slices.Contains(all, layout.SystemIndex{Name: name, Ready: false}) {
 			return all, false
 		}
-		return append(all, systemIndex{name, false}), true
+		return append(all, layout.SystemIndex{Name: name, Ready: false}), true
 	})
 	if err != nil {
 		return fmt.Errorf("creating index %q: %w", name, err)
@@ -154,12 +156,12 @@ func (s *Store) DropIndex(ctx context.Context, name string) error {
 	if err := checkIndexName(name); err != nil {
 		return err
 	}
-	err := s.changeIndexes(ctx, func(tr engine.Transaction, all []systemIndex) ([]systemIndex, bool) {
+	err := s.changeIndexes(ctx, func(tr engine.Transaction, all []layout.SystemIndex) ([]layout.SystemIndex, bool) {
 		// What a builder that is gone has left, too.
-		tr.ClearRange(s.keys.allIndexed(name))
-		tr.ClearRange(s.keys.allTagged(systemTagPrefix(name)))
+		tr.ClearRange(s.keys.AllIndexed(name))
+		tr.ClearRange(s.keys.AllTagged(layout.SystemTagPrefix(name)))
 		n := len(all)
-		all = slices.DeleteFunc(all, func(i systemIndex) bool { return i.name == name })
+		all = slices.DeleteFunc(all, func(i layout.SystemIndex) bool { return i.Name == name })
 		return all, len(all) < n
 	})
 	if err != nil {
@@ -182,9 +184,9 @@ var errIndexDropped = fmt.Errorf("it was dropped while it was being built")
 
 func (b *indexBuilder) run(ctx context.Context) error {
 	s := b.store
-	for p := range s.header.partitions {
+	for p := range s.header.Partitions {
 		for done := false; !done; {
-			var at Position
+			var at fdbevents.Position
 			var version int64
 			err := s.update(ctx, func(tr engine.Transaction, _ error) (err error) {
 				if version, err = tr.ReadVersion().Get(); err == nil {
@@ -200,7 +202,7 @@ func (b *indexBuilder) run(ctx context.Context) error {
 				if !done {
 					part = b.share(at, version)
 				}
-				b.progress(1000*int64(p)+part, 1000*int64(s.header.partitions))
+				b.progress(1000*int64(p)+part, 1000*int64(s.header.Partitions))
 			}
 		}
 	}
@@ -220,32 +222,32 @@ func (b *indexBuilder) finish(ctx context.Context) (whole bool, err error) {
 		if err != nil {
 			return err
 		}
-		i := slices.Index(set.all, systemIndex{b.index, false})
+		i := slices.Index(set.all, layout.SystemIndex{Name: b.index, Ready: false})
 		if whole = i < 0; whole {
 			return nil // it is ready, or was dropped
 		}
-		page, err := tr.GetRange(s.keys.allIndexed(b.index), engine.RangeOptions{}).Get()
+		page, err := tr.GetRange(s.keys.AllIndexed(b.index), engine.RangeOptions{}).Get()
 		if err != nil {
 			return err
 		}
 		done := 0
 		for _, kv := range page.KeyValues {
-			at, err := decodePlace(kv.Value)
+			at, err := layout.DecodePlace(kv.Value)
 			if err != nil {
 				return err
 			}
-			if at == End {
+			if at == fdbevents.End {
 				done++
 			}
 		}
-		if whole = done == s.header.partitions; !whole {
+		if whole = done == s.header.Partitions; !whole {
 			return nil
 		}
 		h := s.header
-		h.indexes = slices.Clone(set.all)
-		h.indexes[i].ready = true
-		tr.Set(s.keys.header(), appendHeader(nil, h))
-		tr.ClearRange(s.keys.allIndexed(b.index))
+		h.Indexes = slices.Clone(set.all)
+		h.Indexes[i].Ready = true
+		tr.Set(s.keys.Header(), layout.AppendHeader(nil, h))
+		tr.ClearRange(s.keys.AllIndexed(b.index))
 		return nil
 	})
 	return whole, err
@@ -253,7 +255,7 @@ func (b *indexBuilder) finish(ctx context.Context) (whole bool, err error) {
 
 // share is how far at is on the way to version, in thousandths. Versions count
 // neither time nor events, but for a progress bar they do.
-func (b *indexBuilder) share(at Position, version int64) int64 {
+func (b *indexBuilder) share(at fdbevents.Position, version int64) int64 {
 	if version <= 0 {
 		return 0
 	}
@@ -262,26 +264,26 @@ func (b *indexBuilder) share(at Position, version int64) int64 {
 
 // step indexes a page of a partition's slots. What is appended later is indexed by
 // its writers: a partition that was gone through once is done, and says so.
-func (b *indexBuilder) step(tr engine.Transaction, p int) (through Position, done bool, err error) {
+func (b *indexBuilder) step(tr engine.Transaction, p int) (through fdbevents.Position, done bool, err error) {
 	s := b.store
 	set, err := s.readIndexes(tr)
 	if err != nil {
 		return through, false, err
 	}
-	if !slices.ContainsFunc(set.all, func(i systemIndex) bool { return i.name == b.index }) {
+	if !slices.ContainsFunc(set.all, func(i layout.SystemIndex) bool { return i.Name == b.index }) {
 		return through, false, errIndexDropped
 	}
-	progress := s.keys.indexed(b.index, p)
+	progress := s.keys.Indexed(b.index, p)
 	value, err := tr.Get(progress).Get()
 	if err != nil {
 		return through, false, err
 	}
-	from, err := decodePlace(value)
-	if err != nil || from == End {
-		return from, from == End, err
+	from, err := layout.DecodePlace(value)
+	if err != nil || from == fdbevents.End {
+		return from, from == fdbevents.End, err
 	}
 	src := source{partition: p}
-	got, err := tr.Snapshot().GetRange(src.keys(&s.keys, from.Next(), End), engine.RangeOptions{Limit: 1000, Bytes: pageBytes / 2}).Get()
+	got, err := tr.Snapshot().GetRange(src.keys(&s.keys, from.Next(), fdbevents.End), engine.RangeOptions{Limit: 1000, Bytes: pageBytes / 2}).Get()
 	if err != nil {
 		return through, false, err
 	}
@@ -297,17 +299,17 @@ func (b *indexBuilder) step(tr engine.Transaction, p int) (through Position, don
 		if err != nil {
 			return through, false, err
 		}
-		tr.AddReadConflict(src.keys(&s.keys, first.at, through))
+		tr.AddReadConflict(src.keys(&s.keys, first.At, through))
 	}
 	if !t.more {
-		tr.Set(progress, appendPlace(nil, End))
+		tr.Set(progress, layout.AppendPlace(nil, fdbevents.End))
 	} else {
-		tr.Set(progress, appendPlace(nil, through))
+		tr.Set(progress, layout.AppendPlace(nil, through))
 	}
 	for i := range t.events {
 		ev := &t.events[i]
-		if tag, ok := systemTag(b.index, ev.Stream, ev.Type); ok {
-			tr.Set(s.keys.tag(nil, tag, ev.Position), appendTagEntry(nil, p))
+		if tag, ok := layout.SystemTag(b.index, ev.Stream, ev.Type); ok {
+			tr.Set(s.keys.Tag(nil, tag, ev.Position), layout.AppendTagEntry(nil, p))
 		}
 	}
 	return through, !t.more, nil

@@ -9,21 +9,22 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/fdbevents/fdbevents"
 	"github.com/fdbevents/fdbevents/engine"
 	"github.com/fdbevents/fdbevents/fdblayer"
 )
 
 // queries are read with every kind of access: one tag, the better of two, none.
-var queries = []fdblayer.Query{
-	query(fdblayer.QueryItem{Tags: []string{"tag0"}}),
-	query(fdblayer.QueryItem{Tags: []string{"tag0", "tag1"}}),
-	query(fdblayer.QueryItem{Tags: []string{"tag0", "rare"}}),
-	query(fdblayer.QueryItem{Tags: []string{"nobody has this"}}),
-	query(fdblayer.QueryItem{Tags: []string{"tag0"}}, fdblayer.QueryItem{Tags: []string{"tag1"}}),
-	query(fdblayer.QueryItem{Tags: []string{"tag2"}, Types: []string{"type1"}}),
-	query(fdblayer.QueryItem{Types: []string{"type1"}}),
-	query(fdblayer.QueryItem{Types: []string{"type0", "type2"}}),
-	query(fdblayer.QueryItem{Types: []string{"type0"}}, fdblayer.QueryItem{Tags: []string{"rare"}}),
+var queries = []fdbevents.Query{
+	query(fdbevents.QueryItem{Tags: []string{"tag0"}}),
+	query(fdbevents.QueryItem{Tags: []string{"tag0", "tag1"}}),
+	query(fdbevents.QueryItem{Tags: []string{"tag0", "rare"}}),
+	query(fdbevents.QueryItem{Tags: []string{"nobody has this"}}),
+	query(fdbevents.QueryItem{Tags: []string{"tag0"}}, fdbevents.QueryItem{Tags: []string{"tag1"}}),
+	query(fdbevents.QueryItem{Tags: []string{"tag2"}, Types: []string{"type1"}}),
+	query(fdbevents.QueryItem{Types: []string{"type1"}}),
+	query(fdbevents.QueryItem{Types: []string{"type0", "type2"}}),
+	query(fdbevents.QueryItem{Types: []string{"type0"}}, fdbevents.QueryItem{Tags: []string{"rare"}}),
 	{},
 }
 
@@ -32,15 +33,15 @@ var queries = []fdblayer.Query{
 func TestQueriesReadWhatTheySelect(t *testing.T) {
 	eachStore(t, fdblayer.Options{Partitions: 3}, func(t *testing.T, s *fdblayer.Store) {
 		fill(t, s, 500)
-		mustAppend(t, s, "big-1", fdblayer.Any, fdblayer.NewEvent{Type: "type1", Tags: []string{"tag2", "rare"}, Data: make([]byte, 300_000)})
+		mustAppend(t, s, "big-1", fdbevents.Any, fdbevents.EventData{Type: "type1", Tags: []string{"tag2", "rare"}, Data: make([]byte, 300_000)})
 		fill(t, s, 500)
-		mustAppend(t, s, "s-2-3", fdblayer.Any, tagged("type0", "tag0", "rare"), tagged("type1", "rare"))
+		mustAppend(t, s, "s-2-3", fdbevents.Any, tagged("type0", "tag0", "rare"), tagged("type1", "rare"))
 		compareQueries(t, s)
-		for _, index := range []string{fdblayer.IndexType, fdblayer.IndexCategory} {
+		for _, index := range []string{fdbevents.IndexType, fdbevents.IndexCategory} {
 			if err := s.CreateIndex(t.Context(), index, nil); err != nil {
 				t.Fatal(err)
 			}
-			mustAppend(t, s, "s-after", fdblayer.Any, tagged("type0"), tagged("type1", "rare"))
+			mustAppend(t, s, "s-after", fdbevents.Any, tagged("type0"), tagged("type1", "rare"))
 			compareQueries(t, s)
 		}
 	})
@@ -48,26 +49,26 @@ func TestQueriesReadWhatTheySelect(t *testing.T) {
 
 func compareQueries(t *testing.T, s *fdblayer.Store) {
 	t.Helper()
-	all := collect(t, s.ReadAll(t.Context(), fdblayer.Start, fdblayer.ReadOptions{}))
+	all := collect(t, s.ReadAll(t.Context(), fdbevents.Start, fdblayer.ReadOptions{}))
 	middle := all[len(all)/3].Position
 	for i, q := range queries {
 		for _, prefix := range []string{"", "s-", "big-1", "s"} {
 			o := fdblayer.ReadOptions{Query: q, StreamPrefix: prefix}
-			want := choose(all, func(ev fdblayer.Event) bool {
+			want := choose(all, func(ev fdbevents.Event) bool {
 				return strings.HasPrefix(ev.Stream, prefix) && q.Matches(ev.Type, ev.Tags)
 			})
 			what := fmt.Sprintf("query %d, prefix %q", i, prefix)
-			same(t, what, collect(t, s.ReadAll(t.Context(), fdblayer.Start, o)), want)
-			fromMiddle := choose(want, func(ev fdblayer.Event) bool { return !ev.Position.Before(middle) })
+			same(t, what, collect(t, s.ReadAll(t.Context(), fdbevents.Start, o)), want)
+			fromMiddle := choose(want, func(ev fdbevents.Event) bool { return !ev.Position.Before(middle) })
 			same(t, what+" from the middle", collect(t, s.ReadAll(t.Context(), middle, o)), fromMiddle)
 			o.Limit = 3
-			same(t, what+" limited", collect(t, s.ReadAll(t.Context(), fdblayer.Start, o)), want[:min(3, len(want))])
+			same(t, what+" limited", collect(t, s.ReadAll(t.Context(), fdbevents.Start, o)), want[:min(3, len(want))])
 			o.Backward = true
 			slices.Reverse(want)
-			same(t, what+" backward, limited", collect(t, s.ReadAll(t.Context(), fdblayer.End, o)), want[:min(3, len(want))])
+			same(t, what+" backward, limited", collect(t, s.ReadAll(t.Context(), fdbevents.End, o)), want[:min(3, len(want))])
 			o.Limit = 0
-			same(t, what+" backward", collect(t, s.ReadAll(t.Context(), fdblayer.End, o)), want)
-			same(t, what+" backward from the middle", collect(t, s.ReadAll(t.Context(), middle, o)), choose(want, func(ev fdblayer.Event) bool { return !middle.Before(ev.Position) }))
+			same(t, what+" backward", collect(t, s.ReadAll(t.Context(), fdbevents.End, o)), want)
+			same(t, what+" backward from the middle", collect(t, s.ReadAll(t.Context(), middle, o)), choose(want, func(ev fdbevents.Event) bool { return !middle.Before(ev.Position) }))
 			if t.Failed() {
 				t.FailNow()
 			}
@@ -83,7 +84,7 @@ type countingEngine struct {
 }
 
 func (c *countingEngine) Begin(ctx context.Context) engine.Transaction {
-	return &countingTransaction{c.Engine.Begin(ctx), c}
+	return &countingTransaction{Transaction: c.Engine.Begin(ctx), counts: c}
 }
 
 type countingTransaction struct {
@@ -92,7 +93,7 @@ type countingTransaction struct {
 }
 
 func (t *countingTransaction) Snapshot() engine.Reader {
-	return &countingReader{t.Transaction.Snapshot(), t.counts}
+	return &countingReader{Reader: t.Transaction.Snapshot(), counts: t.counts}
 }
 
 type countingReader struct {
@@ -106,7 +107,7 @@ func (r *countingReader) Get(key []byte) engine.Future[[]byte] {
 }
 
 func (r *countingReader) GetRange(rg engine.Range, o engine.RangeOptions) engine.Future[engine.Page] {
-	return &countedPage{r.Reader.GetRange(rg, o), r.counts, new(sync.Once)}
+	return &countedPage{Future: r.Reader.GetRange(rg, o), counts: r.counts, once: new(sync.Once)}
 }
 
 type countedPage struct {
@@ -135,28 +136,28 @@ func TestTagQueryReadsLittle(t *testing.T) {
 		e := &countingEngine{Engine: inner}
 		s := openStore(t, e, fdblayer.Options{})
 		const events, each = 20_000, 1000
-		batch := make([]fdblayer.NewEvent, 0, each)
+		batch := make([]fdbevents.EventData, 0, each)
 		for i := range events {
 			ev := tagged("e", "common")
 			if i%each == 7 {
 				ev.Tags = append(ev.Tags, "rare")
 			}
 			if batch = append(batch, ev); len(batch) == each {
-				mustAppend(t, s, fmt.Sprint("s", i/each), fdblayer.Any, batch...)
+				mustAppend(t, s, fmt.Sprint("s", i/each), fdbevents.Any, batch...)
 				batch = batch[:0]
 			}
 		}
 		for what, c := range map[string]struct {
-			item fdblayer.QueryItem
+			item fdbevents.QueryItem
 			most int
 		}{
-			"one tag":  {fdblayer.QueryItem{Tags: []string{"rare"}}, 2*events/each + 10},
-			"two tags": {fdblayer.QueryItem{Tags: []string{"common", "rare"}}, 2*events/each + 2*32 + 10},
+			"one tag":  {fdbevents.QueryItem{Tags: []string{"rare"}}, 2*events/each + 10},
+			"two tags": {fdbevents.QueryItem{Tags: []string{"common", "rare"}}, 2*events/each + 2*32 + 10},
 		} {
 			e.mu.Lock()
 			e.values = 0
 			e.mu.Unlock()
-			got := collect(t, s.ReadAll(t.Context(), fdblayer.Start, fdblayer.ReadOptions{Query: query(c.item)}))
+			got := collect(t, s.ReadAll(t.Context(), fdbevents.Start, fdblayer.ReadOptions{Query: query(c.item)}))
 			e.mu.Lock()
 			values := e.values
 			e.mu.Unlock()
@@ -174,19 +175,19 @@ func TestCreateIndexWhileWriting(t *testing.T) {
 		const writers, appends = 4, 60
 		old := 0
 		for i := range 50 {
-			events := make([]fdblayer.NewEvent, 40)
+			events := make([]fdbevents.EventData, 40)
 			for j := range events {
 				events[j] = event(fmt.Sprint("type", j%4))
 			}
-			mustAppend(t, a, fmt.Sprintf("old%d-x", i%5), fdblayer.Any, events...)
+			mustAppend(t, a, fmt.Sprintf("old%d-x", i%5), fdbevents.Any, events...)
 			old += len(events)
 		}
-		q := query(fdblayer.QueryItem{Types: []string{"type1"}})
+		q := query(fdbevents.QueryItem{Types: []string{"type1"}})
 		var wg sync.WaitGroup
 		for w := range writers {
 			wg.Go(func() {
 				for i := range appends {
-					if _, err := []*fdblayer.Store{a, b}[w%2].Append(t.Context(), fmt.Sprintf("new%d-x", w), fdblayer.Any, event(fmt.Sprint("type", i%4))); err != nil {
+					if _, err := []*fdblayer.Store{a, b}[w%2].Append(t.Context(), fmt.Sprintf("new%d-x", w), fdbevents.Any, event(fmt.Sprint("type", i%4))); err != nil {
 						t.Error(err)
 					}
 				}
@@ -197,7 +198,7 @@ func TestCreateIndexWhileWriting(t *testing.T) {
 		readers.Go(func() {
 			for last := 0; ; {
 				n := 0
-				for ev, err := range b.ReadAll(t.Context(), fdblayer.Start, fdblayer.ReadOptions{Query: q}) {
+				for ev, err := range b.ReadAll(t.Context(), fdbevents.Start, fdblayer.ReadOptions{Query: q}) {
 					if err != nil || ev.Type != "type1" {
 						t.Error(ev.Type, err)
 						return
@@ -217,24 +218,24 @@ func TestCreateIndexWhileWriting(t *testing.T) {
 		})
 		var done, total int64
 		for range 3 {
-			if err := a.CreateIndex(t.Context(), fdblayer.IndexType, func(d, t int64) { done, total = d, t }); err != nil {
+			if err := a.CreateIndex(t.Context(), fdbevents.IndexType, func(d, t int64) { done, total = d, t }); err != nil {
 				t.Fatal(err)
 			}
 			if done != total || total == 0 {
 				t.Errorf("progress ended at %d of %d", done, total)
 			}
-			if err := b.DropIndex(t.Context(), fdblayer.IndexType); err != nil {
+			if err := b.DropIndex(t.Context(), fdbevents.IndexType); err != nil {
 				t.Fatal(err)
 			}
 		}
-		if err := b.CreateIndex(t.Context(), fdblayer.IndexType, nil); err != nil {
+		if err := b.CreateIndex(t.Context(), fdbevents.IndexType, nil); err != nil {
 			t.Fatal(err)
 		}
 		wg.Wait()
 		close(written)
 		readers.Wait()
 		for _, s := range []*fdblayer.Store{a, b} {
-			if got := collect(t, s.ReadAll(t.Context(), fdblayer.Start, fdblayer.ReadOptions{Query: q})); len(got) != (old+writers*appends)/4 {
+			if got := collect(t, s.ReadAll(t.Context(), fdbevents.Start, fdblayer.ReadOptions{Query: q})); len(got) != (old+writers*appends)/4 {
 				t.Errorf("%d events, want %d", len(got), (old+writers*appends)/4)
 			}
 		}
@@ -252,7 +253,7 @@ func TestCreateIndexGoesOn(t *testing.T) {
 		interruptions := 0
 		for {
 			ctx, cancel := context.WithCancel(t.Context())
-			err := s.CreateIndex(ctx, fdblayer.IndexCategory, func(done, total int64) { cancel() })
+			err := s.CreateIndex(ctx, fdbevents.IndexCategory, func(done, total int64) { cancel() })
 			cancel()
 			if err == nil {
 				break
@@ -266,7 +267,7 @@ func TestCreateIndexGoesOn(t *testing.T) {
 			}
 			if interruptions > 3 {
 				// What is left of the work is the same each time: let it through.
-				if err := s.CreateIndex(t.Context(), fdblayer.IndexCategory, nil); err != nil {
+				if err := s.CreateIndex(t.Context(), fdbevents.IndexCategory, nil); err != nil {
 					t.Fatal(err)
 				}
 				break
@@ -289,18 +290,18 @@ func TestIndexDroppedAndCreatedWhileBuilt(t *testing.T) {
 		fill(t, s, 200)
 		steps := 0
 		again, stop := context.WithCancel(t.Context())
-		if err := s.CreateIndex(t.Context(), fdblayer.IndexType, func(done, total int64) {
+		if err := s.CreateIndex(t.Context(), fdbevents.IndexType, func(done, total int64) {
 			if steps++; steps != 2 {
 				return
 			}
-			ok(t, s.DropIndex(t.Context(), fdblayer.IndexType))
+			ok(t, s.DropIndex(t.Context(), fdbevents.IndexType))
 			stop() // the other one gets as far as to announce it
-			if err := s.CreateIndex(again, fdblayer.IndexType, nil); err == nil {
+			if err := s.CreateIndex(again, fdbevents.IndexType, nil); err == nil {
 				t.Error("a cancelled build succeeded")
 			}
 			another, end := context.WithCancel(t.Context())
 			defer end()
-			if err := s.CreateIndex(another, fdblayer.IndexType, func(done, total int64) { end() }); err == nil {
+			if err := s.CreateIndex(another, fdbevents.IndexType, func(done, total int64) { end() }); err == nil {
 				t.Error("a build that was cancelled at its first step succeeded")
 			}
 		}); err != nil {
@@ -316,14 +317,14 @@ func TestIndexDroppedAndCreatedWhileBuilt(t *testing.T) {
 
 func TestForeignPositions(t *testing.T) {
 	eachStore(t, fdblayer.Options{}, func(t *testing.T, s *fdblayer.Store) {
-		mustAppend(t, s, "s", fdblayer.Any, tagged("e", "x"))
-		foreign, err := fdblayer.ParsePosition("7f0000000000000000000000")
+		mustAppend(t, s, "s", fdbevents.Any, tagged("e", "x"))
+		foreign, err := fdbevents.ParsePosition("7f0000000000000000000000")
 		if err != nil {
 			t.Fatal(err)
 		}
 		check := func(what string, err error) {
 			t.Helper()
-			var invalid *fdblayer.InvalidError
+			var invalid *fdbevents.InvalidError
 			if !errors.As(err, &invalid) || invalid.What != "position" || !strings.Contains(err.Error(), `position "7f0000000000000000000000": is ahead of this store`) {
 				t.Errorf("%s: got %v", what, err)
 			}
@@ -335,7 +336,7 @@ func TestForeignPositions(t *testing.T) {
 			check("subscribing", err)
 			break
 		}
-		_, err = s.AppendIf(t.Context(), fdblayer.Condition{Query: query(fdblayer.QueryItem{Tags: []string{"x"}}), After: foreign}, to("s", event("e")))
+		_, err = s.AppendIf(t.Context(), fdbevents.Condition{Query: query(fdbevents.QueryItem{Tags: []string{"x"}}), After: foreign}, to("s", event("e")))
 		check("appending", err)
 	})
 }

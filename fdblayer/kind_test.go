@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"testing"
 
+	"github.com/fdbevents/fdbevents"
 	"github.com/fdbevents/fdbevents/engine"
 	"github.com/fdbevents/fdbevents/fdblayer"
 )
@@ -14,50 +15,50 @@ func TestKindOf(t *testing.T) {
 	wrap := func(err error) error { return fmt.Errorf("doing something: %w", err) }
 	for _, c := range []struct {
 		err  error
-		want fdblayer.Kind
+		want fdbevents.Kind
 	}{
-		{nil, fdblayer.OK},
-		{errors.New("anything"), fdblayer.Internal},
-		{&fdblayer.InvalidError{}, fdblayer.Invalid},
-		{fdblayer.ErrNoEvents, fdblayer.Invalid},
-		{wrap(&fdblayer.LimitError{}), fdblayer.TooLarge},
-		{&fdblayer.NotFoundError{What: "stream", Name: "s"}, fdblayer.NotFound},
-		{wrap(fdblayer.ErrGroupNotFound), fdblayer.NotFound},
-		{&fdblayer.WrongExpectedRevisionError{}, fdblayer.Conflict},
-		{&fdblayer.ConditionError{}, fdblayer.Conflict},
-		{&fdblayer.IDConflictError{}, fdblayer.Conflict},
-		{&fdblayer.RestoreConflictError{}, fdblayer.Conflict},
-		{fdblayer.ErrSettled, fdblayer.Conflict},
-		{fdblayer.ErrStreamDeleted, fdblayer.Gone},
-		{&fdblayer.TruncatedError{}, fdblayer.Gone},
-		{fdblayer.ErrLeaseLost, fdblayer.Gone},
-		{fmt.Errorf("%w: %w", fdblayer.ErrOutcomeUnknown, engine.ErrCommitUnknown), fdblayer.Unknown},
-		{fmt.Errorf("%w: %w", fdblayer.ErrClosed, fdblayer.ErrOutcomeUnknown), fdblayer.Unknown},
-		{wrap(fdblayer.ErrSettleUnknown), fdblayer.Unknown},
-		{wrap(engine.ErrTooOld), fdblayer.Unavailable},
-		{&fdblayer.AheadError{}, fdblayer.Unavailable},
-		{wrap(context.DeadlineExceeded), fdblayer.Canceled},
-		{context.Canceled, fdblayer.Canceled},
-		{wrap(fdblayer.ErrClosed), fdblayer.Closed},
-		{fdblayer.ErrCorrupt, fdblayer.Corrupt},
-		{fdblayer.ErrFormat, fdblayer.Unsupported},
+		{nil, fdbevents.OK},
+		{errors.New("anything"), fdbevents.Internal},
+		{&fdbevents.InvalidError{}, fdbevents.Invalid},
+		{fdbevents.ErrNoEvents, fdbevents.Invalid},
+		{wrap(&fdbevents.LimitError{}), fdbevents.TooLarge},
+		{&fdbevents.NotFoundError{What: "stream", Name: "s"}, fdbevents.NotFound},
+		{wrap(fdbevents.ErrGroupNotFound), fdbevents.NotFound},
+		{&fdbevents.WrongExpectedRevisionError{}, fdbevents.Conflict},
+		{&fdbevents.ConditionError{}, fdbevents.Conflict},
+		{&fdbevents.IDConflictError{}, fdbevents.Conflict},
+		{&fdblayer.RestoreConflictError{}, fdbevents.Conflict},
+		{fdbevents.ErrSettled, fdbevents.Conflict},
+		{fdbevents.ErrStreamDeleted, fdbevents.Gone},
+		{&fdbevents.TruncatedError{}, fdbevents.Gone},
+		{fdbevents.ErrLeaseLost, fdbevents.Gone},
+		{fmt.Errorf("%w: %w", fdbevents.ErrOutcomeUnknown, engine.ErrCommitUnknown), fdbevents.Unknown},
+		{fmt.Errorf("%w: %w", fdbevents.ErrClosed, fdbevents.ErrOutcomeUnknown), fdbevents.Unknown},
+		{wrap(fdbevents.ErrSettleUnknown), fdbevents.Unknown},
+		{wrap(engine.ErrTooOld), fdbevents.Unavailable},
+		{&fdbevents.AheadError{}, fdbevents.Unavailable},
+		{wrap(context.DeadlineExceeded), fdbevents.Canceled},
+		{context.Canceled, fdbevents.Canceled},
+		{wrap(fdbevents.ErrClosed), fdbevents.Closed},
+		{fdbevents.ErrCorrupt, fdbevents.Corrupt},
+		{fdbevents.ErrFormat, fdbevents.Unsupported},
 	} {
-		if got := fdblayer.KindOf(c.err); got != c.want {
+		if got := fdbevents.KindOf(c.err); got != c.want {
 			t.Errorf("kind of %v: %v, want %v", c.err, got, c.want)
 		}
 	}
-	if got := fdblayer.Kind(99).String(); got != "invalid kind" {
+	if got := fdbevents.Kind(99).String(); got != "invalid kind" {
 		t.Errorf("name of no kind: %q", got)
 	}
 }
 
 func TestNotFoundError(t *testing.T) {
 	sentinels := map[string]error{
-		"stream": fdblayer.ErrStreamNotFound, "event": fdblayer.ErrEventNotFound,
-		"projection": fdblayer.ErrProjectionNotFound, "consumer group": fdblayer.ErrGroupNotFound,
+		"stream": fdbevents.ErrStreamNotFound, "event": fdbevents.ErrEventNotFound,
+		"projection": fdbevents.ErrProjectionNotFound, "consumer group": fdbevents.ErrGroupNotFound,
 	}
 	for what := range sentinels {
-		err := fmt.Errorf("looking: %w", &fdblayer.NotFoundError{What: what, Name: "x"})
+		err := fmt.Errorf("looking: %w", &fdbevents.NotFoundError{What: what, Name: "x"})
 		for other, sentinel := range sentinels {
 			if got := errors.Is(err, sentinel); got != (what == other) {
 				t.Errorf("%v is %v: %v", err, sentinel, got)
@@ -75,7 +76,7 @@ func TestEngineErrorsAreTranslated(t *testing.T) {
 		tx.Data("d").Set([]byte("k"), make([]byte, engine.MaxValueSize+1))
 		return nil
 	})
-	if !errors.Is(err, fdblayer.ErrTooLarge) || fdblayer.KindOf(err) != fdblayer.TooLarge {
-		t.Errorf("a value that is too large: %v, %v", err, fdblayer.KindOf(err))
+	if !errors.Is(err, fdbevents.ErrTooLarge) || fdbevents.KindOf(err) != fdbevents.TooLarge {
+		t.Errorf("a value that is too large: %v, %v", err, fdbevents.KindOf(err))
 	}
 }

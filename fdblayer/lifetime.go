@@ -3,6 +3,8 @@ package fdblayer
 import (
 	"context"
 	"fmt"
+	"github.com/fdbevents/fdbevents"
+	"github.com/fdbevents/fdbevents/internal/layout"
 	"time"
 )
 
@@ -40,7 +42,7 @@ func (s *Store) Truncate(ctx context.Context, stream string, before int64) error
 // revisions go on where they were.
 //
 // Errors: *WrongExpectedRevisionError, ErrStreamNotFound, ErrStreamDeleted.
-func (s *Store) Delete(ctx context.Context, stream string, expected ExpectedRevision) error {
+func (s *Store) Delete(ctx context.Context, stream string, expected fdbevents.ExpectedRevision) error {
 	return s.changeStream(ctx, "deleting", func(tx *Tx) error { return tx.Delete(stream, expected) })
 }
 
@@ -48,7 +50,7 @@ func (s *Store) Delete(ctx context.Context, stream string, expected ExpectedRevi
 // ErrStreamDeleted. The stream need not exist.
 //
 // Errors: *WrongExpectedRevisionError, ErrStreamDeleted.
-func (s *Store) Tombstone(ctx context.Context, stream string, expected ExpectedRevision) error {
+func (s *Store) Tombstone(ctx context.Context, stream string, expected fdbevents.ExpectedRevision) error {
 	return s.changeStream(ctx, "deleting permanently", func(tx *Tx) error { return tx.Tombstone(stream, expected) })
 }
 
@@ -62,13 +64,13 @@ func (s *Store) changeStream(ctx context.Context, what string, fn func(tx *Tx) e
 // SetRetention is Store.SetRetention in a transaction.
 func (tx *Tx) SetRetention(stream string, r Retention) error {
 	if r.MaxAge < 0 {
-		return &InvalidError{What: "max age", Value: r.MaxAge.String(), Reason: "want 0 for none, or more"}
+		return &fdbevents.InvalidError{What: "max age", Value: r.MaxAge.String(), Reason: "want 0 for none, or more"}
 	}
 	if r.MaxCount < 0 {
-		return &InvalidError{What: "max count", Value: fmt.Sprint(r.MaxCount), Reason: "want 0 for none, or more"}
+		return &fdbevents.InvalidError{What: "max count", Value: fmt.Sprint(r.MaxCount), Reason: "want 0 for none, or more"}
 	}
-	return tx.changeHead(stream, func(h *head) error {
-		h.maxAge, h.maxCount = r.MaxAge, r.MaxCount
+	return tx.changeHead(stream, func(h *layout.Head) error {
+		h.MaxAge, h.MaxCount = r.MaxAge, r.MaxCount
 		return nil
 	})
 }
@@ -76,33 +78,33 @@ func (tx *Tx) SetRetention(stream string, r Retention) error {
 // Truncate is Store.Truncate in a transaction. It can hide what an earlier Append
 // of the same transaction comes after: a snapshot, and what it replaces.
 func (tx *Tx) Truncate(stream string, before int64) error {
-	return tx.changeHead(stream, func(h *head) error {
+	return tx.changeHead(stream, func(h *layout.Head) error {
 		switch {
 		case before == StreamEnd:
-			before = h.next
-		case before < 0 || before > h.next:
-			return &InvalidError{What: "truncate before revision", Value: fmt.Sprint(before), Reason: fmt.Sprintf("stream %q has %d as its next revision; want 0 to that, or StreamEnd for all", stream, h.next)}
+			before = h.Next
+		case before < 0 || before > h.Next:
+			return &fdbevents.InvalidError{What: "truncate before revision", Value: fmt.Sprint(before), Reason: fmt.Sprintf("stream %q has %d as its next revision; want 0 to that, or StreamEnd for all", stream, h.Next)}
 		}
-		h.truncateBefore = max(h.truncateBefore, before)
+		h.TruncateBefore = max(h.TruncateBefore, before)
 		return nil
 	})
 }
 
 // Delete is Store.Delete in a transaction.
-func (tx *Tx) Delete(stream string, expected ExpectedRevision) error {
-	return tx.remove(stream, expected, stateDeleted)
+func (tx *Tx) Delete(stream string, expected fdbevents.ExpectedRevision) error {
+	return tx.remove(stream, expected, layout.StateDeleted)
 }
 
 // Tombstone is Store.Tombstone in a transaction.
-func (tx *Tx) Tombstone(stream string, expected ExpectedRevision) error {
-	return tx.remove(stream, expected, stateTombstoned)
+func (tx *Tx) Tombstone(stream string, expected fdbevents.ExpectedRevision) error {
+	return tx.remove(stream, expected, layout.StateTombstoned)
 }
 
-func (tx *Tx) remove(stream string, expected ExpectedRevision, state streamState) error {
+func (tx *Tx) remove(stream string, expected fdbevents.ExpectedRevision, state layout.StreamState) error {
 	if err := expected.Validate(); err != nil {
 		return err
 	}
-	if err := ValidateStreamName(stream); err != nil {
+	if err := fdbevents.ValidateStreamName(stream); err != nil {
 		return err
 	}
 	st := tx.plan.stream(stream)
@@ -112,26 +114,26 @@ func (tx *Tx) remove(stream string, expected ExpectedRevision, state streamState
 	if err := tx.plan.expect(st, expected); err != nil {
 		return err
 	}
-	return tx.changeHead(stream, func(h *head) error {
-		if state == stateDeleted && !h.exists() {
-			return &NotFoundError{What: "stream", Name: stream}
+	return tx.changeHead(stream, func(h *layout.Head) error {
+		if state == layout.StateDeleted && !h.Exists() {
+			return &fdbevents.NotFoundError{What: "stream", Name: stream}
 		}
-		h.state, h.truncateBefore = state, h.next
+		h.State, h.TruncateBefore = state, h.Next
 		return nil
 	})
 }
 
 // changeHead changes what is stored of a stream beside its events.
-func (tx *Tx) changeHead(stream string, change func(h *head) error) error {
-	if err := ValidateStreamName(stream); err != nil {
+func (tx *Tx) changeHead(stream string, change func(h *layout.Head) error) error {
+	if err := fdbevents.ValidateStreamName(stream); err != nil {
 		return err
 	}
 	st := tx.plan.stream(stream)
 	if err := tx.plan.load(st); err != nil {
 		return err
 	}
-	if st.head.state == stateTombstoned {
-		return fmt.Errorf("stream %q: %w", stream, ErrStreamDeleted)
+	if st.head.State == layout.StateTombstoned {
+		return fmt.Errorf("stream %q: %w", stream, fdbevents.ErrStreamDeleted)
 	}
 	if err := change(&st.head); err != nil {
 		return err

@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/fdbevents/fdbevents"
 	"github.com/fdbevents/fdbevents/fdblayer"
 	"github.com/google/uuid"
 )
@@ -52,7 +53,7 @@ func ok(t *testing.T, err error) {
 }
 
 func logged(t *testing.T, s *fdblayer.Store) (revisions []int64) {
-	for _, ev := range collect(t, s.ReadAll(t.Context(), fdblayer.Start, fdblayer.ReadOptions{})) {
+	for _, ev := range collect(t, s.ReadAll(t.Context(), fdbevents.Start, fdblayer.ReadOptions{})) {
 		revisions = append(revisions, ev.Revision)
 	}
 	return revisions
@@ -76,16 +77,16 @@ func scavenge(t *testing.T, s *fdblayer.Store, events int64, log ...int64) {
 func TestStreamLifetime(t *testing.T) {
 	eachStore(t, fdblayer.Options{InlineLimit: 100}, func(t *testing.T, s *fdblayer.Store) {
 		ctx := t.Context()
-		add := func(expected fdblayer.ExpectedRevision, n int) {
+		add := func(expected fdbevents.ExpectedRevision, n int) {
 			t.Helper()
 			for range n {
 				ev := tagged("e", "x")
 				ev.Data = make([]byte, 60*(1+len(logged(t, s))%3)) // some in the stream, some only in the log
 				mustAppend(t, s, "s", expected, ev)
-				expected = fdblayer.Any
+				expected = fdbevents.Any
 			}
 		}
-		add(fdblayer.NoStream, 6)
+		add(fdbevents.NoStream, 6)
 
 		ok(t, s.Truncate(ctx, "s", 2))
 		wantRevisions(t, s, "truncated", "2 3 4 5")
@@ -103,7 +104,7 @@ func TestStreamLifetime(t *testing.T) {
 
 		ok(t, s.SetRetention(ctx, "s", fdblayer.Retention{MaxCount: 3}))
 		wantRevisions(t, s, "max count", "3 4 5")
-		add(fdblayer.Any, 1)
+		add(fdbevents.Any, 1)
 		wantRevisions(t, s, "max count and a further event", "4 5 6")
 		ok(t, s.SetRetention(ctx, "s", fdblayer.Retention{}))
 		wantRevisions(t, s, "no max count, before scavenging", "2 3 4 5 6")
@@ -115,22 +116,22 @@ func TestStreamLifetime(t *testing.T) {
 			t.Errorf("got %+v, %v", info, err)
 		}
 
-		var wrong *fdblayer.WrongExpectedRevisionError
+		var wrong *fdbevents.WrongExpectedRevisionError
 		if err := s.Delete(ctx, "s", 4); !errors.As(err, &wrong) || wrong.Actual != 6 {
 			t.Errorf("got %v", err)
 		}
 		ok(t, s.Delete(ctx, "s", 6))
 		wantRevisions(t, s, "deleted", `stream "s" not found`)
-		if _, err := s.Append(ctx, "s", fdblayer.StreamExists, event("e")); !errors.As(err, &wrong) || wrong.Actual != -1 {
+		if _, err := s.Append(ctx, "s", fdbevents.StreamExists, event("e")); !errors.As(err, &wrong) || wrong.Actual != -1 {
 			t.Errorf("got %v", err)
 		}
-		if err := s.Delete(ctx, "s", fdblayer.Any); !errors.Is(err, fdblayer.ErrStreamNotFound) {
+		if err := s.Delete(ctx, "s", fdbevents.Any); !errors.Is(err, fdbevents.ErrStreamNotFound) {
 			t.Errorf("got %v", err)
 		}
 		if got := logged(t, s); len(got) != 2 {
 			t.Errorf("the log has %d before it is scavenged", got)
 		}
-		add(fdblayer.NoStream, 2)
+		add(fdbevents.NoStream, 2)
 		wantRevisions(t, s, "created again", "7 8")
 		scavenge(t, s, 2, 7, 8)
 		ok(t, s.Truncate(ctx, "s", fdblayer.StreamEnd))
@@ -140,22 +141,22 @@ func TestStreamLifetime(t *testing.T) {
 
 		ok(t, s.Tombstone(ctx, "s", 9))
 		for _, err := range []error{
-			s.Tombstone(ctx, "s", fdblayer.Any), s.Delete(ctx, "s", fdblayer.Any), s.Truncate(ctx, "s", 1),
+			s.Tombstone(ctx, "s", fdbevents.Any), s.Delete(ctx, "s", fdbevents.Any), s.Truncate(ctx, "s", 1),
 			s.SetRetention(ctx, "s", fdblayer.Retention{}), s.SetStreamMetadata(ctx, "s", nil),
 		} {
-			if !errors.Is(err, fdblayer.ErrStreamDeleted) {
+			if !errors.Is(err, fdbevents.ErrStreamDeleted) {
 				t.Errorf("got %v", err)
 			}
 		}
-		_, err = s.Append(ctx, "s", fdblayer.Any, event("e"))
-		if !errors.Is(err, fdblayer.ErrStreamDeleted) || err.Error() != `stream "s": stream is permanently deleted` {
+		_, err = s.Append(ctx, "s", fdbevents.Any, event("e"))
+		if !errors.Is(err, fdbevents.ErrStreamDeleted) || err.Error() != `stream "s": stream is permanently deleted` {
 			t.Errorf("got %v", err)
 		}
 		wantRevisions(t, s, "tombstoned", `stream "s": stream is permanently deleted`)
 		scavenge(t, s, 3)
 		following, stop := context.WithCancel(ctx)
 		gone := 0
-		for ev := range s.Subscribe(following, fdblayer.Start, fdblayer.SubscribeOptions{CaughtUp: stop, Scavenged: func(n int) { gone += n }}) {
+		for ev := range s.Subscribe(following, fdbevents.Start, fdblayer.SubscribeOptions{CaughtUp: stop, Scavenged: func(n int) { gone += n }}) {
 			if ev.Type != "" {
 				t.Errorf("got %+v", ev)
 			}
@@ -167,7 +168,7 @@ func TestStreamLifetime(t *testing.T) {
 			// Seven were scavenged before the tombstone, and their ids stay.
 			t.Errorf("got %+v", report)
 		}
-		ok(t, s.Tombstone(ctx, "never", fdblayer.NoStream))
+		ok(t, s.Tombstone(ctx, "never", fdbevents.NoStream))
 	})
 }
 
@@ -177,7 +178,7 @@ func TestMaxAge(t *testing.T) {
 		for _, minutes := range []time.Duration{90, 80, 50, 70, 10, 1} {
 			ev := event("e")
 			ev.Created = now.Add(-minutes * time.Minute)
-			mustAppend(t, s, "s", fdblayer.Any, ev)
+			mustAppend(t, s, "s", fdbevents.Any, ev)
 		}
 		ok(t, s.SetRetention(t.Context(), "s", fdblayer.Retention{MaxAge: time.Hour}))
 		wantRevisions(t, s, "an hour", "2 4 5")
@@ -199,12 +200,12 @@ func TestOvertakenReaders(t *testing.T) {
 		// More than a few pages.
 		const n = 60
 		for range n {
-			mustAppend(t, s, "s", fdblayer.Any, fdblayer.NewEvent{Type: "e", Data: make([]byte, 300_000)})
+			mustAppend(t, s, "s", fdbevents.Any, fdbevents.EventData{Type: "e", Data: make([]byte, 300_000)})
 		}
-		overtake := func(what string, events func(func(fdblayer.Event, error) bool), end int64, change func(), first int64) {
+		overtake := func(what string, events func(func(fdbevents.Event, error) bool), end int64, change func(), first int64) {
 			t.Helper()
 			i := 0
-			var truncated *fdblayer.TruncatedError
+			var truncated *fdbevents.TruncatedError
 			for ev, err := range events {
 				if err != nil {
 					if !errors.As(err, &truncated) || truncated.First != first {
@@ -258,8 +259,8 @@ func TestOvertakenByAge(t *testing.T) {
 	eachStore(t, fdblayer.Options{}, func(t *testing.T, s *fdblayer.Store) {
 		ctx := t.Context()
 		for i := range 30 {
-			ev := fdblayer.NewEvent{Type: "e", Data: make([]byte, 300_000), Created: time.Now().Add(-time.Duration(60-i) * time.Minute)}
-			mustAppend(t, s, "s", fdblayer.Any, ev)
+			ev := fdbevents.EventData{Type: "e", Data: make([]byte, 300_000), Created: time.Now().Add(-time.Duration(60-i) * time.Minute)}
+			mustAppend(t, s, "s", fdbevents.Any, ev)
 		}
 		ok(t, s.SetRetention(ctx, "s", fdblayer.Retention{MaxAge: 10 * time.Hour}))
 		var err error
@@ -281,7 +282,7 @@ func TestOvertakenByAge(t *testing.T) {
 		for _, err = range s.SubscribeStream(ctx, "s", 5, fdblayer.SubscribeOptions{}) {
 			break
 		}
-		var truncated *fdblayer.TruncatedError
+		var truncated *fdbevents.TruncatedError
 		if !errors.As(err, &truncated) || truncated.Revision != 6 || truncated.First < 20 {
 			t.Errorf("a subscription that comes back too late got %v", err)
 		}
@@ -291,12 +292,12 @@ func TestOvertakenByAge(t *testing.T) {
 func TestErase(t *testing.T) {
 	eachStore(t, fdblayer.Options{}, func(t *testing.T, s *fdblayer.Store) {
 		ctx := t.Context()
-		var want []fdblayer.Event
+		var want []fdbevents.Event
 		for i, size := range []int{10, 5_000, 200_000} { // in its stream, in its slot, in chunks
 			ev := eventWithID("signed up", fmt.Sprint(i))
 			ev.Tags, ev.Data, ev.Metadata = []string{"person:1"}, make([]byte, size), []byte("m")
-			mustAppend(t, s, "s", fdblayer.Any, ev)
-			mustAppend(t, s, fmt.Sprint("copy", i), fdblayer.Any, ev)
+			mustAppend(t, s, "s", fdbevents.Any, ev)
+			mustAppend(t, s, fmt.Sprint("copy", i), fdbevents.Any, ev)
 			erased, err := s.Erase(ctx, ev.ID)
 			if err != nil || len(erased) != 2 || !erased[0].Erased || erased[0].Data != nil || erased[0].Metadata != nil {
 				t.Errorf("got %+v, %v", erased, err)
@@ -304,13 +305,13 @@ func TestErase(t *testing.T) {
 			if again, err := s.Erase(ctx, ev.ID); err != nil || len(again) != 2 || again[1].Position != erased[1].Position {
 				t.Errorf("got %+v, %v", again, err)
 			}
-			if r, err := s.Append(ctx, "s", fdblayer.Any, ev); err != nil || !r.Repeat || r.LastRevision != int64(i) {
+			if r, err := s.Append(ctx, "s", fdbevents.Any, ev); err != nil || !r.Repeat || r.LastRevision != int64(i) {
 				t.Errorf("appending an erased event again: %+v, %v", r, err)
 			}
 			want = append(want, erased...)
 		}
 		inStream := collect(t, s.ReadStream(ctx, "s", 0, fdblayer.ReadOptions{}))
-		inLog := collect(t, s.ReadAll(ctx, fdblayer.Start, fdblayer.ReadOptions{Query: query(fdblayer.QueryItem{Tags: []string{"person:1"}})}))
+		inLog := collect(t, s.ReadAll(ctx, fdbevents.Start, fdblayer.ReadOptions{Query: query(fdbevents.QueryItem{Tags: []string{"person:1"}})}))
 		if len(inStream) != 3 || len(inLog) != len(want) {
 			t.Fatalf("%d and %d events", len(inStream), len(inLog))
 		}
@@ -319,10 +320,10 @@ func TestErase(t *testing.T) {
 				t.Errorf("got %+v", ev)
 			}
 		}
-		if _, err := s.Erase(ctx, uuid.New()); !errors.Is(err, fdblayer.ErrEventNotFound) {
+		if _, err := s.Erase(ctx, uuid.New()); !errors.Is(err, fdbevents.ErrEventNotFound) {
 			t.Errorf("got %v", err)
 		}
-		ok(t, s.Delete(ctx, "s", fdblayer.Any))
+		ok(t, s.Delete(ctx, "s", fdbevents.Any))
 		if _, err := s.Scavenge(ctx, fdblayer.ScavengeOptions{}); err != nil {
 			t.Error(err)
 		}
@@ -347,11 +348,11 @@ func TestScavengeBesideWriters(t *testing.T) {
 			go func() {
 				last := int64(-1)
 				for range rounds {
-					events := make([]fdblayer.NewEvent, 20)
+					events := make([]fdbevents.EventData, 20)
 					for j := range events {
 						events[j] = tagged("e", "x", fmt.Sprint("y", j))
 					}
-					r, err := a.Append(t.Context(), name(i), fdblayer.ExpectedRevision(last), events...)
+					r, err := a.Append(t.Context(), name(i), fdbevents.ExpectedRevision(last), events...)
 					if err != nil {
 						t.Errorf("append: %v", err)
 					}

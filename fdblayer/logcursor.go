@@ -4,7 +4,9 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/fdbevents/fdbevents"
 	"github.com/fdbevents/fdbevents/engine"
+	"github.com/fdbevents/fdbevents/internal/layout"
 	"golang.org/x/sync/errgroup"
 )
 
@@ -23,13 +25,13 @@ type logCursor struct {
 	// prefix and query are used to choose sources. What is read may still hold
 	// other events.
 	prefix string
-	query  Query
+	query  fdbevents.Query
 	// only, when not negative, is the one partition whose events are wanted.
 	only int
 
 	// at is the position up to which all has been given out; start is true when
 	// it has not itself been.
-	at    Position
+	at    fdbevents.Position
 	start bool
 	// lanes is nil until the sources have been chosen.
 	lanes []logLane
@@ -54,10 +56,10 @@ type logLane struct {
 	// waiting are events that were read, but not yet given out, in order; later are
 	// those after them, read before waiting ran out. last is how many events the
 	// last read brought.
-	waiting, later []Event
+	waiting, later []fdbevents.Event
 	last           int
 	// known is the position up to which the source has been read.
-	known Position
+	known fdbevents.Position
 	// scavenged counts what was passed over in this read.
 	scavenged int
 	// start is true before the first read, which includes known itself.
@@ -74,7 +76,7 @@ func (l *logLane) low(bulk bool) bool {
 }
 
 // put adds events that were read after those that wait.
-func (l *logLane) put(events []Event) {
+func (l *logLane) put(events []fdbevents.Event) {
 	l.last = len(events)
 	if len(l.waiting) == 0 {
 		l.waiting = events
@@ -84,7 +86,7 @@ func (l *logLane) put(events []Event) {
 }
 
 // pop removes the first event that waits.
-func (l *logLane) pop() *Event {
+func (l *logLane) pop() *fdbevents.Event {
 	ev := &l.waiting[0]
 	if l.waiting = l.waiting[1:]; len(l.waiting) == 0 {
 		l.waiting, l.later = l.later, nil
@@ -98,7 +100,7 @@ const (
 	mostEntries  = 1024
 )
 
-func (s *Store) newLogCursor(from Position, o ReadOptions) *logCursor {
+func (s *Store) newLogCursor(from fdbevents.Position, o ReadOptions) *logCursor {
 	return &logCursor{
 		store: s, backward: o.Backward, prefix: o.StreamPrefix, query: o.Query, only: -1,
 		at: from, start: true, limit: o.Limit, bytes: pageBytes, entries: firstEntries,
@@ -106,7 +108,7 @@ func (s *Store) newLogCursor(from Position, o ReadOptions) *logCursor {
 }
 
 // newLogCursorAfter begins with the first event after a position.
-func (s *Store) newLogCursorAfter(after Position, o ReadOptions) *logCursor {
+func (s *Store) newLogCursorAfter(after fdbevents.Position, o ReadOptions) *logCursor {
 	c := s.newLogCursor(after, o)
 	c.start = false
 	return c
@@ -117,7 +119,7 @@ func (s *Store) newLogCursorAfter(after Position, o ReadOptions) *logCursor {
 const partitionPageBytes = 64 << 10
 
 // newPartitionCursor is newLogCursorAfter for the events of one partition.
-func (s *Store) newPartitionCursor(partition int, after Position, o ReadOptions) *logCursor {
+func (s *Store) newPartitionCursor(partition int, after fdbevents.Position, o ReadOptions) *logCursor {
 	c := s.newLogCursorAfter(after, o)
 	c.only, c.bytes = partition, partitionPageBytes
 	return c
@@ -141,7 +143,7 @@ func (c *logCursor) read(r reader) (page, cursor, error) {
 		out.scavenged += next.lanes[i].scavenged
 		next.lanes[i].scavenged = 0
 	}
-	seen := lastOfVersion(version)
+	seen := layout.LastOfVersion(version)
 	behind := func(l logLane) bool { return l.known != seen }
 	if c.backward {
 		behind = func(l logLane) bool { return !l.done || len(l.waiting) > 0 }
@@ -184,13 +186,13 @@ func (c *logCursor) choose(r engine.Reader, version int64) error {
 	c.lanes, c.system, c.exact = make([]logLane, len(sources)), false, exact
 	for i, src := range sources {
 		c.lanes[i] = logLane{source: src, known: c.at, start: c.start}
-		c.system = c.system || isSystemTag(src.tag)
+		c.system = c.system || layout.IsSystemTag(src.tag)
 	}
 	return nil
 }
 
 func (c *logCursor) mayUseSystemIndexes() bool {
-	return c.prefix != "" || slices.ContainsFunc(c.query.Items, func(it QueryItem) bool { return len(it.Types) > 0 })
+	return c.prefix != "" || slices.ContainsFunc(c.query.Items, func(it fdbevents.QueryItem) bool { return len(it.Types) > 0 })
 }
 
 // sources are the fewest that hold all that the query selects.
@@ -202,11 +204,11 @@ func (c *logCursor) sources(r engine.Reader, indexes *indexSet) (all []source, e
 	}
 	items := c.query.Items
 	if len(items) == 0 {
-		items = []QueryItem{{}}
+		items = []fdbevents.QueryItem{{}}
 	}
-	from, to := c.at, End
+	from, to := c.at, fdbevents.End
 	if c.backward {
-		from, to = Start, c.at
+		from, to = fdbevents.Start, c.at
 	}
 	probes := make([]*probe, len(items))
 	for i := range items {
@@ -283,9 +285,9 @@ func (c *logCursor) finish(r engine.Reader, version int64, l *logLane, f engine.
 	case t.more:
 		l.known = t.through
 	case c.backward:
-		l.known, l.done = Start, true
+		l.known, l.done = fdbevents.Start, true
 	default:
-		l.known = lastOfVersion(version)
+		l.known = layout.LastOfVersion(version)
 	}
 	return nil
 }
@@ -295,19 +297,19 @@ func (c *logCursor) remaining(l *logLane) engine.Range {
 	k := &c.store.keys
 	switch at := l.known; {
 	case !c.backward && l.start:
-		return l.keys(k, at, End)
+		return l.keys(k, at, fdbevents.End)
 	case !c.backward:
-		return l.keys(k, at.Next(), End)
+		return l.keys(k, at.Next(), fdbevents.End)
 	case l.start:
-		return l.keys(k, Start, at)
+		return l.keys(k, fdbevents.Start, at)
 	default:
-		return l.keys(k, Start, at.Prev())
+		return l.keys(k, fdbevents.Start, at.Prev())
 	}
 }
 
 // merge takes out of waiting, in order, what no source can come before. An event
 // that two sources have is given out once.
-func (c *logCursor) merge() []*Event {
+func (c *logCursor) merge() []*fdbevents.Event {
 	total := 0
 	bound := c.lanes[0].known
 	for i := range c.lanes {
@@ -318,7 +320,7 @@ func (c *logCursor) merge() []*Event {
 		}
 	}
 	c.at, c.start = bound, false
-	events := make([]*Event, 0, total)
+	events := make([]*fdbevents.Event, 0, total)
 	for {
 		from, until := c.run(bound)
 		if from == nil {
@@ -336,7 +338,7 @@ func (c *logCursor) merge() []*Event {
 // run finds the source whose first event is next, if it is not beyond bound, and
 // up to where its events are: it is one comparison an event, not one a source,
 // where neighbours come from the same source, as the events of an append do.
-func (c *logCursor) run(bound Position) (from *logLane, until Position) {
+func (c *logCursor) run(bound fdbevents.Position) (from *logLane, until fdbevents.Position) {
 	first := bound
 	until = bound
 	for i := range c.lanes {
@@ -357,7 +359,7 @@ func (c *logCursor) run(bound Position) (from *logLane, until Position) {
 }
 
 // before reports whether a read in this direction comes to p earlier than to q.
-func (c *logCursor) before(p, q Position) bool {
+func (c *logCursor) before(p, q fdbevents.Position) bool {
 	if c.backward {
 		return q.Before(p)
 	}

@@ -4,7 +4,9 @@ import (
 	"context"
 	"fmt"
 
+	"github.com/fdbevents/fdbevents"
 	"github.com/fdbevents/fdbevents/engine"
+	"github.com/fdbevents/fdbevents/internal/layout"
 	"github.com/google/uuid"
 )
 
@@ -61,7 +63,7 @@ func (m *marker) commit(ctx context.Context, attempt func(p *plan) error) (engin
 		// following a later one with the same marker.
 		tr.AddReadConflict(engine.KeyRange(m.key))
 		mutations = 1 + p.write()
-		tr.Atomic(engine.OpVersionstampedValue, m.key, appendStampedMark(nil, m.number))
+		tr.Atomic(engine.OpVersionstampedValue, m.key, layout.AppendStampedMark(nil, m.number))
 		pending, began, stamp = true, version, tr.Versionstamp()
 		s.marked.Store(true)
 		return nil
@@ -69,7 +71,7 @@ func (m *marker) commit(ctx context.Context, attempt func(p *plan) error) (engin
 	if err != nil {
 		err = translate(err)
 		if pending && (doubt || engine.MaybeCommitted(err)) {
-			err = fmt.Errorf("%w: %w", ErrOutcomeUnknown, err)
+			err = fmt.Errorf("%w: %w", fdbevents.ErrOutcomeUnknown, err)
 		}
 		return engine.Stamp{}, err
 	}
@@ -80,7 +82,7 @@ func (m *marker) commit(ctx context.Context, attempt func(p *plan) error) (engin
 	s.stats.mutations.Add(int64(mutations))
 	got, err := stamp.Get()
 	if err != nil {
-		return got, fmt.Errorf("%w: reading its versionstamp: %w", ErrOutcomeUnknown, err)
+		return got, fmt.Errorf("%w: reading its versionstamp: %w", fdbevents.ErrOutcomeUnknown, err)
 	}
 	return got, nil
 }
@@ -97,19 +99,19 @@ func (m *marker) committed(tr engine.Transaction, began int64) (engine.Future[en
 		// of a process that is gone.
 		now, err := tr.ReadVersion().Get()
 		if err == nil && now-began > markHorizon {
-			err = ErrOutcomeUnknown
+			err = fdbevents.ErrOutcomeUnknown
 		}
 		return nil, err
 	}
-	mark, err := decodeMark(value)
+	mark, err := layout.DecodeMark(value)
 	if err != nil {
 		return nil, fmt.Errorf("mark %x: %w", m.key, err)
 	}
-	if mark.number != m.number {
+	if mark.Number != m.number {
 		return nil, nil
 	}
 	m.store.stats.unknownResolved.Add(1)
-	return knownStamp(stampOf(mark.at)), nil
+	return knownStamp(layout.StampOf(mark.At)), nil
 }
 
 // markHorizon is how many versions a mark is kept at least: more than a
@@ -126,16 +128,16 @@ func (s *Store) sweepMarks(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		page, err := tr.Snapshot().GetRange(s.keys.marks(uuid.Nil), engine.RangeOptions{Limit: 1000}).Get()
+		page, err := tr.Snapshot().GetRange(s.keys.Marks(uuid.Nil), engine.RangeOptions{Limit: 1000}).Get()
 		if err != nil {
 			return err
 		}
 		for _, kv := range page.KeyValues {
-			mark, err := decodeMark(kv.Value)
+			mark, err := layout.DecodeMark(kv.Value)
 			if err != nil {
 				return fmt.Errorf("mark %x: %w", kv.Key, err)
 			}
-			if now-mark.at.Version() > markHorizon {
+			if now-mark.At.Version() > markHorizon {
 				// Whoever writes the mark in this very moment wins.
 				tr.AddReadConflict(engine.KeyRange(kv.Key))
 				tr.Clear(kv.Key)

@@ -3,7 +3,9 @@ package fdblayer
 import (
 	"testing"
 
+	"github.com/fdbevents/fdbevents"
 	"github.com/fdbevents/fdbevents/engine"
+	"github.com/fdbevents/fdbevents/internal/layout"
 	"github.com/google/uuid"
 )
 
@@ -12,12 +14,12 @@ import (
 func TestMarksOfProcessesThatAreGone(t *testing.T) {
 	ctx := t.Context()
 	e := openMemory(t)
-	k := keys{prefix: e.Prefix()}
+	k := layout.Keys{Prefix: e.Prefix()}
 	marks := func() int {
 		t.Helper()
 		var p engine.Page
 		if err := engine.Run(ctx, e, func(tr engine.Transaction, _ error) (err error) {
-			p, err = tr.Snapshot().GetRange(k.marks(uuid.Nil), engine.RangeOptions{}).Get()
+			p, err = tr.Snapshot().GetRange(k.Marks(uuid.Nil), engine.RangeOptions{}).Get()
 			return err
 		}); err != nil {
 			t.Fatal(err)
@@ -33,7 +35,7 @@ func TestMarksOfProcessesThatAreGone(t *testing.T) {
 		return s
 	}
 	first := open()
-	if _, err := first.Append(ctx, "s", Any, NewEvent{Type: "e"}); err != nil {
+	if _, err := first.Append(ctx, "s", fdbevents.Any, fdbevents.EventData{Type: "e"}); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := first.Transact(ctx, func(tx *Tx) error { tx.Data("d").Set(nil, nil); return nil }); err != nil {
@@ -43,8 +45,8 @@ func TestMarksOfProcessesThatAreGone(t *testing.T) {
 	if err := engine.Run(ctx, e, func(tr engine.Transaction, _ error) error {
 		now, err := tr.ReadVersion().Get()
 		for _, age := range []int64{markHorizon + 1, markHorizon / 2} {
-			at := lastOfVersion(now - age)
-			tr.Set(k.marker(uuid.New(), 1), appendMark(nil, mark{number: 7, at: at}))
+			at := layout.LastOfVersion(now - age)
+			tr.Set(k.Marker(uuid.New(), 1), layout.AppendMark(nil, layout.Mark{Number: 7, At: at}))
 		}
 		return err
 	}); err != nil {
@@ -73,9 +75,9 @@ func TestErasedSlotsAreSkipped(t *testing.T) {
 	ctx := t.Context()
 	e := openMemory(t)
 	s := openStore(t, e, Options{InlineLimit: -1})
-	var erased Position
+	var erased fdbevents.Position
 	for i := range 5 {
-		r, err := s.Append(ctx, "s", Any, NewEvent{Type: "e", Data: make([]byte, i*50_000)})
+		r, err := s.Append(ctx, "s", fdbevents.Any, fdbevents.EventData{Type: "e", Data: make([]byte, i*50_000)})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -84,16 +86,16 @@ func TestErasedSlotsAreSkipped(t *testing.T) {
 		}
 	}
 	if err := engine.Run(ctx, e, func(tr engine.Transaction, _ error) error {
-		record := s.keys.record(s.partitionOf("s"), erased)
+		record := s.keys.Record(s.partitionOf("s"), erased)
 		tr.ClearRange(record)
 		tr.Set(record.Begin, nil)
 		return nil
 	}); err != nil {
 		t.Fatal(err)
 	}
-	for name, events := range map[string]func(func(Event, error) bool){
-		"log":      s.ReadAll(ctx, Start, ReadOptions{}),
-		"backward": s.ReadAll(ctx, End, ReadOptions{Backward: true}),
+	for name, events := range map[string]func(func(fdbevents.Event, error) bool){
+		"log":      s.ReadAll(ctx, fdbevents.Start, ReadOptions{}),
+		"backward": s.ReadAll(ctx, fdbevents.End, ReadOptions{Backward: true}),
 		"stream":   s.ReadStream(ctx, "s", 0, ReadOptions{}),
 	} {
 		var sum int64

@@ -7,6 +7,7 @@ import (
 	"maps"
 	"slices"
 
+	"github.com/fdbevents/fdbevents"
 	"github.com/fdbevents/fdbevents/fdblayer"
 	"github.com/google/uuid"
 )
@@ -35,7 +36,7 @@ type modelStream struct {
 // modelEvent is an event as readers should see it. What only the store knows
 // (the position, an id or time that it chose) is zero until it was read once.
 type modelEvent struct {
-	fdblayer.Event
+	fdbevents.Event
 	// scavenged events are in no read; forgotten ones can be appended anew.
 	scavenged, forgotten bool
 }
@@ -87,12 +88,12 @@ func (s *modelStream) find(id uuid.UUID) *modelEvent {
 
 // modelResult is an AppendResult whose position is that of an event.
 type modelResult struct {
-	fdblayer.AppendResult
+	fdbevents.AppendResult
 	last *modelEvent
 }
 
 // append is all of an atomic append, or an error.
-func (m *model) append(condition *fdblayer.Condition, appends []fdblayer.StreamAppend, own []*modelEvent) ([]modelResult, error) {
+func (m *model) append(condition *fdbevents.Condition, appends []fdbevents.StreamAppend, own []*modelEvent) ([]modelResult, error) {
 	try := m.clone()
 	if condition != nil {
 		if results, err := try.repeats(appends); results != nil || err != nil {
@@ -116,7 +117,7 @@ func (m *model) append(condition *fdblayer.Condition, appends []fdblayer.StreamA
 
 // repeats are the results of an append that was there before, whose condition
 // its own events would break.
-func (m *model) repeats(appends []fdblayer.StreamAppend) (results []modelResult, err error) {
+func (m *model) repeats(appends []fdbevents.StreamAppend) (results []modelResult, err error) {
 	for _, a := range appends {
 		result, err := m.repeat(a)
 		if err != nil || result == nil {
@@ -131,20 +132,20 @@ func (m *model) repeats(appends []fdblayer.StreamAppend) (results []modelResult,
 // that it is part of.
 var errOwnEvent = fmt.Errorf("the condition fails on an event of its own transaction")
 
-func (m *model) condition(c *fdblayer.Condition, own []*modelEvent) error {
+func (m *model) condition(c *fdbevents.Condition, own []*modelEvent) error {
 	for _, ev := range m.log {
 		switch {
 		case ev.scavenged || !c.Query.Matches(ev.Type, ev.Tags):
 		case slices.Contains(own, ev):
 			return errOwnEvent
 		case c.After.Before(ev.Position):
-			return &fdblayer.ConditionError{Position: ev.Position}
+			return &fdbevents.ConditionError{Position: ev.Position}
 		}
 	}
 	return nil
 }
 
-func (m *model) appendTo(a fdblayer.StreamAppend) (modelResult, error) {
+func (m *model) appendTo(a fdbevents.StreamAppend) (modelResult, error) {
 	if repeat, err := m.repeat(a); err != nil {
 		return modelResult{}, err
 	} else if repeat != nil {
@@ -157,14 +158,14 @@ func (m *model) appendTo(a fdblayer.StreamAppend) (modelResult, error) {
 	s.deleted = false
 	first := s.next()
 	for _, ev := range a.Events {
-		stored := &modelEvent{Event: fdblayer.Event{
+		stored := &modelEvent{Event: fdbevents.Event{
 			Stream: a.Stream, Revision: s.next(), ID: ev.ID, Type: ev.Type, ContentType: contentType(ev), Tags: ev.Tags,
 			Created: ev.Created, Data: ev.Data, Metadata: ev.Metadata,
 		}}
 		s.events = append(s.events, stored)
 		m.log = append(m.log, stored)
 	}
-	return modelResult{fdblayer.AppendResult{Stream: a.Stream, FirstRevision: first, LastRevision: s.next() - 1}, s.events[s.next()-1]}, nil
+	return modelResult{AppendResult: fdbevents.AppendResult{Stream: a.Stream, FirstRevision: first, LastRevision: s.next() - 1}, last: s.events[s.next()-1]}, nil
 }
 
 // change is the stream, which has something from now on.
@@ -174,19 +175,19 @@ func (m *model) change(name string) *modelStream {
 	return s
 }
 
-func contentType(ev fdblayer.NewEvent) string {
+func contentType(ev fdbevents.EventData) string {
 	return cmp.Or(ev.ContentType, "application/octet-stream")
 }
 
-func (m *model) expect(stream string, expected fdblayer.ExpectedRevision) error {
+func (m *model) expect(stream string, expected fdbevents.ExpectedRevision) error {
 	s := m.stream(stream)
 	right := true
 	actual := s.next() - 1
 	switch expected {
-	case fdblayer.Any:
-	case fdblayer.NoStream:
+	case fdbevents.Any:
+	case fdbevents.NoStream:
 		right = !s.exists()
-	case fdblayer.StreamExists:
+	case fdbevents.StreamExists:
 		right = s.exists()
 		actual = -1
 	default:
@@ -194,16 +195,16 @@ func (m *model) expect(stream string, expected fdblayer.ExpectedRevision) error 
 	}
 	switch {
 	case s.tombstoned:
-		return fdblayer.ErrStreamDeleted
+		return fdbevents.ErrStreamDeleted
 	case !right:
-		return &fdblayer.WrongExpectedRevisionError{Stream: stream, Expected: expected, Actual: actual}
+		return &fdbevents.WrongExpectedRevisionError{Stream: stream, Expected: expected, Actual: actual}
 	}
 	return nil
 }
 
 // repeat is the first result of an append whose events are all there already, nil
 // when none is. Anything between is an error.
-func (m *model) repeat(a fdblayer.StreamAppend) (*modelResult, error) {
+func (m *model) repeat(a fdbevents.StreamAppend) (*modelResult, error) {
 	s := m.stream(a.Stream)
 	ids := make(map[uuid.UUID]bool)
 	var known []*modelEvent
@@ -221,7 +222,7 @@ func (m *model) repeat(a fdblayer.StreamAppend) (*modelResult, error) {
 		}
 	}
 	if len(known) == 0 && twice != uuid.Nil {
-		return nil, &fdblayer.InvalidError{What: "event id", Value: twice.String()}
+		return nil, &fdbevents.InvalidError{What: "event id", Value: twice.String()}
 	}
 	if len(known) == 0 {
 		return nil, nil
@@ -231,10 +232,10 @@ func (m *model) repeat(a fdblayer.StreamAppend) (*modelResult, error) {
 		same = same && old.Revision == known[0].Revision+int64(i) && old.hasContent(a.Events[i])
 	}
 	if !same {
-		return nil, &idConflict{known}
+		return nil, &idConflict{events: known}
 	}
 	last := known[len(known)-1]
-	return &modelResult{fdblayer.AppendResult{Stream: a.Stream, FirstRevision: known[0].Revision, LastRevision: last.Revision, Repeat: true}, last}, nil
+	return &modelResult{AppendResult: fdbevents.AppendResult{Stream: a.Stream, FirstRevision: known[0].Revision, LastRevision: last.Revision, Repeat: true}, last: last}, nil
 }
 
 // idConflict is an IDConflictError about one of the events.
@@ -245,7 +246,7 @@ func (e *idConflict) Error() string {
 }
 
 // hasContent is true, too, when the content is gone, so that nobody can say.
-func (ev *modelEvent) hasContent(other fdblayer.NewEvent) bool {
+func (ev *modelEvent) hasContent(other fdbevents.EventData) bool {
 	return ev.scavenged || ev.Erased || ev.Type == other.Type && ev.ContentType == contentType(other) &&
 		slices.Equal(ev.Tags, other.Tags) && bytes.Equal(ev.Data, other.Data) && bytes.Equal(ev.Metadata, other.Metadata)
 }
@@ -257,7 +258,7 @@ func (m *model) truncate(stream string, before int64) error {
 	if before == fdblayer.StreamEnd {
 		before = s.next()
 	} else if !s.tombstoned && (before < 0 || before > s.next()) {
-		return &fdblayer.InvalidError{What: "truncate before revision", Value: fmt.Sprint(before)}
+		return &fdbevents.InvalidError{What: "truncate before revision", Value: fmt.Sprint(before)}
 	}
 	fresh := *s
 	fresh.truncateBefore = max(s.truncateBefore, before)
@@ -266,7 +267,7 @@ func (m *model) truncate(stream string, before int64) error {
 
 func (m *model) setMaxCount(stream string, n int64) error {
 	if n < 0 {
-		return &fdblayer.InvalidError{What: "max count", Value: fmt.Sprint(n)}
+		return &fdbevents.InvalidError{What: "max count", Value: fmt.Sprint(n)}
 	}
 	fresh := *m.stream(stream)
 	fresh.maxCount = n
@@ -281,25 +282,25 @@ func (m *model) setMetadata(stream string, metadata []byte) error {
 
 func (m *model) replace(stream string, fresh *modelStream) error {
 	if fresh.tombstoned {
-		return fdblayer.ErrStreamDeleted
+		return fdbevents.ErrStreamDeleted
 	}
 	m.streams[stream] = fresh
 	return nil
 }
 
-func (m *model) delete(stream string, expected fdblayer.ExpectedRevision) error {
+func (m *model) delete(stream string, expected fdbevents.ExpectedRevision) error {
 	if err := m.expect(stream, expected); err != nil {
 		return err
 	}
 	if !m.stream(stream).exists() {
-		return fdblayer.ErrStreamNotFound
+		return fdbevents.ErrStreamNotFound
 	}
 	fresh := *m.stream(stream)
 	fresh.deleted, fresh.truncateBefore = true, fresh.next()
 	return m.replace(stream, &fresh)
 }
 
-func (m *model) tombstone(stream string, expected fdblayer.ExpectedRevision) error {
+func (m *model) tombstone(stream string, expected fdbevents.ExpectedRevision) error {
 	if err := m.expect(stream, expected); err != nil {
 		return err
 	}
@@ -331,7 +332,7 @@ func (m *model) erase(id uuid.UUID) (erased []*modelEvent, err error) {
 		}
 	}
 	if erased == nil {
-		err = fdblayer.ErrEventNotFound
+		err = fdbevents.ErrEventNotFound
 	}
 	return erased, err
 }

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/fdbevents/fdbevents"
 	"github.com/fdbevents/fdbevents/fdblayer"
 	"github.com/google/uuid"
 	"pgregory.net/rapid"
@@ -18,7 +19,7 @@ var (
 	modelPrefixes = []string{"", "a-", "a", "b-1", "c"}
 	modelTypes    = []string{"x", "y", "z"}
 	modelTags     = []string{"p", "q", "r"}
-	modelIndexes  = []string{fdblayer.IndexType, fdblayer.IndexCategory}
+	modelIndexes  = []string{fdbevents.IndexType, fdbevents.IndexCategory}
 )
 
 func oneOf[T any](t *rapid.T, what string, of []T) T { return rapid.SampledFrom(of).Draw(t, what) }
@@ -48,8 +49,8 @@ func drawBytes(t *rapid.T) []byte {
 // nameID is an id out of a few.
 func nameID(n int) uuid.UUID { return uuid.NewSHA1(uuid.NameSpaceOID, fmt.Append(nil, n)) }
 
-func drawNewEvent(t *rapid.T) fdblayer.NewEvent {
-	ev := fdblayer.NewEvent{Type: oneOf(t, "type", modelTypes), Tags: drawTags(t), Data: drawBytes(t)}
+func drawNewEvent(t *rapid.T) fdbevents.EventData {
+	ev := fdbevents.EventData{Type: oneOf(t, "type", modelTypes), Tags: drawTags(t), Data: drawBytes(t)}
 	if n := rapid.IntRange(0, 60).Draw(t, "id"); n > 45 {
 		ev.ID = nameID(n)
 	}
@@ -62,8 +63,8 @@ func drawNewEvent(t *rapid.T) fdblayer.NewEvent {
 
 // drawRepeat is events that are stored already: as they were, or with something
 // about them changed.
-func (m *machine) drawRepeat(t *rapid.T) fdblayer.StreamAppend {
-	a := fdblayer.StreamAppend{Stream: drawStream(t), Expected: m.drawExpected(t, "")}
+func (m *machine) drawRepeat(t *rapid.T) fdbevents.StreamAppend {
+	a := fdbevents.StreamAppend{Stream: drawStream(t), Expected: m.drawExpected(t, "")}
 	old := m.model.stream(a.Stream).events
 	if len(old) == 0 {
 		t.Skip("the stream has no events")
@@ -71,7 +72,7 @@ func (m *machine) drawRepeat(t *rapid.T) fdblayer.StreamAppend {
 	first := rapid.IntRange(0, len(old)-1).Draw(t, "first")
 	last := rapid.IntRange(first, min(first+2, len(old)-1)).Draw(t, "last")
 	for _, ev := range old[first : last+1] {
-		a.Events = append(a.Events, fdblayer.NewEvent{
+		a.Events = append(a.Events, fdbevents.EventData{
 			ID: ev.ID, Type: ev.Type, ContentType: ev.ContentType, Tags: ev.Tags, Created: ev.Created, Data: ev.Data, Metadata: ev.Metadata,
 		})
 	}
@@ -101,47 +102,47 @@ func (m *machine) drawRepeat(t *rapid.T) fdblayer.StreamAppend {
 
 // drawExpected is right half of the time, unless something happens to the stream
 // before, in the same transaction.
-func (m *machine) drawExpected(t *rapid.T, stream string) fdblayer.ExpectedRevision {
+func (m *machine) drawExpected(t *rapid.T, stream string) fdbevents.ExpectedRevision {
 	s := m.model.stream(stream)
 	switch oneOf(t, "expected", []string{"any", "right", "right", "wrong", "none", "exists"}) {
 	case "right":
 		if s.next() > 0 {
-			return fdblayer.ExpectedRevision(s.next() - 1)
+			return fdbevents.ExpectedRevision(s.next() - 1)
 		}
-		return fdblayer.NoStream
+		return fdbevents.NoStream
 	case "wrong":
-		return fdblayer.ExpectedRevision(rapid.Int64Range(0, s.next()+1).Draw(t, "revision"))
+		return fdbevents.ExpectedRevision(rapid.Int64Range(0, s.next()+1).Draw(t, "revision"))
 	case "none":
-		return fdblayer.NoStream
+		return fdbevents.NoStream
 	case "exists":
-		return fdblayer.StreamExists
+		return fdbevents.StreamExists
 	}
-	return fdblayer.Any
+	return fdbevents.Any
 }
 
-func (m *machine) drawAppend(t *rapid.T) fdblayer.StreamAppend {
+func (m *machine) drawAppend(t *rapid.T) fdbevents.StreamAppend {
 	if rarely(t, "repeat", 5) {
 		return m.drawRepeat(t)
 	}
 	stream := drawStream(t)
-	a := fdblayer.StreamAppend{Stream: stream, Expected: m.drawExpected(t, stream)}
+	a := fdbevents.StreamAppend{Stream: stream, Expected: m.drawExpected(t, stream)}
 	for range rapid.IntRange(1, 5).Draw(t, "events") {
 		a.Events = append(a.Events, drawNewEvent(t))
 	}
 	return a
 }
 
-func (m *machine) drawAppends(t *rapid.T, least int) []fdblayer.StreamAppend {
-	appends := make([]fdblayer.StreamAppend, rapid.IntRange(least, 4).Draw(t, "appends"))
+func (m *machine) drawAppends(t *rapid.T, least int) []fdbevents.StreamAppend {
+	appends := make([]fdbevents.StreamAppend, rapid.IntRange(least, 4).Draw(t, "appends"))
 	for i := range appends {
 		appends[i] = m.drawAppend(t)
 	}
 	return appends
 }
 
-func drawQuery(t *rapid.T, least int) (q fdblayer.Query) {
+func drawQuery(t *rapid.T, least int) (q fdbevents.Query) {
 	for range rapid.IntRange(least, 2).Draw(t, "items") {
-		q.Items = append(q.Items, fdblayer.QueryItem{
+		q.Items = append(q.Items, fdbevents.QueryItem{
 			Types: rapid.SliceOfNDistinct(rapid.SampledFrom(modelTypes), 0, 2, rapid.ID).Draw(t, "types"),
 			Tags:  rapid.SliceOfNDistinct(rapid.SampledFrom(modelTags), 0, 2, rapid.ID).Draw(t, "tags"),
 		})
@@ -149,8 +150,8 @@ func drawQuery(t *rapid.T, least int) (q fdblayer.Query) {
 	return q
 }
 
-func (m *machine) drawCondition(t *rapid.T) *fdblayer.Condition {
-	c := &fdblayer.Condition{Query: drawQuery(t, 1)}
+func (m *machine) drawCondition(t *rapid.T) *fdbevents.Condition {
+	c := &fdbevents.Condition{Query: drawQuery(t, 1)}
 	switch oneOf(t, "after", []string{"start", "some event", "last event", "last event"}) {
 	case "some event":
 		c.After = m.drawPosition(t)
@@ -163,10 +164,10 @@ func (m *machine) drawCondition(t *rapid.T) *fdblayer.Condition {
 }
 
 // drawPosition is that of an event, or Start.
-func (m *machine) drawPosition(t *rapid.T) fdblayer.Position {
+func (m *machine) drawPosition(t *rapid.T) fdbevents.Position {
 	i := rapid.IntRange(0, len(m.model.log)).Draw(t, "position")
 	if i == 0 {
-		return fdblayer.Start
+		return fdbevents.Start
 	}
 	return m.model.log[i-1].Position
 }

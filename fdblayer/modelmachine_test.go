@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/fdbevents/fdbevents"
 	"github.com/fdbevents/fdbevents/engine"
 	"github.com/fdbevents/fdbevents/engine/pebbleengine"
 	"github.com/fdbevents/fdbevents/fdblayer"
@@ -108,8 +109,8 @@ func (m *machine) open(t *rapid.T) {
 
 func (m *machine) openAgain(t *rapid.T) {
 	wantError(t, "closing", m.store.Close(), nil)
-	_, err := m.store.Append(m.ctx, "a", fdblayer.Any, event("x"))
-	wantError(t, "appending to a closed store", err, fdblayer.ErrClosed)
+	_, err := m.store.Append(m.ctx, "a", fdbevents.Any, event("x"))
+	wantError(t, "appending to a closed store", err, fdbevents.ErrClosed)
 	if rapid.Bool().Draw(t, "default options") {
 		m.options = fdblayer.Options{}
 	}
@@ -129,11 +130,11 @@ func (m *machine) check(t *rapid.T) {
 // compare compares all that there is. What only the store could know of new
 // events, the model learns here.
 func (m *machine) compare(t *rapid.T) {
-	got, err := drain(m.store.ReadAll(m.ctx, fdblayer.Start, fdblayer.ReadOptions{}))
+	got, err := drain(m.store.ReadAll(m.ctx, fdbevents.Start, fdblayer.ReadOptions{}))
 	wantError(t, "reading the log", err, nil)
-	want := m.model.readAll(fdblayer.Start, fdblayer.ReadOptions{})
+	want := m.model.readAll(fdbevents.Start, fdblayer.ReadOptions{})
 	for i, ev := range want {
-		if ev.Position == (fdblayer.Position{}) && i < len(got) {
+		if ev.Position == (fdbevents.Position{}) && i < len(got) {
 			m.learn(t, ev, got[i])
 		}
 	}
@@ -154,7 +155,7 @@ func (m *machine) compare(t *rapid.T) {
 	m.compareIndexes(t)
 }
 
-func (m *machine) learn(t *rapid.T, ev *modelEvent, stored fdblayer.Event) {
+func (m *machine) learn(t *rapid.T, ev *modelEvent, stored fdbevents.Event) {
 	ev.Position = stored.Position
 	if ev.ID == uuid.Nil {
 		ev.ID = stored.ID
@@ -228,7 +229,7 @@ func (m *machine) compareIndexes(t *rapid.T) {
 }
 
 // drain gathers what a read yields, and its error.
-func drain(events iter.Seq2[fdblayer.Event, error]) (all []fdblayer.Event, err error) {
+func drain(events iter.Seq2[fdbevents.Event, error]) (all []fdbevents.Event, err error) {
 	for ev, err := range events {
 		if err != nil {
 			return all, err
@@ -238,7 +239,7 @@ func drain(events iter.Seq2[fdblayer.Event, error]) (all []fdblayer.Event, err e
 	return all, nil
 }
 
-func wantEvents(t *rapid.T, what string, got []fdblayer.Event, want []*modelEvent) {
+func wantEvents(t *rapid.T, what string, got []fdbevents.Event, want []*modelEvent) {
 	t.Helper()
 	for i := range max(len(got), len(want)) {
 		switch {
@@ -252,15 +253,15 @@ func wantEvents(t *rapid.T, what string, got []fdblayer.Event, want []*modelEven
 	}
 }
 
-func sameEvent(a, b fdblayer.Event) bool {
+func sameEvent(a, b fdbevents.Event) bool {
 	same := slices.Equal(a.Tags, b.Tags) && bytes.Equal(a.Data, b.Data) && bytes.Equal(a.Metadata, b.Metadata) && a.Created.Equal(b.Created)
-	for _, ev := range []*fdblayer.Event{&a, &b} {
+	for _, ev := range []*fdbevents.Event{&a, &b} {
 		ev.Tags, ev.Data, ev.Metadata, ev.Created = nil, nil, nil, time.Time{}
 	}
 	return same && reflect.DeepEqual(a, b)
 }
 
-func describe(ev *fdblayer.Event) string {
+func describe(ev *fdbevents.Event) string {
 	data := fmt.Sprintf("%.5q", ev.Data)
 	if len(ev.Data) > 5 {
 		data += fmt.Sprintf("… of %d bytes", len(ev.Data))
@@ -279,22 +280,22 @@ func wantError(t *rapid.T, what string, got, want error) {
 
 func sameError(got, want error) bool {
 	switch want := want.(type) {
-	case *fdblayer.WrongExpectedRevisionError:
+	case *fdbevents.WrongExpectedRevisionError:
 		return carries(got, *want)
-	case *fdblayer.ConditionError:
+	case *fdbevents.ConditionError:
 		return carries(got, *want)
-	case *fdblayer.TruncatedError:
+	case *fdbevents.TruncatedError:
 		return carries(got, *want)
-	case *fdblayer.LimitError:
+	case *fdbevents.LimitError:
 		return carries(got, *want)
-	case *fdblayer.InvalidError:
-		var e *fdblayer.InvalidError
+	case *fdbevents.InvalidError:
+		var e *fdbevents.InvalidError
 		return errors.As(got, &e) && e.What == want.What && e.Value == want.Value && e.Reason != ""
 	case *idConflict:
 		// Of several events that are there already, any may be named.
-		var e *fdblayer.IDConflictError
+		var e *fdbevents.IDConflictError
 		return errors.As(got, &e) && slices.ContainsFunc(want.events, func(ev *modelEvent) bool {
-			return carries(e, fdblayer.IDConflictError{Stream: ev.Stream, ID: ev.ID, Revision: ev.Revision, Reason: e.Reason}) && e.Reason != ""
+			return carries(e, fdbevents.IDConflictError{Stream: ev.Stream, ID: ev.ID, Revision: ev.Revision, Reason: e.Reason}) && e.Reason != ""
 		})
 	}
 	if want == errOwnEvent {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"strings"
 
+	"github.com/fdbevents/fdbevents"
 	"github.com/fdbevents/fdbevents/fdblayer"
 	"pgregory.net/rapid"
 )
@@ -38,7 +39,7 @@ func (m *machine) readAll(t *rapid.T) {
 	o := drawReadOptions(t)
 	from := m.drawPosition(t)
 	if rapid.Bool().Draw(t, "from the end") {
-		from = fdblayer.End
+		from = fdbevents.End
 	}
 	got, err := drain(m.store.ReadAll(m.ctx, from, o))
 	wantError(t, "reading the log", err, nil)
@@ -64,7 +65,7 @@ func (m *machine) followStream(t *rapid.T) {
 func (m *machine) follow(t *rapid.T) {
 	after := m.drawPosition(t)
 	if rarely(t, "after the end", 5) {
-		after = fdblayer.End
+		after = fdbevents.End
 	}
 	o := drawReadOptions(t)
 	o.Backward, o.Limit = false, 0
@@ -77,18 +78,18 @@ func (m *machine) follow(t *rapid.T) {
 
 // badInput is refused, and changes nothing.
 func (m *machine) badInput(t *rapid.T) {
-	long := strings.Repeat("n", fdblayer.MaxStreamName+1)
-	invalid := func(what, value string) error { return &fdblayer.InvalidError{What: what, Value: value} }
+	long := strings.Repeat("n", fdbevents.MaxStreamName+1)
+	invalid := func(what, value string) error { return &fdbevents.InvalidError{What: what, Value: value} }
 	limit := func(what string, got, limit int64, unit string) error {
-		return &fdblayer.LimitError{What: what, Got: got, Limit: limit, Unit: unit}
+		return &fdbevents.LimitError{What: what, Got: got, Limit: limit, Unit: unit}
 	}
-	appending := func(stream string, ev fdblayer.NewEvent) func() error {
+	appending := func(stream string, ev fdbevents.EventData) func() error {
 		return func() error {
 			_, err := m.store.AppendMany(m.ctx, to("a", event("x")), to(stream, ev))
 			return err
 		}
 	}
-	many := make([]string, fdblayer.MaxTags+1)
+	many := make([]string, fdbevents.MaxTags+1)
 	for i := range many {
 		many[i] = strings.Repeat("t", i+1)
 	}
@@ -98,7 +99,7 @@ func (m *machine) badInput(t *rapid.T) {
 		want error
 	}{
 		{"empty stream name", appending("", event("x")), invalid("stream name", "")},
-		{"long stream name", appending(long, event("x")), limit("stream name", int64(len(long)), fdblayer.MaxStreamName, "bytes")},
+		{"long stream name", appending(long, event("x")), limit("stream name", int64(len(long)), fdbevents.MaxStreamName, "bytes")},
 		{"virtual stream name", appending("$all", event("x")), invalid("stream name", "$all")},
 		{"stream name of bytes", appending("\xff", event("x")), invalid("stream name", "\xff")},
 		{"control character", appending("a\x01", event("x")), invalid("stream name", "a\x01")},
@@ -106,26 +107,26 @@ func (m *machine) badInput(t *rapid.T) {
 		{"empty tag", appending("a", tagged("x", "")), invalid("tag", "")},
 		{"system tag", appending("a", tagged("x", "\x01tx")), invalid("tag", "\x01tx")},
 		{"same tag twice", appending("a", tagged("x", "p", "p")), invalid("tag", "p")},
-		{"many tags", appending("a", tagged("x", many...)), limit("tags of an event", fdblayer.MaxTags+1, fdblayer.MaxTags, "tags")},
-		{"large event", appending("a", fdblayer.NewEvent{Type: "x", Data: make([]byte, fdblayer.MaxEventSize), Metadata: []byte("m")}),
-			limit("event data and metadata", fdblayer.MaxEventSize+1, fdblayer.MaxEventSize, "bytes")},
-		{"no events", func() error { _, err := m.store.Append(m.ctx, "a", fdblayer.Any); return err }, fdblayer.ErrNoEvents},
-		{"no appends", func() error { _, err := m.store.AppendMany(m.ctx); return err }, fdblayer.ErrNoEvents},
+		{"many tags", appending("a", tagged("x", many...)), limit("tags of an event", fdbevents.MaxTags+1, fdbevents.MaxTags, "tags")},
+		{"large event", appending("a", fdbevents.EventData{Type: "x", Data: make([]byte, fdbevents.MaxEventSize), Metadata: []byte("m")}),
+			limit("event data and metadata", fdbevents.MaxEventSize+1, fdbevents.MaxEventSize, "bytes")},
+		{"no events", func() error { _, err := m.store.Append(m.ctx, "a", fdbevents.Any); return err }, fdbevents.ErrNoEvents},
+		{"no appends", func() error { _, err := m.store.AppendMany(m.ctx); return err }, fdbevents.ErrNoEvents},
 		{"expected revision", func() error { _, err := m.store.Append(m.ctx, "a", -3, event("x")); return err }, invalid("expected revision", "-3")},
 		{"expected revision to delete", func() error { return m.store.Delete(m.ctx, "a", -3) }, invalid("expected revision", "-3")},
 		{"condition on everything", func() error {
-			_, err := m.store.AppendIf(m.ctx, fdblayer.Condition{}, to("a", event("x")))
+			_, err := m.store.AppendIf(m.ctx, fdbevents.Condition{}, to("a", event("x")))
 			return err
 		}, invalid("append condition", "")},
 		{"limit", func() error {
-			_, err := drain(m.store.ReadAll(m.ctx, fdblayer.Start, fdblayer.ReadOptions{Limit: -1}))
+			_, err := drain(m.store.ReadAll(m.ctx, fdbevents.Start, fdblayer.ReadOptions{Limit: -1}))
 			return err
 		}, invalid("read limit", "-1")},
 		{"index", func() error { return m.store.CreateIndex(m.ctx, "size", nil) }, invalid("index", "size")},
 		{"context", func() error {
 			ctx, cancel := context.WithCancel(m.ctx)
 			cancel()
-			_, err := m.store.Append(ctx, "a", fdblayer.Any, event("x"))
+			_, err := m.store.Append(ctx, "a", fdbevents.Any, event("x"))
 			return err
 		}, context.Canceled},
 	}

@@ -4,6 +4,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/fdbevents/fdbevents"
 	"github.com/fdbevents/fdbevents/fdblayer"
 )
 
@@ -12,7 +13,7 @@ import (
 func (m *model) info(stream string) (fdblayer.StreamInfo, error) {
 	s, ok := m.streams[stream]
 	if !ok {
-		return fdblayer.StreamInfo{}, fdblayer.ErrStreamNotFound
+		return fdblayer.StreamInfo{}, fdbevents.ErrStreamNotFound
 	}
 	return fdblayer.StreamInfo{
 		Stream: stream, LastRevision: s.next() - 1, TruncateBefore: s.truncateBefore, Retention: fdblayer.Retention{MaxCount: s.maxCount},
@@ -25,9 +26,9 @@ func (m *model) readStream(stream string, from int64, o fdblayer.ReadOptions) ([
 	s := m.stream(stream)
 	switch {
 	case s.tombstoned:
-		return nil, fdblayer.ErrStreamDeleted
+		return nil, fdbevents.ErrStreamDeleted
 	case !s.exists():
-		return nil, fdblayer.ErrStreamNotFound
+		return nil, fdbevents.ErrStreamNotFound
 	}
 	return selected(s.events[s.first():], o, func(ev *modelEvent) bool {
 		return ev.Revision == from || ev.Revision < from == o.Backward
@@ -42,22 +43,22 @@ func (m *model) followStream(stream string, after int64, o fdblayer.ReadOptions)
 	}
 	switch {
 	case s.tombstoned:
-		return nil, fdblayer.ErrStreamDeleted
+		return nil, fdbevents.ErrStreamDeleted
 	case after >= 0 && after+1 < s.first():
-		return nil, &fdblayer.TruncatedError{Stream: stream, Revision: after + 1, First: s.first()}
+		return nil, &fdbevents.TruncatedError{Stream: stream, Revision: after + 1, First: s.first()}
 	}
 	return selected(s.events[s.first():], o, func(ev *modelEvent) bool { return ev.Revision > after }), nil
 }
 
 // readAll is a read of the log from a position on.
-func (m *model) readAll(from fdblayer.Position, o fdblayer.ReadOptions) []*modelEvent {
+func (m *model) readAll(from fdbevents.Position, o fdblayer.ReadOptions) []*modelEvent {
 	return selected(m.log, o, func(ev *modelEvent) bool {
 		return ev.Position == from || ev.Position.Before(from) == o.Backward
 	})
 }
 
 // follow is what a subscription to the log delivers until it has caught up.
-func (m *model) follow(after fdblayer.Position, o fdblayer.ReadOptions) []*modelEvent {
+func (m *model) follow(after fdbevents.Position, o fdblayer.ReadOptions) []*modelEvent {
 	return selected(m.log, o, func(ev *modelEvent) bool { return after.Before(ev.Position) })
 }
 

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/fdbevents/fdbevents"
 	"github.com/fdbevents/fdbevents/fdblayer"
 	"pgregory.net/rapid"
 )
@@ -13,14 +14,14 @@ import (
 func (m *machine) append(t *rapid.T) {
 	a := m.drawAppend(t)
 	got, err := m.store.Append(m.ctx, a.Stream, a.Expected, a.Events...)
-	m.wantAppended(t, nil, []fdblayer.StreamAppend{a}, []fdblayer.AppendResult{got}, err)
+	m.wantAppended(t, nil, []fdbevents.StreamAppend{a}, []fdbevents.AppendResult{got}, err)
 }
 
 // appendAgain is an append of what is there already, or nearly.
 func (m *machine) appendAgain(t *rapid.T) {
 	a := m.drawRepeat(t)
 	got, err := m.store.Append(m.ctx, a.Stream, a.Expected, a.Events...)
-	m.wantAppended(t, nil, []fdblayer.StreamAppend{a}, []fdblayer.AppendResult{got}, err)
+	m.wantAppended(t, nil, []fdbevents.StreamAppend{a}, []fdbevents.AppendResult{got}, err)
 }
 
 func (m *machine) appendMany(t *rapid.T) {
@@ -35,7 +36,7 @@ func (m *machine) appendIf(t *rapid.T) {
 	m.wantAppended(t, condition, appends, got, err)
 }
 
-func (m *machine) wantAppended(t *rapid.T, condition *fdblayer.Condition, appends []fdblayer.StreamAppend, got []fdblayer.AppendResult, err error) {
+func (m *machine) wantAppended(t *rapid.T, condition *fdbevents.Condition, appends []fdbevents.StreamAppend, got []fdbevents.AppendResult, err error) {
 	t.Helper()
 	want, wantErr := m.model.append(condition, appends, nil)
 	wantError(t, "appending", err, wantErr)
@@ -45,13 +46,13 @@ func (m *machine) wantAppended(t *rapid.T, condition *fdblayer.Condition, append
 }
 
 // wantResults compares results; the positions wait until the log was read.
-func (m *machine) wantResults(t *rapid.T, got []fdblayer.AppendResult, want []modelResult) {
+func (m *machine) wantResults(t *rapid.T, got []fdbevents.AppendResult, want []modelResult) {
 	t.Helper()
 	if len(got) != len(want) {
 		t.Fatalf("%d results, want %d", len(got), len(want))
 	}
 	for i := range got {
-		m.placed = append(m.placed, modelResult{got[i], want[i].last})
+		m.placed = append(m.placed, modelResult{AppendResult: got[i], last: want[i].last})
 		if !sameResult(got[i], want[i]) {
 			t.Errorf("result %d is %+v, want %+v", i, got[i], want[i].AppendResult)
 		}
@@ -59,7 +60,7 @@ func (m *machine) wantResults(t *rapid.T, got []fdblayer.AppendResult, want []mo
 }
 
 // sameResult compares all but positions.
-func sameResult(got fdblayer.AppendResult, want modelResult) bool {
+func sameResult(got fdbevents.AppendResult, want modelResult) bool {
 	got.Position = want.Position
 	return got == want.AppendResult
 }
@@ -77,7 +78,7 @@ func (m *machine) appendSideBySide(t *rapid.T) {
 	before := len(m.model.log)
 	for i := range appends {
 		got, err := pending[i].Wait()
-		m.wantAppended(t, nil, appends[i:i+1], []fdblayer.AppendResult{got}, err)
+		m.wantAppended(t, nil, appends[i:i+1], []fdbevents.AppendResult{got}, err)
 	}
 	// The order between streams is what the results say.
 	placed := slices.Clone(m.placed)
@@ -93,7 +94,7 @@ func (m *machine) appendSideBySide(t *rapid.T) {
 // transactStep is something to do in a transaction, to the store and to the model.
 type transactStep struct {
 	what  string
-	store func(tx *fdblayer.Tx) ([]fdblayer.AppendResult, error)
+	store func(tx *fdblayer.Tx) ([]fdbevents.AppendResult, error)
 	// model's own are the events that the transaction has appended so far.
 	model func(try *model, own []*modelEvent) ([]modelResult, error)
 }
@@ -124,12 +125,12 @@ func (m *machine) transact(t *rapid.T) {
 		}
 	}
 
-	var within []fdblayer.AppendResult
+	var within []fdbevents.AppendResult
 	errs := make([]error, len(steps))
 	got, err := m.store.Transact(m.ctx, func(tx *fdblayer.Tx) error {
 		within = nil
 		for i, step := range steps {
-			var results []fdblayer.AppendResult
+			var results []fdbevents.AppendResult
 			results, errs[i] = step.store(tx)
 			if within = append(within, results...); errs[i] != nil && !goOn {
 				return errs[i]
@@ -162,23 +163,23 @@ func (m *machine) drawStep(t *rapid.T) transactStep {
 	switch what := oneOf(t, "step", []string{"append", "append", "append if", "append if", "write data", "change a stream", "remove a stream", "read"}); what {
 	case "append":
 		a := m.drawAppend(t)
-		return transactStep{what, func(tx *fdblayer.Tx) ([]fdblayer.AppendResult, error) {
+		return transactStep{what: what, store: func(tx *fdblayer.Tx) ([]fdbevents.AppendResult, error) {
 			r, err := tx.Append(a.Stream, a.Expected, a.Events...)
 			return results(r, err)
-		}, func(try *model, _ []*modelEvent) ([]modelResult, error) {
-			return try.append(nil, []fdblayer.StreamAppend{a}, nil)
+		}, model: func(try *model, _ []*modelEvent) ([]modelResult, error) {
+			return try.append(nil, []fdbevents.StreamAppend{a}, nil)
 		}}
 	case "append if":
 		condition, appends := m.drawCondition(t), m.drawAppends(t, 1)
-		return transactStep{what, func(tx *fdblayer.Tx) ([]fdblayer.AppendResult, error) {
+		return transactStep{what: what, store: func(tx *fdblayer.Tx) ([]fdbevents.AppendResult, error) {
 			return tx.AppendIf(*condition, appends...)
-		}, func(try *model, own []*modelEvent) ([]modelResult, error) {
+		}, model: func(try *model, own []*modelEvent) ([]modelResult, error) {
 			return try.append(condition, appends, own)
 		}}
 	case "write data":
 		key := oneOf(t, "key", []string{"k", "l"})
 		n := rapid.Int64Range(0, 3).Draw(t, "add")
-		return transactStep{what, func(tx *fdblayer.Tx) ([]fdblayer.AppendResult, error) {
+		return transactStep{what: what, store: func(tx *fdblayer.Tx) ([]fdbevents.AppendResult, error) {
 			data := tx.Data("model")
 			if n == 0 {
 				data.Clear([]byte(key))
@@ -186,7 +187,7 @@ func (m *machine) drawStep(t *rapid.T) transactStep {
 				data.Add([]byte(key), n)
 			}
 			return nil, nil
-		}, func(try *model, _ []*modelEvent) ([]modelResult, error) {
+		}, model: func(try *model, _ []*modelEvent) ([]modelResult, error) {
 			if n == 0 {
 				delete(try.data, key)
 			} else {
@@ -204,20 +205,20 @@ func (m *machine) drawStep(t *rapid.T) transactStep {
 	stream := drawStream(t)
 	from := m.drawRevision(t, stream)
 	stored, wantErr := m.model.followStream(stream, -1, fdblayer.ReadOptions{})
-	return transactStep{"reading " + stream, func(tx *fdblayer.Tx) ([]fdblayer.AppendResult, error) {
+	return transactStep{what: "reading " + stream, store: func(tx *fdblayer.Tx) ([]fdbevents.AppendResult, error) {
 		got, err := drain(tx.ReadStream(stream, from))
 		if err == nil {
 			wantEvents(t, "in a transaction, stream "+stream, got, choosePointers(stored, func(ev *modelEvent) bool { return ev.Revision >= from }))
 		}
 		return nil, err
-	}, func(*model, []*modelEvent) ([]modelResult, error) { return nil, wantErr }}
+	}, model: func(*model, []*modelEvent) ([]modelResult, error) { return nil, wantErr }}
 }
 
-func results(r fdblayer.AppendResult, err error) ([]fdblayer.AppendResult, error) {
+func results(r fdbevents.AppendResult, err error) ([]fdbevents.AppendResult, error) {
 	if err != nil {
 		return nil, err
 	}
-	return []fdblayer.AppendResult{r}, nil
+	return []fdbevents.AppendResult{r}, nil
 }
 
 func choosePointers(events []*modelEvent, f func(*modelEvent) bool) (out []*modelEvent) {
@@ -236,9 +237,9 @@ type headChange struct {
 }
 
 func change(what string, c headChange) transactStep {
-	return transactStep{what, func(tx *fdblayer.Tx) ([]fdblayer.AppendResult, error) {
+	return transactStep{what: what, store: func(tx *fdblayer.Tx) ([]fdbevents.AppendResult, error) {
 		return nil, c.store(tx)
-	}, func(try *model, _ []*modelEvent) ([]modelResult, error) {
+	}, model: func(try *model, _ []*modelEvent) ([]modelResult, error) {
 		return nil, c.model(try)
 	}}
 }
@@ -248,14 +249,14 @@ func (m *machine) drawChange(t *rapid.T) headChange {
 	if rapid.Bool().Draw(t, "max count") {
 		n := rapid.Int64Range(-1, 4).Draw(t, "max count")
 		return headChange{
-			func(tx *fdblayer.Tx) error { return tx.SetRetention(stream, fdblayer.Retention{MaxCount: n}) },
-			func(try *model) error { return try.setMaxCount(stream, n) },
+			store: func(tx *fdblayer.Tx) error { return tx.SetRetention(stream, fdblayer.Retention{MaxCount: n}) },
+			model: func(try *model) error { return try.setMaxCount(stream, n) },
 		}
 	}
 	before := m.drawRevision(t, stream)
 	return headChange{
-		func(tx *fdblayer.Tx) error { return tx.Truncate(stream, before) },
-		func(try *model) error { return try.truncate(stream, before) },
+		store: func(tx *fdblayer.Tx) error { return tx.Truncate(stream, before) },
+		model: func(try *model) error { return try.truncate(stream, before) },
 	}
 }
 
@@ -264,13 +265,13 @@ func (m *machine) drawRemoval(t *rapid.T) headChange {
 	expected := m.drawExpected(t, stream)
 	if rarely(t, "for ever", 8) {
 		return headChange{
-			func(tx *fdblayer.Tx) error { return tx.Tombstone(stream, expected) },
-			func(try *model) error { return try.tombstone(stream, expected) },
+			store: func(tx *fdblayer.Tx) error { return tx.Tombstone(stream, expected) },
+			model: func(try *model) error { return try.tombstone(stream, expected) },
 		}
 	}
 	return headChange{
-		func(tx *fdblayer.Tx) error { return tx.Delete(stream, expected) },
-		func(try *model) error { return try.delete(stream, expected) },
+		store: func(tx *fdblayer.Tx) error { return tx.Delete(stream, expected) },
+		model: func(try *model) error { return try.delete(stream, expected) },
 	}
 }
 

@@ -5,7 +5,9 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/fdbevents/fdbevents"
 	"github.com/fdbevents/fdbevents/engine"
+	"github.com/fdbevents/fdbevents/internal/layout"
 	"github.com/google/uuid"
 )
 
@@ -31,7 +33,7 @@ type plan struct {
 	order []*plannedStream
 	// spare has room for further streams, readKeys for further keys to read.
 	spare    []plannedStream
-	readKeys arena
+	readKeys layout.Arena
 	// dirty is true when the caller writes keys of its own beside the plan.
 	dirty bool
 	// cost is that of the requests so far; only Tx keeps it.
@@ -49,7 +51,7 @@ type plannedStream struct {
 	stored    engine.Future[[]byte]
 	loaded    bool
 	// head is as this transaction will leave it.
-	head head
+	head layout.Head
 	// changed is true when head is to be written.
 	changed bool
 }
@@ -57,7 +59,7 @@ type plannedStream struct {
 type plannedEvent struct {
 	stream   *plannedStream
 	revision int64
-	event    *NewEvent
+	event    *fdbevents.EventData
 	// pointerOnly is the request's pointersOnly.
 	pointerOnly bool
 	// record is the event encoded, once write has come to it.
@@ -80,7 +82,7 @@ type plannedID struct {
 
 // outcome is an append's result, the position of which may still be unknown.
 type outcome struct {
-	result AppendResult
+	result fdbevents.AppendResult
 	// index is the plan's event that result.Position is of; -1 when it is known.
 	index int
 }
@@ -96,7 +98,7 @@ func (e *plannedConditionError) Error() string {
 func (s *Store) newPlan(tr engine.Transaction, recheck bool) *plan {
 	return &plan{
 		store: s, tr: tr, recheck: recheck, streams: make(map[string]*plannedStream),
-		indexes: s.indexes.Load(), header: tr.Get(s.keys.header()),
+		indexes: s.indexes.Load(), header: tr.Get(s.keys.Header()),
 	}
 }
 
@@ -136,12 +138,12 @@ func (p *plan) fetch(r *request) {
 func (p *plan) stream(name string) *plannedStream {
 	st, ok := p.streams[name]
 	if !ok {
-		p.readKeys.reserve(len(p.store.keys.prefix)+len(name)+8, 256)
+		p.readKeys.Reserve(len(p.store.keys.Prefix)+len(name)+8, 256)
 		st = p.newStream()
 		*st = plannedStream{
 			name:      name,
 			partition: p.store.partitionOf(name),
-			stored:    p.tr.Get(p.readKeys.cut(p.store.keys.head(p.readKeys.free, name))),
+			stored:    p.tr.Get(p.readKeys.Cut(p.store.keys.Head(p.readKeys.Free, name))),
 		}
 		p.streams[name] = st
 		p.order = append(p.order, st)
@@ -169,7 +171,7 @@ func (p *plan) load(st *plannedStream) error {
 	if err != nil {
 		return fmt.Errorf("reading head of stream %q: %w", st.name, err)
 	}
-	if st.head, err = decodeHead(value); err != nil {
+	if st.head, err = layout.DecodeHead(value); err != nil {
 		return fmt.Errorf("head of stream %q: %w", st.name, err)
 	}
 	st.loaded = true
@@ -186,7 +188,7 @@ func (p *plan) id(stream string, id uuid.UUID) *plannedID {
 	if p.ids == nil {
 		p.ids = make(map[idKey]*plannedID)
 	}
-	known := &plannedID{stored: p.tr.Snapshot().Get(p.store.keys.id(nil, id, stream)), index: -1}
+	known := &plannedID{stored: p.tr.Snapshot().Get(p.store.keys.ID(nil, id, stream)), index: -1}
 	p.ids[key] = known
 	return known
 }
@@ -225,7 +227,7 @@ type savedPlan struct {
 
 type savedHead struct {
 	stream  *plannedStream
-	head    head
+	head    layout.Head
 	changed bool
 }
 
@@ -268,43 +270,43 @@ func (p *plan) append(a *streamRequest, pointersOnly bool) (outcome, error) {
 	if err := p.expect(st, a.expected); err != nil {
 		return outcome{}, err
 	}
-	first := st.head.next
+	first := st.head.Next
 	for i := range a.events {
 		ev := &a.events[i]
 		if known := p.ids[idKey{ev.ID, a.stream}]; known != nil {
 			known.index = len(p.events)
 		}
-		p.events = append(p.events, plannedEvent{stream: st, revision: st.head.next, event: &ev.NewEvent, pointerOnly: pointersOnly})
-		st.head.next++
+		p.events = append(p.events, plannedEvent{stream: st, revision: st.head.Next, event: &ev.EventData, pointerOnly: pointersOnly})
+		st.head.Next++
 	}
-	st.head.state = stateOpen // a deleted stream is created again
+	st.head.State = layout.StateOpen // a deleted stream is created again
 	st.changed = true
 	return outcome{
-		result: AppendResult{Stream: a.stream, FirstRevision: first, LastRevision: st.head.next - 1},
+		result: fdbevents.AppendResult{Stream: a.stream, FirstRevision: first, LastRevision: st.head.Next - 1},
 		index:  len(p.events) - 1,
 	}, nil
 }
 
 // expect fails unless the expectation about a loaded stream is right.
-func (p *plan) expect(st *plannedStream, expected ExpectedRevision) error {
-	if st.head.state == stateTombstoned {
-		return fmt.Errorf("stream %q: %w", st.name, ErrStreamDeleted)
+func (p *plan) expect(st *plannedStream, expected fdbevents.ExpectedRevision) error {
+	if st.head.State == layout.StateTombstoned {
+		return fmt.Errorf("stream %q: %w", st.name, fdbevents.ErrStreamDeleted)
 	}
-	if st.head.meets(expected) {
+	if st.head.Meets(expected) {
 		return nil
 	}
-	actual := st.head.next - 1
-	if expected == StreamExists {
+	actual := st.head.Next - 1
+	if expected == fdbevents.StreamExists {
 		actual = -1 // it was deleted
 	}
-	return &WrongExpectedRevisionError{Stream: st.name, Expected: expected, Actual: actual}
+	return &fdbevents.WrongExpectedRevisionError{Stream: st.name, Expected: expected, Actual: actual}
 }
 
 // occurrence is where an event id already is, in the store or in the plan.
 type occurrence struct {
 	found    bool
 	revision int64
-	at       Position
+	at       fdbevents.Position
 	// index is the plan's event, or -1 for a stored one.
 	index int
 }
@@ -333,12 +335,12 @@ func (p *plan) repeat(a *streamRequest) (out outcome, repeat bool, err error) {
 		case at.revision != first.revision+int64(i):
 			reason = "but not next to the event before it in this append"
 		default:
-			if reason, err = p.difference(a.stream, &ev.NewEvent, at); err != nil {
+			if reason, err = p.difference(a.stream, &ev.EventData, at); err != nil {
 				return out, false, err
 			}
 		}
 		if reason != "" {
-			return out, false, &IDConflictError{Stream: a.stream, ID: ev.ID, Revision: at.revision, Reason: reason}
+			return out, false, &fdbevents.IDConflictError{Stream: a.stream, ID: ev.ID, Revision: at.revision, Reason: reason}
 		}
 		last = at
 	}
@@ -346,11 +348,11 @@ func (p *plan) repeat(a *streamRequest) (out outcome, repeat bool, err error) {
 	case found == 0:
 		return out, false, sameIDTwice(a)
 	case found < len(a.events):
-		return out, false, &IDConflictError{Stream: a.stream, ID: a.events[found-1].ID, Revision: last.revision,
+		return out, false, &fdbevents.IDConflictError{Stream: a.stream, ID: a.events[found-1].ID, Revision: last.revision,
 			Reason: "but events after it in this append are not"}
 	}
 	return outcome{
-		result: AppendResult{Stream: a.stream, FirstRevision: first.revision, LastRevision: last.revision, Position: last.at, Repeat: true},
+		result: fdbevents.AppendResult{Stream: a.stream, FirstRevision: first.revision, LastRevision: last.revision, Position: last.at, Repeat: true},
 		index:  last.index,
 	}, true, nil
 }
@@ -379,7 +381,7 @@ func sameIDTwice(a *streamRequest) error {
 			continue
 		}
 		if _, dup := seen[a.events[i].ID]; dup {
-			return &InvalidError{What: "event id", Value: a.events[i].ID.String(), Reason: "is given twice in one append"}
+			return &fdbevents.InvalidError{What: "event id", Value: a.events[i].ID.String(), Reason: "is given twice in one append"}
 		}
 		seen[a.events[i].ID] = struct{}{}
 	}
@@ -402,16 +404,16 @@ func (p *plan) occurrence(stream string, ev *newEvent) (occurrence, error) {
 	if value == nil {
 		return none, nil
 	}
-	e, err := decodeIDEntry(value)
+	e, err := layout.DecodeIDEntry(value)
 	if err != nil {
 		return none, fmt.Errorf("event id %s of stream %q: %w", ev.ID, stream, err)
 	}
-	return occurrence{found: true, revision: e.revision, at: e.at, index: -1}, nil
+	return occurrence{found: true, revision: e.Revision, at: e.At, index: -1}, nil
 }
 
 // difference says how the event at an occurrence differs from ev, "" if it does
 // not. When the ID was chosen by the store, or the content is gone, it cannot.
-func (p *plan) difference(stream string, ev *NewEvent, at occurrence) (string, error) {
+func (p *plan) difference(stream string, ev *fdbevents.EventData, at occurrence) (string, error) {
 	if at.index >= 0 {
 		old := p.events[at.index].event
 		return contentDifference(old.Type, old.ContentType, old.Tags, old.Data, old.Metadata, ev), nil
@@ -423,7 +425,7 @@ func (p *plan) difference(stream string, ev *NewEvent, at occurrence) (string, e
 	return contentDifference(old.Type, old.ContentType, old.Tags, old.Data, old.Metadata, ev), nil
 }
 
-func contentDifference(typ, contentType string, tags []string, data, metadata []byte, ev *NewEvent) string {
+func contentDifference(typ, contentType string, tags []string, data, metadata []byte, ev *fdbevents.EventData) string {
 	switch {
 	case typ != ev.Type:
 		return fmt.Sprintf("with type %q instead of %q", typ, ev.Type)
@@ -440,11 +442,11 @@ func contentDifference(typ, contentType string, tags []string, data, metadata []
 }
 
 // resolve appends the results to dst, with the positions that the commit decided.
-func resolve(dst []AppendResult, outcomes []outcome, stamp engine.Stamp) []AppendResult {
+func resolve(dst []fdbevents.AppendResult, outcomes []outcome, stamp engine.Stamp) []fdbevents.AppendResult {
 	dst = slices.Grow(dst, len(outcomes))
 	for _, o := range outcomes {
 		if o.index >= 0 {
-			o.result.Position = newPosition(stamp, o.index)
+			o.result.Position = layout.NewPosition(stamp, o.index)
 		}
 		dst = append(dst, o.result)
 	}

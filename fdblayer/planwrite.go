@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	"github.com/fdbevents/fdbevents/engine"
+	"github.com/fdbevents/fdbevents/internal/layout"
 )
 
 // empty reports whether write would write nothing.
@@ -18,11 +19,11 @@ func (p *plan) empty() bool {
 // embedded one does, finds the place of the next faster when it is near.
 func (p *plan) write() (mutations int) {
 	k := &p.store.keys
-	var a arena
-	a.reserve(p.writeSize(), 0)
+	var a layout.Arena
+	a.Reserve(p.writeSize(), 0)
 	for _, st := range p.order {
 		if st.changed {
-			p.tr.Set(a.cut(k.head(a.free, st.name)), a.cut(appendHead(a.free, st.head)))
+			p.tr.Set(a.Cut(k.Head(a.Free, st.name)), a.Cut(layout.AppendHead(a.Free, st.head)))
 			mutations++
 		}
 	}
@@ -35,8 +36,8 @@ func (p *plan) write() (mutations int) {
 	for i := range p.events {
 		ev := &p.events[i]
 		p.tr.Atomic(engine.OpVersionstampedValue,
-			a.cut(k.id(a.free, ev.event.ID, ev.stream.name)),
-			a.cut(appendStampedIDEntry(a.free, i, ev.revision)))
+			a.Cut(k.ID(a.Free, ev.event.ID, ev.stream.name)),
+			a.Cut(layout.AppendStampedIDEntry(a.Free, i, ev.revision)))
 	}
 	mutations += 2*len(p.events) + p.writeTags(&a) + p.ringDoorbells(&a)
 	return mutations
@@ -44,45 +45,45 @@ func (p *plan) write() (mutations int) {
 
 // writeEntry writes the stream entry of event i, and leaves the event's record to
 // writeRecord.
-func (p *plan) writeEntry(a *arena, i int) {
+func (p *plan) writeEntry(a *layout.Arena, i int) {
 	k, ev := &p.store.keys, &p.events[i]
 	part := ev.stream.partition
-	encoded := appendRecord(a.free, record{ev.stream.name, ev.revision, ev.erased, ev.event})
+	encoded := layout.AppendRecord(a.Free, layout.Record{Stream: ev.stream.name, Revision: ev.revision, Erased: ev.erased, Event: ev.event})
 	var operand []byte
-	if ev.pointerOnly || len(encoded) > p.store.header.inlineLimit {
-		ev.record = a.cut(encoded)
-		operand = a.cut(appendStampedEntry(a.free, i, entry{partition: part, size: len(encoded)}))
+	if ev.pointerOnly || len(encoded) > p.store.header.InlineLimit {
+		ev.record = a.Cut(encoded)
+		operand = a.Cut(layout.AppendStampedEntry(a.Free, i, layout.Entry{Partition: part, Size: len(encoded)}))
 	} else {
-		operand, ev.record = stampedEntryAround(encoded, i, part)
-		operand = a.cut(operand)
+		operand, ev.record = layout.StampedEntryAround(encoded, i, part)
+		operand = a.Cut(operand)
 	}
-	p.tr.Atomic(engine.OpVersionstampedValue, a.cut(k.entry(a.free, ev.stream.name, ev.revision)), operand)
+	p.tr.Atomic(engine.OpVersionstampedValue, a.Cut(k.Entry(a.Free, ev.stream.name, ev.revision)), operand)
 }
 
 // writeRecord writes the log slot of event i, and its further chunks. It returns
 // the number of mutations.
-func (p *plan) writeRecord(a *arena, i int) int {
+func (p *plan) writeRecord(a *layout.Arena, i int) int {
 	k, part, encoded := &p.store.keys, p.events[i].stream.partition, p.events[i].record
-	if len(encoded) <= chunkSize {
-		p.tr.Atomic(engine.OpVersionstampedKey, a.cut(k.stampedSlot(a.free, part, i, 0)), encoded)
+	if len(encoded) <= layout.ChunkSize {
+		p.tr.Atomic(engine.OpVersionstampedKey, a.Cut(k.StampedSlot(a.Free, part, i, 0)), encoded)
 		return 1
 	}
-	parts := splitRecord(encoded)
+	parts := layout.SplitRecord(encoded)
 	for chunk, value := range parts {
-		p.tr.Atomic(engine.OpVersionstampedKey, k.stampedSlot(nil, part, i, chunk), value)
+		p.tr.Atomic(engine.OpVersionstampedKey, k.StampedSlot(nil, part, i, chunk), value)
 	}
 	return len(parts)
 }
 
 // writeTags writes the index entries of all events. It returns the number of
 // mutations.
-func (p *plan) writeTags(a *arena) (mutations int) {
+func (p *plan) writeTags(a *layout.Arena) (mutations int) {
 	var tags []string
 	for i := range p.events {
 		ev := &p.events[i]
 		tags = p.indexes.tags(append(tags[:0], ev.event.Tags...), ev.stream.name, ev.event.Type)
 		for _, tag := range tags {
-			p.tr.Atomic(engine.OpVersionstampedKey, a.cut(p.store.keys.stampedTag(a.free, tag, i)), a.cut(appendTagEntry(a.free, ev.stream.partition)))
+			p.tr.Atomic(engine.OpVersionstampedKey, a.Cut(p.store.keys.StampedTag(a.Free, tag, i)), a.Cut(layout.AppendTagEntry(a.Free, ev.stream.partition)))
 		}
 		mutations += len(tags)
 	}
@@ -91,14 +92,14 @@ func (p *plan) writeTags(a *arena) (mutations int) {
 
 // ringDoorbells writes the doorbells of the partitions that get events. It returns the
 // number of mutations.
-func (p *plan) ringDoorbells(a *arena) (mutations int) {
-	rung := make([]bool, p.store.header.partitions)
+func (p *plan) ringDoorbells(a *layout.Arena) (mutations int) {
+	rung := make([]bool, p.store.header.Partitions)
 	for i := range p.events {
 		rung[p.events[i].stream.partition] = true
 	}
 	for part, ring := range rung {
 		if ring {
-			p.tr.Atomic(engine.OpVersionstampedValue, a.cut(p.store.keys.doorbell(a.free, part)), a.cut(appendStampedDoorbell(a.free)))
+			p.tr.Atomic(engine.OpVersionstampedValue, a.Cut(p.store.keys.Doorbell(a.Free, part)), a.Cut(layout.AppendStampedDoorbell(a.Free)))
 			mutations++
 		}
 	}
@@ -109,14 +110,14 @@ func (p *plan) ringDoorbells(a *arena) (mutations int) {
 func (p *plan) writeSize() int {
 	// Besides names and contents, each key and value has fewer than so many bytes.
 	const key, value = 24, 24
-	prefix := len(p.store.keys.prefix)
-	n := min(p.store.header.partitions, len(p.events)) * (prefix + key + value)
+	prefix := len(p.store.keys.Prefix)
+	n := min(p.store.header.Partitions, len(p.events)) * (prefix + key + value)
 	for _, st := range p.order {
-		n += prefix + key + len(st.name) + 2*value + len(st.head.metadata)
+		n += prefix + key + len(st.name) + 2*value + len(st.head.Metadata)
 	}
 	for i := range p.events {
 		ev := &p.events[i]
-		n += recordBound(ev.stream.name, ev.event) + 3*(prefix+key+value) + 2*len(ev.stream.name)
+		n += layout.RecordBound(ev.stream.name, ev.event) + 3*(prefix+key+value) + 2*len(ev.stream.name)
 		for _, tag := range ev.event.Tags {
 			n += prefix + key + value + len(tag)
 		}

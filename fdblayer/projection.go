@@ -7,7 +7,9 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/fdbevents/fdbevents"
 	"github.com/fdbevents/fdbevents/engine"
+	"github.com/fdbevents/fdbevents/internal/layout"
 )
 
 // ProjectOptions select what a projection is made of. The zero value projects
@@ -16,7 +18,7 @@ type ProjectOptions struct {
 	// StreamPrefix selects the streams whose name begins with it.
 	StreamPrefix string
 	// Query selects events by type and tags.
-	Query Query
+	Query fdbevents.Query
 	// Generation numbers the handler and what it selects. Raise it when either
 	// changes: the view is then built anew from the start of the log, while readers
 	// see the old one until the new one has caught up. Generations below the
@@ -42,7 +44,7 @@ type ProjectOptions struct {
 // The name has 1 to MaxName bytes. The error is never nil: ctx's, ErrClosed,
 // ErrProjectionRebuilt, or that of the handler with the positions of its batch, of
 // which then nothing is kept.
-func (s *Store) Project(ctx context.Context, name string, o ProjectOptions, handler func(ctx context.Context, tx *Tx, events []Event) error) error {
+func (s *Store) Project(ctx context.Context, name string, o ProjectOptions, handler func(ctx context.Context, tx *Tx, events []fdbevents.Event) error) error {
 	r := &projector{store: s, name: name, options: o, handler: handler, size: maxProjected}
 	err := r.check()
 	if err == nil {
@@ -74,15 +76,15 @@ type projector struct {
 	store   *Store
 	name    string
 	options ProjectOptions
-	handler func(ctx context.Context, tx *Tx, events []Event) error
+	handler func(ctx context.Context, tx *Tx, events []fdbevents.Event) error
 
 	// at is what the store says of how far this generation has come. Each batch
 	// compares it, which keeps runners of the same projection apart.
-	at Position
+	at fdbevents.Position
 	// building is true while readers see an earlier generation.
 	building bool
 	// batch gathers events after at; owned of them share no memory with a page.
-	batch []Event
+	batch []fdbevents.Event
 	owned int
 	bytes int
 	// size is how many events a batch may have for now.
@@ -104,11 +106,11 @@ type handlerError struct{ error }
 func (e *handlerError) Unwrap() error { return e.error }
 
 func (r *projector) check() error {
-	if err := ValidateName("projection name", r.name, MaxName); err != nil {
+	if err := fdbevents.ValidateName("projection name", r.name, fdbevents.MaxName); err != nil {
 		return err
 	}
 	if g := r.options.Generation; g < 0 {
-		return &InvalidError{What: "generation", Value: fmt.Sprint(g), Reason: "want 0 or more"}
+		return &fdbevents.InvalidError{What: "generation", Value: fmt.Sprint(g), Reason: "want 0 or more"}
 	}
 	return r.options.Query.Validate()
 }
@@ -126,7 +128,7 @@ func (r *projector) run(ctx context.Context) error {
 		failed := (*handlerError)(nil)
 		switch {
 		case err == nil:
-		case errors.Is(err, ErrOutcomeUnknown) && !errors.As(err, &failed) && ctx.Err() == nil:
+		case errors.Is(err, fdbevents.ErrOutcomeUnknown) && !errors.As(err, &failed) && ctx.Err() == nil:
 			// The store knows whether the batch is in.
 		default:
 			return err
@@ -138,30 +140,30 @@ func (r *projector) run(ctx context.Context) error {
 func (r *projector) begin(ctx context.Context) error {
 	s, own := r.store, r.options.Generation
 	_, err := s.Transact(ctx, func(tx *Tx) error {
-		r.at, r.building = Start, false
+		r.at, r.building = fdbevents.Start, false
 		p, err := tx.projection(r.name)
 		write := func() {
-			tx.write().Set(s.keys.projection(r.name), appendProjection(nil, p))
+			tx.write().Set(s.keys.Projection(r.name), layout.AppendProjection(nil, p))
 		}
 		switch {
-		case errors.Is(err, ErrProjectionNotFound):
-			p = projection{current: own, building: none}
+		case errors.Is(err, fdbevents.ErrProjectionNotFound):
+			p = layout.Projection{Current: own, Building: layout.NoGeneration}
 			write()
 			return nil
 		case err != nil:
 			return err
-		case own < p.current || own != p.current && own < p.building:
-			return fmt.Errorf("%w (it has generation %d, this is %d)", ErrProjectionRebuilt, max(p.current, p.building), own)
-		case own > max(p.current, p.building):
-			if p.building != none {
-				tx.write().ClearRange(s.keys.wholeGeneration(r.name, p.building))
+		case own < p.Current || own != p.Current && own < p.Building:
+			return fmt.Errorf("%w (it has generation %d, this is %d)", fdbevents.ErrProjectionRebuilt, max(p.Current, p.Building), own)
+		case own > max(p.Current, p.Building):
+			if p.Building != layout.NoGeneration {
+				tx.write().ClearRange(s.keys.WholeGeneration(r.name, p.Building))
 			}
-			p.building, r.building = own, true
+			p.Building, r.building = own, true
 			write()
 			return nil
 		}
-		r.building = own == p.building
-		r.at, err = awaitPlace(tx.tr.Get(s.keys.generation(r.name, own)))
+		r.building = own == p.Building
+		r.at, err = awaitPlace(tx.tr.Get(s.keys.Generation(r.name, own)))
 		return err
 	})
 	r.written = time.Now()
@@ -176,9 +178,9 @@ func (r *projector) follow(ctx context.Context) error {
 		options: SubscribeOptions{StreamPrefix: r.options.StreamPrefix, Query: r.options.Query},
 		at:      r.at,
 		consumer: consumer{
-			event:    func(ev *Event) bool { return r.take(ctx, ev) },
-			through:  func(at Position, more bool) bool { return r.through(ctx, at, more) },
-			caughtUp: func(at Position) bool { return r.caughtUp(ctx, at) },
+			event:    func(ev *fdbevents.Event) bool { return r.take(ctx, ev) },
+			through:  func(at fdbevents.Position, more bool) bool { return r.through(ctx, at, more) },
+			caughtUp: func(at fdbevents.Position) bool { return r.caughtUp(ctx, at) },
 		},
 	}
 	if err := sub.run(ctx); err != nil {
@@ -197,7 +199,7 @@ func (r *projector) standBy(ctx context.Context) error {
 		case <-ctx.Done():
 			return ctx.Err()
 		case <-r.store.ctx.Done():
-			return ErrClosed
+			return fdbevents.ErrClosed
 		}
 		if err := r.begin(ctx); err != nil || r.at == before {
 			return err
@@ -207,7 +209,7 @@ func (r *projector) standBy(ctx context.Context) error {
 }
 
 // take gathers a selected event.
-func (r *projector) take(ctx context.Context, ev *Event) bool {
+func (r *projector) take(ctx context.Context, ev *fdbevents.Event) bool {
 	r.batch = append(r.batch, *ev)
 	r.bytes += len(ev.Data) + len(ev.Metadata)
 	if len(r.batch) < r.size && r.bytes < maxProjectedBytes {
@@ -217,7 +219,7 @@ func (r *projector) take(ctx context.Context, ev *Event) bool {
 }
 
 // through learns that all events up to position at have come by.
-func (r *projector) through(ctx context.Context, at Position, more bool) bool {
+func (r *projector) through(ctx context.Context, at fdbevents.Position, more bool) bool {
 	due := time.Since(r.written) >= lazyProgress
 	switch {
 	case len(r.batch) > 0 && (due || !more), due && r.at.Before(at):
@@ -239,7 +241,7 @@ func (r *projector) own() {
 	}
 }
 
-func (r *projector) caughtUp(ctx context.Context, at Position) bool {
+func (r *projector) caughtUp(ctx context.Context, at fdbevents.Position) bool {
 	if len(r.batch) > 0 && !r.flush(ctx, at) || r.building && !r.change(ctx, at) {
 		return false
 	}
@@ -251,7 +253,7 @@ func (r *projector) caughtUp(ctx context.Context, at Position) bool {
 
 // flush hands the batch to the handler, after which all up to position at has
 // been projected.
-func (r *projector) flush(ctx context.Context, at Position) bool {
+func (r *projector) flush(ctx context.Context, at fdbevents.Position) bool {
 	left := r.batch
 	for first := true; first || len(left) > 0; first = false {
 		n := min(len(left), r.size)
@@ -267,7 +269,7 @@ func (r *projector) flush(ctx context.Context, at Position) bool {
 		case n > 1 && tooMuch(err):
 			r.size = n / 2
 		default:
-			if n > 0 && !errors.Is(err, errMoved) && !errors.Is(err, ErrProjectionRebuilt) {
+			if n > 0 && !errors.Is(err, errMoved) && !errors.Is(err, fdbevents.ErrProjectionRebuilt) {
 				err = fmt.Errorf("events at %s to %s: %w", events[0].Position, events[n-1].Position, err)
 			}
 			r.err = err
@@ -281,12 +283,12 @@ func (r *projector) flush(ctx context.Context, at Position) bool {
 
 // tooMuch reports whether a smaller batch may succeed.
 func tooMuch(err error) bool {
-	var limit *LimitError
+	var limit *fdbevents.LimitError
 	return errors.Is(err, errSplit) || errors.Is(err, engine.ErrTransactionTooLarge) || errors.As(err, &limit)
 }
 
 // commit carries out one batch in one transaction.
-func (r *projector) commit(ctx context.Context, events []Event, to Position) error {
+func (r *projector) commit(ctx context.Context, events []fdbevents.Event, to fdbevents.Position) error {
 	var took time.Duration // the handler, in the attempt before
 	slow := 0
 	_, err := r.store.Transact(ctx, func(tx *Tx) error {
@@ -325,17 +327,17 @@ func (r *projector) commit(ctx context.Context, events []Event, to Position) err
 // changes before it commits.
 func (r *projector) compare(tx *Tx) error {
 	own := r.options.Generation
-	position := tx.tr.Get(tx.store.keys.generation(r.name, own))
+	position := tx.tr.Get(tx.store.keys.Generation(r.name, own))
 	p, err := tx.projection(r.name)
 	switch {
-	case errors.Is(err, ErrProjectionNotFound):
-		return ErrProjectionRebuilt
+	case errors.Is(err, fdbevents.ErrProjectionNotFound):
+		return fdbevents.ErrProjectionRebuilt
 	case err != nil:
 		return err
-	case own != p.current && own != p.building:
-		return fmt.Errorf("%w (it has generation %d, this is %d)", ErrProjectionRebuilt, p.current, own)
+	case own != p.Current && own != p.Building:
+		return fmt.Errorf("%w (it has generation %d, this is %d)", fdbevents.ErrProjectionRebuilt, p.Current, own)
 	}
-	r.building = own == p.building
+	r.building = own == p.Building
 	at, err := awaitPlace(position)
 	if err == nil && at != r.at {
 		err = errMoved
@@ -344,14 +346,14 @@ func (r *projector) compare(tx *Tx) error {
 }
 
 // write says that this generation has come to a position.
-func (r *projector) write(tx *Tx, at Position) {
-	tx.write().Set(tx.store.keys.generation(r.name, r.options.Generation), appendPlace(nil, at))
+func (r *projector) write(tx *Tx, at fdbevents.Position) {
+	tx.write().Set(tx.store.keys.Generation(r.name, r.options.Generation), layout.AppendPlace(nil, at))
 }
 
 // change puts the generation that is being built, and has projected all up to
 // position at, into the place of the current one, unless that has come further: a
 // reader never sees the view step back.
-func (r *projector) change(ctx context.Context, at Position) bool {
+func (r *projector) change(ctx context.Context, at fdbevents.Position) bool {
 	own := r.options.Generation
 	changed := false
 	_, err := r.store.Transact(ctx, func(tx *Tx) error {
@@ -363,12 +365,12 @@ func (r *projector) change(ctx context.Context, at Position) bool {
 		if err != nil {
 			return err
 		}
-		current, err := awaitPlace(tx.tr.Get(tx.store.keys.generation(r.name, p.current)))
+		current, err := awaitPlace(tx.tr.Get(tx.store.keys.Generation(r.name, p.Current)))
 		if err != nil || at.Before(current) {
 			return err
 		}
-		tx.write().ClearRange(tx.store.keys.wholeGeneration(r.name, p.current))
-		tx.write().Set(tx.store.keys.projection(r.name), appendProjection(nil, projection{current: own, building: none}))
+		tx.write().ClearRange(tx.store.keys.WholeGeneration(r.name, p.Current))
+		tx.write().Set(tx.store.keys.Projection(r.name), layout.AppendProjection(nil, layout.Projection{Current: own, Building: layout.NoGeneration}))
 		r.write(tx, at)
 		changed = true
 		return nil

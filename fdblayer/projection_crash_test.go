@@ -10,6 +10,7 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/fdbevents/fdbevents"
 	"github.com/fdbevents/fdbevents/engine/pebbleengine"
 	"github.com/fdbevents/fdbevents/fdblayer"
 )
@@ -85,14 +86,14 @@ func appendAndProject(t *testing.T, dir string) {
 	for w := range 4 {
 		writers.Go(func() {
 			for i := 0; ctx.Err() == nil; i++ {
-				if _, err := s.Append(ctx, fmt.Sprint("s", w), fdblayer.Any, event(fmt.Sprint("type", i%3))); err != nil {
+				if _, err := s.Append(ctx, fmt.Sprint("s", w), fdbevents.Any, event(fmt.Sprint("type", i%3))); err != nil {
 					t.Error(err)
 					return
 				}
 			}
 		})
 	}
-	err = s.Project(ctx, "sums", fdblayer.ProjectOptions{}, func(ctx context.Context, tx *fdblayer.Tx, events []fdblayer.Event) error {
+	err = s.Project(ctx, "sums", fdblayer.ProjectOptions{}, func(ctx context.Context, tx *fdblayer.Tx, events []fdbevents.Event) error {
 		fmt.Println(len(events))
 		return sums{}.project(ctx, tx, events)
 	})

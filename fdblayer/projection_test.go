@@ -15,6 +15,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/fdbevents/fdbevents"
 	"github.com/fdbevents/fdbevents/engine"
 	"github.com/fdbevents/fdbevents/fdblayer"
 )
@@ -23,20 +24,20 @@ import (
 // type, and a digest that tells every event and their order.
 type sums map[string]string
 
-func (v sums) add(ev *fdblayer.Event) {
+func (v sums) add(ev *fdbevents.Event) {
 	n := make([]byte, 8)
 	copy(n, v["type "+ev.Type])
 	v["type "+ev.Type] = string(binary.LittleEndian.AppendUint64(nil, binary.LittleEndian.Uint64(n)+1))
 	v["digest"] = digest(v["digest"], ev)
 }
 
-func digest(before string, ev *fdblayer.Event) string {
+func digest(before string, ev *fdbevents.Event) string {
 	sum := sha256.Sum256(fmt.Appendf(nil, "%s %s %s %d %x", before, ev.ID, ev.Position, ev.Revision, ev.Data))
 	return string(sum[:])
 }
 
 // project is the handler of that view.
-func (sums) project(_ context.Context, tx *fdblayer.Tx, events []fdblayer.Event) error {
+func (sums) project(_ context.Context, tx *fdblayer.Tx, events []fdbevents.Event) error {
 	view, err := tx.View("sums")
 	if err != nil {
 		return err
@@ -80,7 +81,7 @@ func readView(t testing.TB, s *fdblayer.Store, name string) sums {
 func computed(t testing.TB, s *fdblayer.Store, o fdblayer.ProjectOptions) sums {
 	t.Helper()
 	v := sums{}
-	for _, ev := range collect(t, s.ReadAll(t.Context(), fdblayer.Start, fdblayer.ReadOptions{StreamPrefix: o.StreamPrefix, Query: o.Query})) {
+	for _, ev := range collect(t, s.ReadAll(t.Context(), fdbevents.Start, fdblayer.ReadOptions{StreamPrefix: o.StreamPrefix, Query: o.Query})) {
 		v.add(&ev)
 	}
 	return v
@@ -93,7 +94,7 @@ func sameView(t testing.TB, what string, got, want sums) {
 	}
 }
 
-type handler = func(context.Context, *fdblayer.Tx, []fdblayer.Event) error
+type handler = func(context.Context, *fdblayer.Tx, []fdbevents.Event) error
 
 // running is a Project in the background.
 type running struct {
@@ -103,7 +104,7 @@ type running struct {
 
 func project(t testing.TB, s *fdblayer.Store, name string, o fdblayer.ProjectOptions, h handler) running {
 	ctx, cancel := context.WithCancel(t.Context())
-	r := running{cancel, make(chan error, 1)}
+	r := running{stop: cancel, ended: make(chan error, 1)}
 	go func() { r.ended <- s.Project(ctx, name, o, h) }()
 	return r
 }
@@ -133,14 +134,14 @@ func projectUntilCaughtUp(t testing.TB, s *fdblayer.Store, name string, o fdblay
 
 func TestProject(t *testing.T) {
 	eachStore(t, fdblayer.Options{}, func(t *testing.T, s *fdblayer.Store) {
-		if _, err := s.Projection(t.Context(), "sums"); !errors.Is(err, fdblayer.ErrProjectionNotFound) {
+		if _, err := s.Projection(t.Context(), "sums"); !errors.Is(err, fdbevents.ErrProjectionNotFound) {
 			t.Errorf("got %v", err)
 		}
 		_, err := s.Transact(t.Context(), func(tx *fdblayer.Tx) error { _, err := tx.View("sums"); return err })
-		if !errors.Is(err, fdblayer.ErrProjectionNotFound) {
+		if !errors.Is(err, fdbevents.ErrProjectionNotFound) {
 			t.Errorf("got %v", err)
 		}
-		o := fdblayer.ProjectOptions{StreamPrefix: "s", Query: query(fdblayer.QueryItem{Types: []string{"type0", "type1"}})}
+		o := fdblayer.ProjectOptions{StreamPrefix: "s", Query: query(fdbevents.QueryItem{Types: []string{"type0", "type1"}})}
 		var v sums
 		projectUntilCaughtUp(t, s, "sums", o, v.project) // of an empty log
 		for _, n := range []int{700, 50} {
@@ -150,13 +151,13 @@ func TestProject(t *testing.T) {
 		}
 		r := project(t, s, "sums", o, v.project)
 		fill(t, s, 60)
-		last := mustAppend(t, s, "s1", fdblayer.Any, event("type1")).Position
+		last := mustAppend(t, s, "s1", fdbevents.Any, event("type1")).Position
 		awaitProjection(t, s, "sums", last)
 		r.end(t)
 		sameView(t, "live", readView(t, s, "sums"), computed(t, s, o))
 
 		// Another one beside it, and its end.
-		projectUntilCaughtUp(t, s, "Other", fdblayer.ProjectOptions{Generation: 7}, func(context.Context, *fdblayer.Tx, []fdblayer.Event) error { return nil })
+		projectUntilCaughtUp(t, s, "Other", fdblayer.ProjectOptions{Generation: 7}, func(context.Context, *fdblayer.Tx, []fdbevents.Event) error { return nil })
 		var all []string
 		for info, err := range s.Projections(t.Context()) {
 			if err != nil {
@@ -170,7 +171,7 @@ func TestProject(t *testing.T) {
 		if err := s.DeleteProjection(t.Context(), "sums"); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := s.Projection(t.Context(), "sums"); !errors.Is(err, fdblayer.ErrProjectionNotFound) {
+		if _, err := s.Projection(t.Context(), "sums"); !errors.Is(err, fdbevents.ErrProjectionNotFound) {
 			t.Errorf("got %v", err)
 		}
 		projectUntilCaughtUp(t, s, "sums", o, v.project)
@@ -179,11 +180,11 @@ func TestProject(t *testing.T) {
 }
 
 // awaitProjection waits until a projection's view has come to a position.
-func awaitProjection(t testing.TB, s *fdblayer.Store, name string, at fdblayer.Position) {
+func awaitProjection(t testing.TB, s *fdblayer.Store, name string, at fdbevents.Position) {
 	t.Helper()
 	await(t, func() bool {
 		info, err := s.Projection(t.Context(), name)
-		if err != nil && !errors.Is(err, fdblayer.ErrProjectionNotFound) {
+		if err != nil && !errors.Is(err, fdbevents.ErrProjectionNotFound) {
 			t.Error(err)
 		}
 		return err == nil && !info.Position.Before(at)
@@ -205,7 +206,7 @@ func TestProjectionEqualsTheLog(t *testing.T) {
 		// place is how far the newest generation has come.
 		place := func() string {
 			info, err := plain.Projection(t.Context(), "sums")
-			if err != nil && !errors.Is(err, fdblayer.ErrProjectionNotFound) {
+			if err != nil && !errors.Is(err, fdbevents.ErrProjectionNotFound) {
 				t.Error(err)
 			}
 			if info.Rebuilding {
@@ -220,16 +221,16 @@ func TestProjectionEqualsTheLog(t *testing.T) {
 			wg.Go(func() {
 				rng := rand.New(rand.NewPCG(uint64(w), 1))
 				for i := range each {
-					var events []fdblayer.NewEvent
+					var events []fdbevents.EventData
 					for range 1 + rng.IntN(5) {
 						events = append(events, event(fmt.Sprint("type", rng.IntN(4))))
 					}
-					mustAppend(t, plain, fmt.Sprint("s", w, i%3), fdblayer.Any, events...)
+					mustAppend(t, plain, fmt.Sprint("s", w, i%3), fdbevents.Any, events...)
 					written <- struct{}{}
 				}
 			})
 		}
-		o := fdblayer.ProjectOptions{Query: query(fdblayer.QueryItem{Types: []string{"type0", "type1", "type2"}})}
+		o := fdblayer.ProjectOptions{Query: query(fdbevents.QueryItem{Types: []string{"type0", "type1", "type2"}})}
 		var v sums
 		for round := range rounds {
 			before := place()
@@ -244,7 +245,7 @@ func TestProjectionEqualsTheLog(t *testing.T) {
 				<-written
 			}
 			for range 2 {
-				mustAppend(t, plain, "more", fdblayer.Any, event("type0"))
+				mustAppend(t, plain, "more", fdbevents.Any, event("type0"))
 				await(t, func() bool { return place() != before })
 				before = place()
 			}
@@ -254,7 +255,7 @@ func TestProjectionEqualsTheLog(t *testing.T) {
 			}
 		}
 		wg.Wait()
-		last := mustAppend(t, plain, "more", fdblayer.Any, event("type0")).Position
+		last := mustAppend(t, plain, "more", fdbevents.Any, event("type0")).Position
 		r := project(t, stores[0], "sums", o, v.project)
 		await(t, func() bool {
 			info, err := plain.Projection(t.Context(), "sums")
@@ -277,14 +278,14 @@ func TestProjectionTakesOver(t *testing.T) {
 		o := fdblayer.ProjectOptions{}
 		runners := make(map[string]running)
 		for name, s := range map[string]*fdblayer.Store{"a": a, "b": b} {
-			runners[name] = project(t, s, "sums", o, func(ctx context.Context, tx *fdblayer.Tx, events []fdblayer.Event) error {
+			runners[name] = project(t, s, "sums", o, func(ctx context.Context, tx *fdblayer.Tx, events []fdbevents.Event) error {
 				tx.Data("runner").Set([]byte("name"), []byte(name))
 				return sums{}.project(ctx, tx, events)
 			})
 		}
 		for len(runners) > 0 {
 			for range 20 {
-				awaitProjection(t, a, "sums", mustAppend(t, a, "s", fdblayer.Any, event("x")).Position)
+				awaitProjection(t, a, "sums", mustAppend(t, a, "s", fdbevents.Any, event("x")).Position)
 			}
 			active := string(dataGet(t, a, "runner", "name"))
 			r, ok := runners[active]
@@ -305,11 +306,11 @@ func TestProjectionRebuilds(t *testing.T) {
 		s := openStore(t, e, fdblayer.Options{})
 		const n = 1200
 		for range n / 100 {
-			var events []fdblayer.NewEvent
+			var events []fdbevents.EventData
 			for range 100 {
 				events = append(events, event("x"))
 			}
-			mustAppend(t, s, "s", fdblayer.Any, events...)
+			mustAppend(t, s, "s", fdbevents.Any, events...)
 		}
 		var v sums
 		live := make(chan struct{}, 10)
@@ -319,7 +320,7 @@ func TestProjectionRebuilds(t *testing.T) {
 		seen := 0
 		building := fdblayer.ProjectOptions{Generation: 2}
 		gaveUp := errors.New("crash")
-		halfWay := func(ctx context.Context, tx *fdblayer.Tx, events []fdblayer.Event) error {
+		halfWay := func(ctx context.Context, tx *fdblayer.Tx, events []fdbevents.Event) error {
 			if seen += len(events); seen > n/2 {
 				return gaveUp
 			}
@@ -329,26 +330,26 @@ func TestProjectionRebuilds(t *testing.T) {
 			t.Fatal(err)
 		}
 		info, err := s.Projection(t.Context(), "sums")
-		if err != nil || info.Generation != 0 || !info.Rebuilding || info.NextGeneration != 2 || info.NextPosition == fdblayer.Start || !info.NextPosition.Before(info.Position) {
+		if err != nil || info.Generation != 0 || !info.Rebuilding || info.NextGeneration != 2 || info.NextPosition == fdbevents.Start || !info.NextPosition.Before(info.Position) {
 			t.Errorf("while it is rebuilt: %+v, %v", info, err)
 		}
-		awaitProjection(t, s, "sums", mustAppend(t, s, "s", fdblayer.Any, event("y")).Position)
+		awaitProjection(t, s, "sums", mustAppend(t, s, "s", fdbevents.Any, event("y")).Position)
 		sameView(t, "the old one", readView(t, s, "sums"), computed(t, s, building))
 
 		again := 0
-		projectUntilCaughtUp(t, s, "sums", building, func(ctx context.Context, tx *fdblayer.Tx, events []fdblayer.Event) error {
+		projectUntilCaughtUp(t, s, "sums", building, func(ctx context.Context, tx *fdblayer.Tx, events []fdbevents.Event) error {
 			again += len(events)
 			return v.project(ctx, tx, events)
 		})
 		sameView(t, "the new one", readView(t, s, "sums"), computed(t, s, building))
-		mustAppend(t, s, "s", fdblayer.Any, event("z")) // the old one notices with its next batch
-		if err := <-old.ended; !errors.Is(err, fdblayer.ErrProjectionRebuilt) {
+		mustAppend(t, s, "s", fdbevents.Any, event("z")) // the old one notices with its next batch
+		if err := <-old.ended; !errors.Is(err, fdbevents.ErrProjectionRebuilt) {
 			t.Errorf("the old generation ended: %v", err)
 		}
 		if again > n/2+500+1 {
 			t.Errorf("projected %d events again: it did not go on where it was", again)
 		}
-		for g, want := range map[int64]error{0: fdblayer.ErrProjectionRebuilt, 1: fdblayer.ErrProjectionRebuilt} {
+		for g, want := range map[int64]error{0: fdbevents.ErrProjectionRebuilt, 1: fdbevents.ErrProjectionRebuilt} {
 			if err := s.Project(t.Context(), "sums", fdblayer.ProjectOptions{Generation: g}, v.project); !errors.Is(err, want) {
 				t.Errorf("generation %d: %v", g, err)
 			}
@@ -365,7 +366,7 @@ func TestProjectionRebuildsUnderLoad(t *testing.T) {
 		for w := range 3 {
 			writers.Go(func() {
 				for writing.Err() == nil {
-					if _, err := a.Append(writing, fmt.Sprint("s", w), fdblayer.Any, event("x")); err != nil && writing.Err() == nil {
+					if _, err := a.Append(writing, fmt.Sprint("s", w), fdbevents.Any, event("x")); err != nil && writing.Err() == nil {
 						t.Error(err)
 						return
 					}
@@ -373,10 +374,10 @@ func TestProjectionRebuildsUnderLoad(t *testing.T) {
 			})
 		}
 		old := project(t, a, "sums", fdblayer.ProjectOptions{}, sums{}.project)
-		awaitProjection(t, a, "sums", mustAppend(t, a, "s", fdblayer.Any, event("x")).Position)
+		awaitProjection(t, a, "sums", mustAppend(t, a, "s", fdbevents.Any, event("x")).Position)
 		o := fdblayer.ProjectOptions{Generation: 1}
 		rebuilt := project(t, b, "sums", o, sums{}.project)
-		var before fdblayer.Position
+		var before fdbevents.Position
 		more := 0
 		await(t, func() bool {
 			info, err := a.Projection(t.Context(), "sums")
@@ -388,12 +389,12 @@ func TestProjectionRebuildsUnderLoad(t *testing.T) {
 			}
 			return more == 10
 		})
-		if err := <-old.ended; !errors.Is(err, fdblayer.ErrProjectionRebuilt) {
+		if err := <-old.ended; !errors.Is(err, fdbevents.ErrProjectionRebuilt) {
 			t.Errorf("the old generation ended: %v", err)
 		}
 		stop()
 		writers.Wait()
-		awaitProjection(t, a, "sums", mustAppend(t, a, "s", fdblayer.Any, event("x")).Position)
+		awaitProjection(t, a, "sums", mustAppend(t, a, "s", fdbevents.Any, event("x")).Position)
 		rebuilt.end(t)
 		sameView(t, "in the end", readView(t, a, "sums"), computed(t, a, o))
 	})
@@ -402,9 +403,9 @@ func TestProjectionRebuildsUnderLoad(t *testing.T) {
 func TestProjectionErrors(t *testing.T) {
 	eachStore(t, fdblayer.Options{}, func(t *testing.T, s *fdblayer.Store) {
 		ctx := t.Context()
-		at := mustAppend(t, s, "s", fdblayer.Any, event("x")).Position
+		at := mustAppend(t, s, "s", fdbevents.Any, event("x")).Position
 		own := errors.New("cannot read it")
-		err := s.Project(ctx, "sums", fdblayer.ProjectOptions{}, func(_ context.Context, tx *fdblayer.Tx, events []fdblayer.Event) error {
+		err := s.Project(ctx, "sums", fdblayer.ProjectOptions{}, func(_ context.Context, tx *fdblayer.Tx, events []fdbevents.Event) error {
 			view, err := tx.View("sums")
 			if err != nil {
 				return err
@@ -418,9 +419,9 @@ func TestProjectionErrors(t *testing.T) {
 		if v := readView(t, s, "sums"); len(v) != 0 {
 			t.Errorf("something is left of the batch: %v", v)
 		}
-		nothing := func(context.Context, *fdblayer.Tx, []fdblayer.Event) error { return nil }
-		var invalid *fdblayer.InvalidError
-		var limit *fdblayer.LimitError
+		nothing := func(context.Context, *fdblayer.Tx, []fdbevents.Event) error { return nil }
+		var invalid *fdbevents.InvalidError
+		var limit *fdbevents.LimitError
 		if err := s.Project(ctx, "a\n", fdblayer.ProjectOptions{}, nothing); !errors.As(err, &invalid) {
 			t.Errorf("got %v", err)
 		}
@@ -445,7 +446,7 @@ func TestProjectionEndsWithItsStore(t *testing.T) {
 		if err := s.Close(); err != nil {
 			t.Error(err)
 		}
-		if err := <-r.ended; !errors.Is(err, fdblayer.ErrClosed) || err.Error() != `projection "sums": store is closed` {
+		if err := <-r.ended; !errors.Is(err, fdbevents.ErrClosed) || err.Error() != `projection "sums": store is closed` {
 			t.Errorf("got %v", err)
 		}
 	})
@@ -457,12 +458,12 @@ func TestProjectionSplitsBatches(t *testing.T) {
 	eachStore(t, fdblayer.Options{}, func(t *testing.T, s *fdblayer.Store) {
 		const n = 300
 		for i := range n {
-			mustAppend(t, s, "s", fdblayer.Any, event(fmt.Sprint(i)))
+			mustAppend(t, s, "s", fdbevents.Any, event(fmt.Sprint(i)))
 		}
 		value := bytes.Repeat([]byte("v"), 90_000)
 		calls := 0
 		write := func(each int) handler {
-			return func(_ context.Context, tx *fdblayer.Tx, events []fdblayer.Event) error {
+			return func(_ context.Context, tx *fdblayer.Tx, events []fdbevents.Event) error {
 				calls++
 				view, err := tx.View("large")
 				if err != nil {
@@ -495,8 +496,8 @@ func TestProjectionSplitsBatches(t *testing.T) {
 		if calls < 3 || calls > 30 {
 			t.Errorf("the handler was called %d times", calls)
 		}
-		first := collect(t, s.ReadAll(t.Context(), fdblayer.Start, fdblayer.ReadOptions{Limit: 1}))[0].Position
-		err = s.Project(t.Context(), "larger", fdblayer.ProjectOptions{}, func(ctx context.Context, tx *fdblayer.Tx, events []fdblayer.Event) error {
+		first := collect(t, s.ReadAll(t.Context(), fdbevents.Start, fdblayer.ReadOptions{Limit: 1}))[0].Position
+		err = s.Project(t.Context(), "larger", fdblayer.ProjectOptions{}, func(ctx context.Context, tx *fdblayer.Tx, events []fdbevents.Event) error {
 			d := tx.Data("larger")
 			for i := range 120 {
 				d.Set(fmt.Append(nil, i), value)
@@ -530,14 +531,14 @@ func TestProjectionOutcomeUnknown(t *testing.T) {
 		}
 		s := openStore(t, e, fdblayer.Options{})
 		o := fdblayer.ProjectOptions{}
-		r := project(t, s, "sums", o, func(ctx context.Context, tx *fdblayer.Tx, events []fdblayer.Event) error {
+		r := project(t, s, "sums", o, func(ctx context.Context, tx *fdblayer.Tx, events []fdbevents.Event) error {
 			if batches.Add(1)%3 == 0 {
 				armed.Store(1)
 			}
 			return sums{}.project(ctx, tx, events)
 		})
 		for range 30 {
-			awaitProjection(t, plain, "sums", mustAppend(t, plain, "s", fdblayer.Any, event("x")).Position)
+			awaitProjection(t, plain, "sums", mustAppend(t, plain, "s", fdbevents.Any, event("x")).Position)
 		}
 		r.end(t)
 		armed.Store(0)
@@ -561,9 +562,9 @@ func TestProjectionSplitsSlowBatches(t *testing.T) {
 		return t.Transaction.Commit()
 	}
 	s := openStore(t, e, fdblayer.Options{})
-	mustAppend(t, s, "s", fdblayer.Any, event("x"), event("y"))
+	mustAppend(t, s, "s", fdbevents.Any, event("x"), event("y"))
 	o := fdblayer.ProjectOptions{}
-	projectUntilCaughtUp(t, s, "sums", o, func(ctx context.Context, tx *fdblayer.Tx, events []fdblayer.Event) error {
+	projectUntilCaughtUp(t, s, "sums", o, func(ctx context.Context, tx *fdblayer.Tx, events []fdbevents.Event) error {
 		if len(events) > 1 {
 			<-time.After(engine.MaxTransactionAge * 6 / 10)
 			slow.Store(true)
@@ -579,19 +580,19 @@ func TestProjectionAppends(t *testing.T) {
 		s := openStore(t, newFlakyEngine(inner, 3, 40), fdblayer.Options{})
 		const n = 40
 		for i := range n {
-			mustAppend(t, s, "in", fdblayer.Any, event(fmt.Sprint(i)))
+			mustAppend(t, s, "in", fdbevents.Any, event(fmt.Sprint(i)))
 		}
-		r := project(t, s, "copy", fdblayer.ProjectOptions{StreamPrefix: "in"}, func(_ context.Context, tx *fdblayer.Tx, events []fdblayer.Event) error {
+		r := project(t, s, "copy", fdblayer.ProjectOptions{StreamPrefix: "in"}, func(_ context.Context, tx *fdblayer.Tx, events []fdbevents.Event) error {
 			for _, ev := range events {
 				tx.Data("copied").Add([]byte("n"), 1)
-				if _, err := tx.Append("out", fdblayer.Any, fdblayer.NewEvent{Type: ev.Type}); err != nil {
+				if _, err := tx.Append("out", fdbevents.Any, fdbevents.EventData{Type: ev.Type}); err != nil {
 					return err
 				}
 			}
 			return nil
 		})
 		for i := range n {
-			awaitProjection(t, s, "copy", mustAppend(t, s, "in", fdblayer.Any, event(fmt.Sprint(n+i))).Position)
+			awaitProjection(t, s, "copy", mustAppend(t, s, "in", fdbevents.Any, event(fmt.Sprint(n+i))).Position)
 		}
 		r.end(t)
 		for i, ev := range collect(t, s.ReadStream(t.Context(), "out", 0, fdblayer.ReadOptions{})) {

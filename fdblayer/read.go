@@ -8,6 +8,7 @@ import (
 	"strings"
 	"sync"
 
+	"github.com/fdbevents/fdbevents"
 	"github.com/fdbevents/fdbevents/engine"
 )
 
@@ -27,7 +28,7 @@ type ReadOptions struct {
 	// StreamPrefix selects the streams whose name begins with it.
 	StreamPrefix string
 	// Query selects events by type and tags.
-	Query Query
+	Query fdbevents.Query
 }
 
 // ReadStream reads a stream from a revision on, that one included: forward to
@@ -37,14 +38,14 @@ type ReadOptions struct {
 //
 // The iterator yields one error, and then nothing more: ErrStreamNotFound when
 // the stream has no events, ctx's error when it ends.
-func (s *Store) ReadStream(ctx context.Context, stream string, from int64, o ReadOptions) iter.Seq2[Event, error] {
-	return func(yield func(Event, error) bool) {
+func (s *Store) ReadStream(ctx context.Context, stream string, from int64, o ReadOptions) iter.Seq2[fdbevents.Event, error] {
+	return func(yield func(fdbevents.Event, error) bool) {
 		if err := checkRead(o); err != nil {
-			yield(Event{}, err)
+			yield(fdbevents.Event{}, err)
 			return
 		}
-		if err := ValidateStreamName(stream); err != nil {
-			yield(Event{}, err)
+		if err := fdbevents.ValidateStreamName(stream); err != nil {
+			yield(fdbevents.Event{}, err)
 			return
 		}
 		c := s.newStreamCursor(stream, from, o)
@@ -57,10 +58,10 @@ func (s *Store) ReadStream(ctx context.Context, stream string, from int64, o Rea
 // forward from Start to the end, or backward from End to the start. The order is
 // total, every reader sees the same, and no event is left out. Pages are
 // separate transactions, see ReadStream.
-func (s *Store) ReadAll(ctx context.Context, from Position, o ReadOptions) iter.Seq2[Event, error] {
-	return func(yield func(Event, error) bool) {
+func (s *Store) ReadAll(ctx context.Context, from fdbevents.Position, o ReadOptions) iter.Seq2[fdbevents.Event, error] {
+	return func(yield func(fdbevents.Event, error) bool) {
 		if err := checkRead(o); err != nil {
-			yield(Event{}, err)
+			yield(fdbevents.Event{}, err)
 			return
 		}
 		s.read(ctx, s.newLogCursor(from, o), o, yield)
@@ -69,7 +70,7 @@ func (s *Store) ReadAll(ctx context.Context, from Position, o ReadOptions) iter.
 
 func checkRead(o ReadOptions) error {
 	if o.Limit < 0 {
-		return &InvalidError{What: "read limit", Value: fmt.Sprint(o.Limit), Reason: "want 0 for all, or more"}
+		return &fdbevents.InvalidError{What: "read limit", Value: fmt.Sprint(o.Limit), Reason: "want 0 for all, or more"}
 	}
 	return o.Query.Validate()
 }
@@ -83,7 +84,7 @@ func pageHint(o ReadOptions) int {
 }
 
 // selects reports whether a read or subscription with these options yields ev.
-func selects(prefix string, query *Query, ev *Event) bool {
+func selects(prefix string, query *fdbevents.Query, ev *fdbevents.Event) bool {
 	return strings.HasPrefix(ev.Stream, prefix) && query.Matches(ev.Type, ev.Tags)
 }
 
@@ -96,13 +97,13 @@ type cursor interface {
 
 // page is a run of events, in the order of reading.
 type page struct {
-	events []*Event
+	events []*fdbevents.Event
 	// scavenged counts events that would have been among them, or close to them.
 	scavenged int
 	// tail is true when there was nothing more to read.
 	tail bool
 	// through is the position up to which a forward read has then seen all.
-	through Position
+	through fdbevents.Position
 }
 
 // fetched is what reading a page in a transaction of its own gave.
@@ -162,12 +163,12 @@ func (s *Store) pages(ctx context.Context, c cursor, ahead func(page) bool) iter
 }
 
 // read yields what o selects of the events from c on.
-func (s *Store) read(ctx context.Context, c cursor, o ReadOptions, yield func(Event, error) bool) {
+func (s *Store) read(ctx context.Context, c cursor, o ReadOptions, yield func(fdbevents.Event, error) bool) {
 	left := o.Limit
 	ahead := func(p page) bool { return o.Limit == 0 || left > len(p.events) }
 	for f := range s.pages(ctx, c, ahead) {
 		if f.err != nil {
-			yield(Event{}, f.err)
+			yield(fdbevents.Event{}, f.err)
 			return
 		}
 		for _, ev := range f.events {

@@ -8,19 +8,20 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/fdbevents/fdbevents"
 	"github.com/fdbevents/fdbevents/fdblayer"
 )
 
 // fill appends n events to streams s0 to s9 at random, and returns them as a
 // reader should see them.
-func fill(t *testing.T, s *fdblayer.Store, n int) []fdblayer.Event {
+func fill(t *testing.T, s *fdblayer.Store, n int) []fdbevents.Event {
 	t.Helper()
 	rng := rand.New(rand.NewPCG(7, uint64(n)))
 	revisions := make(map[string]int64)
-	var want []fdblayer.Event
+	var want []fdbevents.Event
 	for len(want) < n {
 		stream := fmt.Sprint("s", rng.IntN(10))
-		var events []fdblayer.NewEvent
+		var events []fdbevents.EventData
 		for range 1 + rng.IntN(3) {
 			ev := event(fmt.Sprint("type", rng.IntN(3)))
 			for tag := range 3 {
@@ -33,9 +34,9 @@ func fill(t *testing.T, s *fdblayer.Store, n int) []fdblayer.Event {
 			}
 			events = append(events, ev)
 		}
-		mustAppend(t, s, stream, fdblayer.Any, events...)
+		mustAppend(t, s, stream, fdbevents.Any, events...)
 		for _, ev := range events {
-			want = append(want, fdblayer.Event{Stream: stream, Revision: revisions[stream], Type: ev.Type, Tags: ev.Tags, Data: ev.Data})
+			want = append(want, fdbevents.Event{Stream: stream, Revision: revisions[stream], Type: ev.Type, Tags: ev.Tags, Data: ev.Data})
 			revisions[stream]++
 		}
 	}
@@ -43,7 +44,7 @@ func fill(t *testing.T, s *fdblayer.Store, n int) []fdblayer.Event {
 }
 
 // same compares what the test knows of events: all but position, id and time.
-func same(t *testing.T, what string, got, want []fdblayer.Event) {
+func same(t *testing.T, what string, got, want []fdbevents.Event) {
 	t.Helper()
 	if len(got) != len(want) {
 		t.Errorf("%s: %d events, want %d", what, len(got), len(want))
@@ -57,7 +58,7 @@ func same(t *testing.T, what string, got, want []fdblayer.Event) {
 	}
 }
 
-func choose(events []fdblayer.Event, f func(fdblayer.Event) bool) (out []fdblayer.Event) {
+func choose(events []fdbevents.Event, f func(fdbevents.Event) bool) (out []fdbevents.Event) {
 	for _, ev := range events {
 		if f(ev) {
 			out = append(out, ev)
@@ -66,7 +67,7 @@ func choose(events []fdblayer.Event, f func(fdblayer.Event) bool) (out []fdblaye
 	return out
 }
 
-func reversed(events []fdblayer.Event) []fdblayer.Event {
+func reversed(events []fdbevents.Event) []fdbevents.Event {
 	out := slices.Clone(events)
 	slices.Reverse(out)
 	return out
@@ -77,25 +78,25 @@ func TestReadAll(t *testing.T) {
 		eachStore(t, fdblayer.Options{Partitions: partitions}, func(t *testing.T, s *fdblayer.Store) {
 			ctx := t.Context()
 			want := fill(t, s, 600)
-			all := collect(t, s.ReadAll(ctx, fdblayer.Start, fdblayer.ReadOptions{}))
+			all := collect(t, s.ReadAll(ctx, fdbevents.Start, fdblayer.ReadOptions{}))
 			same(t, "forward", all, want)
 			for i := range all[1:] {
 				if !all[i].Position.Before(all[i+1].Position) {
 					t.Fatalf("position %s is followed by %s", all[i].Position, all[i+1].Position)
 				}
 			}
-			same(t, "backward", collect(t, s.ReadAll(ctx, fdblayer.End, fdblayer.ReadOptions{Backward: true})), reversed(want))
+			same(t, "backward", collect(t, s.ReadAll(ctx, fdbevents.End, fdblayer.ReadOptions{Backward: true})), reversed(want))
 			for _, i := range []int{0, 1, 299, 598, 599} {
 				same(t, fmt.Sprint("forward from ", i), collect(t, s.ReadAll(ctx, all[i].Position, fdblayer.ReadOptions{})), want[i:])
 				same(t, fmt.Sprint("backward from ", i), collect(t, s.ReadAll(ctx, all[i].Position, fdblayer.ReadOptions{Backward: true})), reversed(want[:i+1]))
 				same(t, fmt.Sprint("limit from ", i), collect(t, s.ReadAll(ctx, all[i].Position, fdblayer.ReadOptions{Limit: 5})), want[i:min(i+5, len(want))])
 				same(t, fmt.Sprint("backward limit from ", i), collect(t, s.ReadAll(ctx, all[i].Position, fdblayer.ReadOptions{Limit: 5, Backward: true})), reversed(want[max(0, i-4):i+1]))
 			}
-			prefix := func(ev fdblayer.Event) bool { return ev.Stream == "s7" }
-			same(t, "prefix", collect(t, s.ReadAll(ctx, fdblayer.Start, fdblayer.ReadOptions{StreamPrefix: "s7"})), choose(want, prefix))
-			same(t, "prefix, limit", collect(t, s.ReadAll(ctx, fdblayer.Start, fdblayer.ReadOptions{StreamPrefix: "s7", Limit: 9})), choose(want, prefix)[:9])
-			query := fdblayer.Query{Items: []fdblayer.QueryItem{{Types: []string{"type0", "type1"}, Tags: []string{"tag0", "tag2"}}, {Tags: []string{"tag1"}, Types: []string{"type2"}}}}
-			same(t, "query", collect(t, s.ReadAll(ctx, fdblayer.Start, fdblayer.ReadOptions{Query: query})), choose(want, func(ev fdblayer.Event) bool {
+			prefix := func(ev fdbevents.Event) bool { return ev.Stream == "s7" }
+			same(t, "prefix", collect(t, s.ReadAll(ctx, fdbevents.Start, fdblayer.ReadOptions{StreamPrefix: "s7"})), choose(want, prefix))
+			same(t, "prefix, limit", collect(t, s.ReadAll(ctx, fdbevents.Start, fdblayer.ReadOptions{StreamPrefix: "s7", Limit: 9})), choose(want, prefix)[:9])
+			query := fdbevents.Query{Items: []fdbevents.QueryItem{{Types: []string{"type0", "type1"}, Tags: []string{"tag0", "tag2"}}, {Tags: []string{"tag1"}, Types: []string{"type2"}}}}
+			same(t, "query", collect(t, s.ReadAll(ctx, fdbevents.Start, fdblayer.ReadOptions{Query: query})), choose(want, func(ev fdbevents.Event) bool {
 				has := func(tag string) bool { return slices.Contains(ev.Tags, tag) }
 				return ev.Type != "type2" && has("tag0") && has("tag2") || ev.Type == "type2" && has("tag1")
 			}))
@@ -106,7 +107,7 @@ func TestReadAll(t *testing.T) {
 func TestReadStream(t *testing.T) {
 	eachStore(t, fdblayer.Options{}, func(t *testing.T, s *fdblayer.Store) {
 		ctx := t.Context()
-		want := choose(fill(t, s, 800), func(ev fdblayer.Event) bool { return ev.Stream == "s3" })
+		want := choose(fill(t, s, 800), func(ev fdbevents.Event) bool { return ev.Stream == "s3" })
 		n := int64(len(want))
 		same(t, "forward", collect(t, s.ReadStream(ctx, "s3", fdblayer.StreamStart, fdblayer.ReadOptions{})), want)
 		same(t, "backward", collect(t, s.ReadStream(ctx, "s3", fdblayer.StreamEnd, fdblayer.ReadOptions{Backward: true})), reversed(want))
@@ -125,13 +126,13 @@ func TestReadErrors(t *testing.T) {
 		ctx := t.Context()
 		for _, c := range []struct {
 			what    string
-			events  func(func(fdblayer.Event, error) bool)
+			events  func(func(fdbevents.Event, error) bool)
 			message string
 		}{
 			{"absent", s.ReadStream(ctx, "absent", 0, fdblayer.ReadOptions{}), `stream "absent" not found`},
 			{"name", s.ReadStream(ctx, "", 0, fdblayer.ReadOptions{}), `stream name "": must not be empty`},
-			{"limit", s.ReadAll(ctx, fdblayer.Start, fdblayer.ReadOptions{Limit: -1}), `read limit "-1": want 0 for all, or more`},
-			{"tag", s.ReadAll(ctx, fdblayer.Start, fdblayer.ReadOptions{Query: fdblayer.Query{Items: []fdblayer.QueryItem{{Tags: []string{""}}}}}), `tag in query "": must not be empty`},
+			{"limit", s.ReadAll(ctx, fdbevents.Start, fdblayer.ReadOptions{Limit: -1}), `read limit "-1": want 0 for all, or more`},
+			{"tag", s.ReadAll(ctx, fdbevents.Start, fdblayer.ReadOptions{Query: fdbevents.Query{Items: []fdbevents.QueryItem{{Tags: []string{""}}}}}), `tag in query "": must not be empty`},
 		} {
 			n := 0
 			for _, err := range c.events {
@@ -144,11 +145,11 @@ func TestReadErrors(t *testing.T) {
 			}
 		}
 		for _, err := range s.ReadStream(ctx, "absent", 0, fdblayer.ReadOptions{}) {
-			if !errors.Is(err, fdblayer.ErrStreamNotFound) {
+			if !errors.Is(err, fdbevents.ErrStreamNotFound) {
 				t.Errorf("got %v", err)
 			}
 		}
-		if _, err := s.Stream(ctx, "absent"); !errors.Is(err, fdblayer.ErrStreamNotFound) {
+		if _, err := s.Stream(ctx, "absent"); !errors.Is(err, fdbevents.ErrStreamNotFound) {
 			t.Errorf("got %v", err)
 		}
 	})
@@ -164,7 +165,7 @@ func TestReadersDuringWritesAgree(t *testing.T) {
 			s := []*fdblayer.Store{a, b}[w%2]
 			writers.Go(func() {
 				for i := range 60 {
-					if _, err := s.Append(t.Context(), fmt.Sprint("s", (w+i)%16), fdblayer.Any, event("x"), event("y")); err != nil {
+					if _, err := s.Append(t.Context(), fmt.Sprint("s", (w+i)%16), fdbevents.Any, event("x"), event("y")); err != nil {
 						t.Error(err)
 						return
 					}
@@ -172,7 +173,7 @@ func TestReadersDuringWritesAgree(t *testing.T) {
 			})
 		}
 		var mu sync.Mutex
-		var reads [][]fdblayer.Event
+		var reads [][]fdbevents.Event
 		for range 2 {
 			readers.Go(func() {
 				for {
@@ -181,8 +182,8 @@ func TestReadersDuringWritesAgree(t *testing.T) {
 						return
 					default:
 					}
-					var got []fdblayer.Event
-					for ev, err := range a.ReadAll(t.Context(), fdblayer.Start, fdblayer.ReadOptions{}) {
+					var got []fdbevents.Event
+					for ev, err := range a.ReadAll(t.Context(), fdbevents.Start, fdblayer.ReadOptions{}) {
 						if err != nil {
 							t.Error(err)
 							return
@@ -198,7 +199,7 @@ func TestReadersDuringWritesAgree(t *testing.T) {
 		writers.Wait()
 		close(stop)
 		readers.Wait()
-		all := collect(t, b.ReadAll(t.Context(), fdblayer.Start, fdblayer.ReadOptions{}))
+		all := collect(t, b.ReadAll(t.Context(), fdbevents.Start, fdblayer.ReadOptions{}))
 		if len(all) != 8*60*2 {
 			t.Fatalf("%d events, want %d", len(all), 8*60*2)
 		}
@@ -216,10 +217,10 @@ func TestStreams(t *testing.T) {
 	eachStore(t, fdblayer.Options{}, func(t *testing.T, s *fdblayer.Store) {
 		ctx := t.Context()
 		for i := range 30 {
-			mustAppend(t, s, fmt.Sprintf("order-%02d", i), fdblayer.Any, slices.Repeat([]fdblayer.NewEvent{event("e")}, i+1)...)
+			mustAppend(t, s, fmt.Sprintf("order-%02d", i), fdbevents.Any, slices.Repeat([]fdbevents.EventData{event("e")}, i+1)...)
 		}
-		mustAppend(t, s, "ordé", fdblayer.Any, event("e"))
-		mustAppend(t, s, "order", fdblayer.Any, event("e"))
+		mustAppend(t, s, "ordé", fdbevents.Any, event("e"))
+		mustAppend(t, s, "order", fdbevents.Any, event("e"))
 		if err := s.SetStreamMetadata(ctx, "order-03", []byte("owner: x")); err != nil {
 			t.Fatal(err)
 		}
@@ -244,7 +245,7 @@ func TestStreams(t *testing.T) {
 		if info, err = s.Stream(ctx, "order-03"); err != nil || string(info.Metadata) != "owner: x" {
 			t.Errorf("an append changed the metadata: %+v, %v", info, err)
 		}
-		err = s.SetStreamMetadata(ctx, "order-03", make([]byte, fdblayer.MaxStreamMetadata+1))
+		err = s.SetStreamMetadata(ctx, "order-03", make([]byte, fdbevents.MaxStreamMetadata+1))
 		if err == nil || err.Error() != "stream metadata: 65537 bytes, limit 65536" {
 			t.Errorf("got %v", err)
 		}
@@ -252,6 +253,6 @@ func TestStreams(t *testing.T) {
 		if err := s.SetStreamMetadata(ctx, "new", []byte("m")); err != nil {
 			t.Fatal(err)
 		}
-		mustAppend(t, s, "new", fdblayer.NoStream, event("e"))
+		mustAppend(t, s, "new", fdbevents.NoStream, event("e"))
 	})
 }

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/fdbevents/fdbevents"
+	"github.com/fdbevents/fdbevents/internal/layout"
 	"github.com/google/uuid"
 )
 
@@ -22,7 +24,7 @@ type request struct {
 	appends []streamRequest
 	// lane is that of the first stream.
 	lane      int
-	condition *Condition
+	condition *fdbevents.Condition
 	// pointersOnly is true when even small records are not copied into their
 	// streams, because there are too many of them.
 	pointersOnly bool
@@ -35,32 +37,32 @@ type request struct {
 	release func()
 	// done is closed when results and err are set.
 	done    chan struct{}
-	results []AppendResult
+	results []fdbevents.AppendResult
 	err     error
 
 	// Most appends are of one event to one stream: then appends, its events and
 	// results have their room here, and need no allocations of their own.
 	oneAppend [1]streamRequest
 	oneEvent  [1]newEvent
-	oneResult [1]AppendResult
+	oneResult [1]fdbevents.AppendResult
 }
 
 // streamRequest is the events of a request for one stream.
 type streamRequest struct {
 	stream   string
-	expected ExpectedRevision
+	expected fdbevents.ExpectedRevision
 	events   []newEvent
 }
 
 // newEvent is a NewEvent with its defaults filled in.
 type newEvent struct {
-	NewEvent
+	fdbevents.EventData
 	// givenID is true when the caller chose the ID, so that it may be a repeat.
 	givenID bool
 }
 
 // newRequest checks appends against the limits and fills in defaults.
-func (s *Store) newRequest(condition *Condition, appends []StreamAppend) (*request, error) {
+func (s *Store) newRequest(condition *fdbevents.Condition, appends []fdbevents.StreamAppend) (*request, error) {
 	r := &request{condition: condition, done: make(chan struct{})}
 	if condition != nil {
 		if err := condition.Validate(); err != nil {
@@ -68,7 +70,7 @@ func (s *Store) newRequest(condition *Condition, appends []StreamAppend) (*reque
 		}
 	}
 	if len(appends) == 0 {
-		return nil, ErrNoEvents
+		return nil, fdbevents.ErrNoEvents
 	}
 	r.appends = r.oneAppend[:]
 	if len(appends) > 1 {
@@ -78,14 +80,14 @@ func (s *Store) newRequest(condition *Condition, appends []StreamAppend) (*reque
 	now := time.Now()
 	for i := range appends {
 		a := &appends[i]
-		if err := ValidateStreamName(a.Stream); err != nil {
+		if err := fdbevents.ValidateStreamName(a.Stream); err != nil {
 			return nil, err
 		}
 		if err := a.Expected.Validate(); err != nil {
 			return nil, err
 		}
 		if len(a.Events) == 0 {
-			return nil, fmt.Errorf("stream %q: %w", a.Stream, ErrNoEvents)
+			return nil, fmt.Errorf("stream %q: %w", a.Stream, fdbevents.ErrNoEvents)
 		}
 		events := r.oneEvent[:]
 		if len(appends) > 1 || len(a.Events) > 1 {
@@ -97,7 +99,7 @@ func (s *Store) newRequest(condition *Condition, appends []StreamAppend) (*reque
 			}
 			events[j] = s.withDefaults(a.Events[j], now)
 			size += int64(len(a.Events[j].Data) + len(a.Events[j].Metadata))
-			cost, inline := s.cost(a.Stream, &events[j].NewEvent)
+			cost, inline := s.cost(a.Stream, &events[j].EventData)
 			r.cost += cost
 			copies += inline
 		}
@@ -109,25 +111,25 @@ func (s *Store) newRequest(condition *Condition, appends []StreamAppend) (*reque
 	if r.pointersOnly = r.cost+copies > transactionBudget; !r.pointersOnly {
 		r.cost += copies
 	}
-	r.lane = int(hashStream(r.appends[0].stream) % lanes)
+	r.lane = int(layout.HashStream(r.appends[0].stream) % lanes)
 	switch {
-	case r.count > MaxAppendEvents:
-		return nil, &LimitError{What: "events of an append", Got: int64(r.count), Limit: MaxAppendEvents, Unit: "events"}
-	case size > MaxAppendSize:
-		return nil, &LimitError{What: "data and metadata of an append", Got: size, Limit: MaxAppendSize, Unit: "bytes"}
+	case r.count > fdbevents.MaxAppendEvents:
+		return nil, &fdbevents.LimitError{What: "events of an append", Got: int64(r.count), Limit: fdbevents.MaxAppendEvents, Unit: "events"}
+	case size > fdbevents.MaxAppendSize:
+		return nil, &fdbevents.LimitError{What: "data and metadata of an append", Got: size, Limit: fdbevents.MaxAppendSize, Unit: "bytes"}
 	case r.cost > transactionBudget:
-		return nil, &LimitError{What: "append with its stream names and tags, as stored", Got: r.cost, Limit: transactionBudget, Unit: "bytes"}
+		return nil, &fdbevents.LimitError{What: "append with its stream names and tags, as stored", Got: r.cost, Limit: transactionBudget, Unit: "bytes"}
 	}
 	return r, nil
 }
 
-func (s *Store) withDefaults(ev NewEvent, now time.Time) newEvent {
-	out := newEvent{NewEvent: ev, givenID: ev.ID != uuid.Nil}
+func (s *Store) withDefaults(ev fdbevents.EventData, now time.Time) newEvent {
+	out := newEvent{EventData: ev, givenID: ev.ID != uuid.Nil}
 	if !out.givenID {
 		out.ID = newEventID()
 	}
 	if ev.ContentType == "" {
-		out.ContentType = defaultContentType
+		out.ContentType = fdbevents.DefaultContentType
 	}
 	if ev.Created.IsZero() {
 		out.Created = now
@@ -146,22 +148,22 @@ func newEventID() (id uuid.UUID) {
 // cost estimates the bytes of an event in an engine transaction: mutations, and
 // keys once more for their conflict ranges. inline is what the copy of a small
 // record in its stream adds.
-func (s *Store) cost(stream string, ev *NewEvent) (cost, inline int64) {
-	key := 20 + len(s.keys.prefix) // what a key has beside its variable part
-	record := recordBound(stream, ev)
+func (s *Store) cost(stream string, ev *fdbevents.EventData) (cost, inline int64) {
+	key := 20 + len(s.keys.Prefix) // what a key has beside its variable part
+	record := layout.RecordBound(stream, ev)
 	total := record + 3*(4*key+2*len(stream)) // slot, entry, id, head: mutation and conflict range
 	for _, tag := range ev.Tags {
 		total += 3 * (key + 10 + len(tag))
 	}
 	total += len(s.indexes.Load().all) * 3 * (key + 10 + max(len(stream), len(ev.Type)))
-	if record-recordOverhead-3*len(ev.Tags) <= s.header.inlineLimit { // it may be small enough
+	if record-layout.RecordOverhead-3*len(ev.Tags) <= s.header.InlineLimit { // it may be small enough
 		inline = int64(record)
 	}
 	return int64(total), inline
 }
 
 // finish hands the outcome to whoever waits.
-func (r *request) finish(results []AppendResult, err error) {
+func (r *request) finish(results []fdbevents.AppendResult, err error) {
 	r.results, r.err = results, err
 	close(r.done)
 	if r.release != nil {

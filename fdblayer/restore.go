@@ -4,7 +4,9 @@ import (
 	"context"
 	"fmt"
 
+	"github.com/fdbevents/fdbevents"
 	"github.com/fdbevents/fdbevents/engine"
+	"github.com/fdbevents/fdbevents/internal/layout"
 	"github.com/google/uuid"
 )
 
@@ -44,7 +46,7 @@ func (e *RestoreConflictError) Error() string {
 }
 
 // Kind is Conflict.
-func (e *RestoreConflictError) Kind() Kind { return Conflict }
+func (e *RestoreConflictError) Kind() fdbevents.Kind { return fdbevents.Conflict }
 
 // restoreEvents is how many events go into one transaction of a Restore.
 const restoreEvents = 500
@@ -62,7 +64,7 @@ const restoreEvents = 500
 // It takes as many transactions as it needs, one after the other; after an error,
 // the result tells how many of the events, from the first on, are in the store.
 // events must not be modified until it returns.
-func (s *Store) Restore(ctx context.Context, events []Event, o RestoreOptions) (total RestoreResult, err error) {
+func (s *Store) Restore(ctx context.Context, events []fdbevents.Event, o RestoreOptions) (total RestoreResult, err error) {
 	for len(events) > 0 {
 		batch, n, err := s.restoreBatch(events)
 		if err != nil {
@@ -83,17 +85,17 @@ func (s *Store) Restore(ctx context.Context, events []Event, o RestoreOptions) (
 }
 
 // restoreBatch takes the first events, as many as are good for one transaction.
-func (s *Store) restoreBatch(events []Event) (batch []NewEvent, n int, err error) {
+func (s *Store) restoreBatch(events []fdbevents.Event) (batch []fdbevents.EventData, n int, err error) {
 	var cost int64
 	for n < min(len(events), restoreEvents) {
 		ev := &events[n]
-		ne := NewEvent{ID: ev.ID, Type: ev.Type, ContentType: ev.ContentType, Tags: ev.Tags, Created: ev.Created, Data: ev.Data, Metadata: ev.Metadata}
+		ne := fdbevents.EventData{ID: ev.ID, Type: ev.Type, ContentType: ev.ContentType, Tags: ev.Tags, Created: ev.Created, Data: ev.Data, Metadata: ev.Metadata}
 		if err := checkRestored(ev, &ne); err != nil {
 			return nil, 0, fmt.Errorf("event %s of stream %q, revision %d: %w", ev.ID, ev.Stream, ev.Revision, err)
 		}
 		own, inline := s.cost(ev.Stream, &ne)
 		if own > transactionBudget {
-			return nil, 0, &LimitError{What: "event with its stream name and tags, as stored", Got: own, Limit: transactionBudget, Unit: "bytes"}
+			return nil, 0, &fdbevents.LimitError{What: "event with its stream name and tags, as stored", Got: own, Limit: transactionBudget, Unit: "bytes"}
 		}
 		if n > 0 && cost+own+inline > maxBatchCost {
 			break
@@ -105,19 +107,19 @@ func (s *Store) restoreBatch(events []Event) (batch []NewEvent, n int, err error
 	return batch, n, nil
 }
 
-func checkRestored(ev *Event, ne *NewEvent) error {
-	if err := ValidateStreamName(ev.Stream); err != nil {
+func checkRestored(ev *fdbevents.Event, ne *fdbevents.EventData) error {
+	if err := fdbevents.ValidateStreamName(ev.Stream); err != nil {
 		return err
 	}
 	switch {
 	case ev.ID == uuid.Nil:
-		return &InvalidError{What: "event id", Value: ev.ID.String(), Reason: "must not be zero"}
+		return &fdbevents.InvalidError{What: "event id", Value: ev.ID.String(), Reason: "must not be zero"}
 	case ev.Revision < 0 || ev.Revision == StreamEnd:
-		return &InvalidError{What: "revision", Value: fmt.Sprint(ev.Revision), Reason: "want 0 or more"}
+		return &fdbevents.InvalidError{What: "revision", Value: fmt.Sprint(ev.Revision), Reason: "want 0 or more"}
 	case ev.ContentType == "" || ev.Created.IsZero():
-		return &InvalidError{What: "event", Value: ev.ID.String(), Reason: "wants a content type and the time when it was created"}
+		return &fdbevents.InvalidError{What: "event", Value: ev.ID.String(), Reason: "wants a content type and the time when it was created"}
 	case ev.Erased && len(ev.Data)+len(ev.Metadata) > 0:
-		return &InvalidError{What: "erased event", Value: ev.ID.String(), Reason: "must not have data or metadata"}
+		return &fdbevents.InvalidError{What: "erased event", Value: ev.ID.String(), Reason: "must not have data or metadata"}
 	}
 	return ne.Validate()
 }
@@ -125,12 +127,12 @@ func checkRestored(ev *Event, ne *NewEvent) error {
 // present is where an event that is to be restored is already.
 type present struct {
 	found bool
-	at    idEntry
+	at    layout.IDEntry
 	entry engine.Future[[]byte]
 }
 
 // restore restores a batch in one transaction.
-func (s *Store) restore(ctx context.Context, events []Event, batch []NewEvent, o RestoreOptions) (result RestoreResult, err error) {
+func (s *Store) restore(ctx context.Context, events []fdbevents.Event, batch []fdbevents.EventData, o RestoreOptions) (result RestoreResult, err error) {
 	_, err = s.Transact(ctx, func(tx *Tx) error {
 		result = RestoreResult{}
 		all, err := tx.present(events)
@@ -149,7 +151,7 @@ func (s *Store) restore(ctx context.Context, events []Event, batch []NewEvent, o
 
 // present looks the events up, all side by side, and starts reading what restore
 // will need.
-func (tx *Tx) present(events []Event) ([]present, error) {
+func (tx *Tx) present(events []fdbevents.Event) ([]present, error) {
 	for i := range events {
 		tx.plan.id(events[i].Stream, events[i].ID)
 	}
@@ -165,17 +167,17 @@ func (tx *Tx) present(events []Event) ([]present, error) {
 			continue
 		}
 		p := &all[i]
-		if p.at, err = decodeIDEntry(value); err != nil {
+		if p.at, err = layout.DecodeIDEntry(value); err != nil {
 			return nil, fmt.Errorf("event id %s of stream %q: %w", ev.ID, ev.Stream, err)
 		}
 		p.found = true
-		p.entry = tx.tr.Snapshot().Get(tx.store.keys.entry(nil, ev.Stream, p.at.revision))
+		p.entry = tx.tr.Snapshot().Get(tx.store.keys.Entry(nil, ev.Stream, p.at.Revision))
 	}
 	return all, nil
 }
 
 // restore plans one event, or finds that it is there.
-func (tx *Tx) restore(ev *Event, ne *NewEvent, there present, o RestoreOptions, result *RestoreResult) error {
+func (tx *Tx) restore(ev *fdbevents.Event, ne *fdbevents.EventData, there present, o RestoreOptions, result *RestoreResult) error {
 	p := tx.plan
 	conflict := func(format string, args ...any) error {
 		return &RestoreConflictError{Stream: ev.Stream, Revision: ev.Revision, ID: ev.ID, Reason: fmt.Sprintf(format, args...)}
@@ -185,18 +187,18 @@ func (tx *Tx) restore(ev *Event, ne *NewEvent, there present, o RestoreOptions, 
 		return conflict("it is there twice, the first time as revision %d", p.events[known.index].revision)
 	}
 	if there.found {
-		if !o.Renumber && there.at.revision != ev.Revision {
-			return conflict("the store has it as revision %d", there.at.revision)
+		if !o.Renumber && there.at.Revision != ev.Revision {
+			return conflict("the store has it as revision %d", there.at.Revision)
 		}
 		if reason, err := tx.restoredDifference(ev, ne, there); err != nil || reason != "" {
 			if err == nil {
-				err = &IDConflictError{Stream: ev.Stream, ID: ev.ID, Revision: there.at.revision, Reason: reason}
+				err = &fdbevents.IDConflictError{Stream: ev.Stream, ID: ev.ID, Revision: there.at.Revision, Reason: reason}
 			}
 			return err
 		}
 		result.Events++
 		result.Repeats++
-		if there.at.revision != ev.Revision {
+		if there.at.Revision != ev.Revision {
 			result.renumbered(ev.Stream)
 		}
 		return nil
@@ -206,23 +208,23 @@ func (tx *Tx) restore(ev *Event, ne *NewEvent, there present, o RestoreOptions, 
 		return err
 	}
 	switch {
-	case st.head.state == stateTombstoned:
-		return fmt.Errorf("stream %q: %w", ev.Stream, ErrStreamDeleted)
-	case st.head.next == ev.Revision:
+	case st.head.State == layout.StateTombstoned:
+		return fmt.Errorf("stream %q: %w", ev.Stream, fdbevents.ErrStreamDeleted)
+	case st.head.Next == ev.Revision:
 	case o.Renumber:
 		result.renumbered(ev.Stream)
-	case st.head.next == 0:
+	case st.head.Next == 0:
 		// Where it comes from, those before it are gone.
-		st.head.next, st.head.truncateBefore = ev.Revision, ev.Revision
-	case st.head.next > ev.Revision:
+		st.head.Next, st.head.TruncateBefore = ev.Revision, ev.Revision
+	case st.head.Next > ev.Revision:
 		return conflict("the store has another event as this revision")
 	default:
-		return conflict("the store has revision %d as its next, and those between are missing", st.head.next)
+		return conflict("the store has revision %d as its next, and those between are missing", st.head.Next)
 	}
 	known.index = len(p.events)
-	p.events = append(p.events, plannedEvent{stream: st, revision: st.head.next, event: ne, erased: ev.Erased})
-	st.head.next++
-	st.head.state, st.changed = stateOpen, true
+	p.events = append(p.events, plannedEvent{stream: st, revision: st.head.Next, event: ne, erased: ev.Erased})
+	st.head.Next++
+	st.head.State, st.changed = layout.StateOpen, true
 	result.Events++
 	return nil
 }
@@ -236,14 +238,14 @@ func (r *RestoreResult) renumbered(stream string) {
 
 // restoredDifference says how the stored event differs from the one to be
 // restored, "" if it does not, or if its content is gone.
-func (tx *Tx) restoredDifference(ev *Event, ne *NewEvent, there present) (string, error) {
+func (tx *Tx) restoredDifference(ev *fdbevents.Event, ne *fdbevents.EventData, there present) (string, error) {
 	value, err := there.entry.Get()
 	if err != nil || value == nil {
 		return "", err
 	}
 	s := tx.store
-	key := s.keys.entry(nil, ev.Stream, there.at.revision)
-	old, ok, err := s.readEntry(new(recordDecoder), tx.tr.Snapshot(), engine.KeyValue{Key: key, Value: value})
+	key := s.keys.Entry(nil, ev.Stream, there.at.Revision)
+	old, ok, err := s.readEntry(new(layout.RecordDecoder), tx.tr.Snapshot(), engine.KeyValue{Key: key, Value: value})
 	switch {
 	case err != nil || !ok || old.Erased:
 		return "", err
@@ -287,18 +289,18 @@ func (s *Store) RestoreStreams(ctx context.Context, infos []StreamInfo) error {
 }
 
 func checkStreamInfo(info *StreamInfo) error {
-	if err := ValidateStreamName(info.Stream); err != nil {
+	if err := fdbevents.ValidateStreamName(info.Stream); err != nil {
 		return err
 	}
 	switch {
 	case info.LastRevision < -1 || info.LastRevision >= StreamEnd-1:
-		return &InvalidError{What: "last revision", Value: fmt.Sprint(info.LastRevision), Reason: "want -1 or more"}
+		return &fdbevents.InvalidError{What: "last revision", Value: fmt.Sprint(info.LastRevision), Reason: "want -1 or more"}
 	case info.TruncateBefore < 0 || info.TruncateBefore > info.LastRevision+1:
-		return &InvalidError{What: "truncate before revision", Value: fmt.Sprint(info.TruncateBefore), Reason: fmt.Sprintf("want 0 to %d", info.LastRevision+1)}
+		return &fdbevents.InvalidError{What: "truncate before revision", Value: fmt.Sprint(info.TruncateBefore), Reason: fmt.Sprintf("want 0 to %d", info.LastRevision+1)}
 	case info.Retention.MaxAge < 0 || info.Retention.MaxCount < 0:
-		return &InvalidError{What: "retention", Value: fmt.Sprint(info.Retention), Reason: "want 0 or more"}
-	case len(info.Metadata) > MaxStreamMetadata:
-		return &LimitError{What: "stream metadata", Got: int64(len(info.Metadata)), Limit: MaxStreamMetadata, Unit: "bytes"}
+		return &fdbevents.InvalidError{What: "retention", Value: fmt.Sprint(info.Retention), Reason: "want 0 or more"}
+	case len(info.Metadata) > fdbevents.MaxStreamMetadata:
+		return &fdbevents.LimitError{What: "stream metadata", Got: int64(len(info.Metadata)), Limit: fdbevents.MaxStreamMetadata, Unit: "bytes"}
 	}
 	return nil
 }
@@ -309,23 +311,23 @@ func (tx *Tx) restoreStream(info *StreamInfo) error {
 		return err
 	}
 	h := &st.head
-	if h.state == stateTombstoned {
+	if h.State == layout.StateTombstoned {
 		return nil
 	}
-	if h.next == 0 {
-		h.next = info.TruncateBefore // all of it was scavenged
+	if h.Next == 0 {
+		h.Next = info.TruncateBefore // all of it was scavenged
 	}
-	h.truncateBefore = max(h.truncateBefore, min(info.TruncateBefore, h.next))
-	h.maxAge, h.maxCount, h.metadata = info.Retention.MaxAge, info.Retention.MaxCount, info.Metadata
-	wentOn := h.next > info.LastRevision+1
+	h.TruncateBefore = max(h.TruncateBefore, min(info.TruncateBefore, h.Next))
+	h.MaxAge, h.MaxCount, h.Metadata = info.Retention.MaxAge, info.Retention.MaxCount, info.Metadata
+	wentOn := h.Next > info.LastRevision+1
 	switch {
 	case info.Tombstoned && wentOn:
 		return &RestoreConflictError{Stream: info.Stream, Revision: info.LastRevision + 1,
-			Reason: fmt.Sprintf("it is tombstoned after %d events where it comes from, but has %d here", info.LastRevision+1, h.next)}
+			Reason: fmt.Sprintf("it is tombstoned after %d events where it comes from, but has %d here", info.LastRevision+1, h.Next)}
 	case info.Tombstoned:
-		h.state, h.truncateBefore = stateTombstoned, h.next
-	case info.Deleted && !wentOn && h.next > 0:
-		h.state, h.truncateBefore = stateDeleted, h.next
+		h.State, h.TruncateBefore = layout.StateTombstoned, h.Next
+	case info.Deleted && !wentOn && h.Next > 0:
+		h.State, h.TruncateBefore = layout.StateDeleted, h.Next
 	}
 	st.changed = true
 	return nil

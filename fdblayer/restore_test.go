@@ -7,13 +7,14 @@ import (
 	"testing"
 	"time"
 
+	"github.com/fdbevents/fdbevents"
 	"github.com/fdbevents/fdbevents/fdblayer"
 	"github.com/google/uuid"
 )
 
 // restorable is an event as another store may have had it.
-func restorable(stream string, revision int64, size int) fdblayer.Event {
-	return fdblayer.Event{
+func restorable(stream string, revision int64, size int) fdbevents.Event {
+	return fdbevents.Event{
 		Stream: stream, Revision: revision, ID: uuid.NewSHA1(uuid.NameSpaceOID, fmt.Append(nil, stream, revision)),
 		Type: "x", ContentType: "text/plain", Tags: []string{"red"}, Created: time.Unix(1_700_000_000, 5).UTC(),
 		Data: bytes.Repeat([]byte("d"), size), Metadata: []byte("m"),
@@ -23,24 +24,24 @@ func restorable(stream string, revision int64, size int) fdblayer.Event {
 func TestRestore(t *testing.T) {
 	eachStore(t, fdblayer.Options{}, func(t *testing.T, s *fdblayer.Store) {
 		ctx := t.Context()
-		var events []fdblayer.Event
+		var events []fdbevents.Event
 		for i := range int64(300) {
 			events = append(events, restorable("a", i, 20), restorable("b", 5+i, 2000))
 		}
 		events[3].Erased, events[3].Data, events[3].Metadata = true, nil, nil
-		events = append(events, restorable("large", 0, fdblayer.MaxEventSize-1))
+		events = append(events, restorable("large", 0, fdbevents.MaxEventSize-1))
 		for i, repeats := range []int64{0, 601} {
 			got, err := s.Restore(ctx, events, fdblayer.RestoreOptions{})
 			if err != nil || got.Events != 601 || got.Repeats != repeats || len(got.Renumbered) > 0 {
 				t.Fatalf("restore %d: %+v, %v", i, got, err)
 			}
 		}
-		stored := collect(t, s.ReadAll(ctx, fdblayer.Start, fdblayer.ReadOptions{}))
+		stored := collect(t, s.ReadAll(ctx, fdbevents.Start, fdblayer.ReadOptions{}))
 		if len(stored) != len(events) {
 			t.Fatalf("%d events", len(stored))
 		}
 		for i, ev := range stored {
-			ev.Position = fdblayer.Start
+			ev.Position = fdbevents.Start
 			if fmt.Sprint(ev) != fmt.Sprint(events[i]) {
 				t.Fatalf("event %d is %v, want %v", i, ev, events[i])
 			}
@@ -53,8 +54,8 @@ func TestRestore(t *testing.T) {
 			t.Errorf("got %+v", got)
 		}
 		ev := events[0]
-		again := fdblayer.NewEvent{ID: ev.ID, Type: ev.Type, ContentType: ev.ContentType, Tags: ev.Tags, Data: ev.Data, Metadata: ev.Metadata}
-		if got := mustAppend(t, s, "a", fdblayer.Any, again); !got.Repeat {
+		again := fdbevents.EventData{ID: ev.ID, Type: ev.Type, ContentType: ev.ContentType, Tags: ev.Tags, Data: ev.Data, Metadata: ev.Metadata}
+		if got := mustAppend(t, s, "a", fdbevents.Any, again); !got.Repeat {
 			t.Errorf("got %+v", got)
 		}
 	})
@@ -63,36 +64,36 @@ func TestRestore(t *testing.T) {
 func TestRestoreRefuses(t *testing.T) {
 	eachStore(t, fdblayer.Options{}, func(t *testing.T, s *fdblayer.Store) {
 		ctx := t.Context()
-		mustAppend(t, s, "a", fdblayer.Any, event("x"), event("x"))
+		mustAppend(t, s, "a", fdbevents.Any, event("x"), event("x"))
 		for _, revision := range []int64{0, 1, 3} {
-			got, err := s.Restore(ctx, []fdblayer.Event{restorable("b", 0, 1), restorable("a", revision, 1)}, fdblayer.RestoreOptions{})
+			got, err := s.Restore(ctx, []fdbevents.Event{restorable("b", 0, 1), restorable("a", revision, 1)}, fdblayer.RestoreOptions{})
 			var conflict *fdblayer.RestoreConflictError
 			if !errors.As(err, &conflict) || conflict.Stream != "a" || conflict.Revision != revision || got.Events != 0 {
 				t.Errorf("revision %d: %+v, %v", revision, got, err)
 			}
 		}
-		got, err := s.Restore(ctx, []fdblayer.Event{restorable("a", 7, 1), restorable("a", 9, 1), restorable("c", 0, 1)}, fdblayer.RestoreOptions{Renumber: true})
+		got, err := s.Restore(ctx, []fdbevents.Event{restorable("a", 7, 1), restorable("a", 9, 1), restorable("c", 0, 1)}, fdblayer.RestoreOptions{Renumber: true})
 		if err != nil || got.Events != 3 || len(got.Renumbered) != 1 || !got.Renumbered["a"] {
 			t.Errorf("got %+v, %v", got, err)
 		}
-		for what, change := range map[string]func(ev *fdblayer.Event){
-			"no id":            func(ev *fdblayer.Event) { ev.ID = uuid.Nil },
-			"revision":         func(ev *fdblayer.Event) { ev.Revision = -1 },
-			"no content type":  func(ev *fdblayer.Event) { ev.ContentType = "" },
-			"no time":          func(ev *fdblayer.Event) { ev.Created = time.Time{} },
-			"erased with data": func(ev *fdblayer.Event) { ev.Erased = true },
-			"stream":           func(ev *fdblayer.Event) { ev.Stream = "$x" },
-			"tags":             func(ev *fdblayer.Event) { ev.Tags = []string{"t", "t"} },
+		for what, change := range map[string]func(ev *fdbevents.Event){
+			"no id":            func(ev *fdbevents.Event) { ev.ID = uuid.Nil },
+			"revision":         func(ev *fdbevents.Event) { ev.Revision = -1 },
+			"no content type":  func(ev *fdbevents.Event) { ev.ContentType = "" },
+			"no time":          func(ev *fdbevents.Event) { ev.Created = time.Time{} },
+			"erased with data": func(ev *fdbevents.Event) { ev.Erased = true },
+			"stream":           func(ev *fdbevents.Event) { ev.Stream = "$x" },
+			"tags":             func(ev *fdbevents.Event) { ev.Tags = []string{"t", "t"} },
 		} {
 			ev := restorable("d", 0, 1)
 			change(&ev)
-			var invalid *fdblayer.InvalidError
-			if _, err := s.Restore(ctx, []fdblayer.Event{ev}, fdblayer.RestoreOptions{}); !errors.As(err, &invalid) {
+			var invalid *fdbevents.InvalidError
+			if _, err := s.Restore(ctx, []fdbevents.Event{ev}, fdblayer.RestoreOptions{}); !errors.As(err, &invalid) {
 				t.Errorf("%s: %v", what, err)
 			}
 		}
 		twice := restorable("d", 0, 1)
-		if _, err := s.Restore(ctx, []fdblayer.Event{twice, twice}, fdblayer.RestoreOptions{}); err == nil {
+		if _, err := s.Restore(ctx, []fdbevents.Event{twice, twice}, fdblayer.RestoreOptions{}); err == nil {
 			t.Error("an event twice is no conflict")
 		}
 	})
@@ -101,10 +102,10 @@ func TestRestoreRefuses(t *testing.T) {
 func TestRestoreStreams(t *testing.T) {
 	eachStore(t, fdblayer.Options{}, func(t *testing.T, s *fdblayer.Store) {
 		ctx := t.Context()
-		mustAppend(t, s, "a", fdblayer.Any, event("x"), event("x"))
-		mustAppend(t, s, "gone", fdblayer.Any, event("x"))
-		mustAppend(t, s, "went on", fdblayer.Any, event("x"), event("x"))
-		mustAppend(t, s, "dead", fdblayer.Any, event("x"))
+		mustAppend(t, s, "a", fdbevents.Any, event("x"), event("x"))
+		mustAppend(t, s, "gone", fdbevents.Any, event("x"))
+		mustAppend(t, s, "went on", fdbevents.Any, event("x"), event("x"))
+		mustAppend(t, s, "dead", fdbevents.Any, event("x"))
 		infos := []fdblayer.StreamInfo{
 			{Stream: "a", LastRevision: 5, TruncateBefore: 1, Retention: fdblayer.Retention{MaxAge: time.Hour * 1e4, MaxCount: 7}, Metadata: []byte("m")},
 			{Stream: "dead", LastRevision: 0, TruncateBefore: 1, Tombstoned: true},

@@ -5,7 +5,9 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/fdbevents/fdbevents"
 	"github.com/fdbevents/fdbevents/engine"
+	"github.com/fdbevents/fdbevents/internal/layout"
 )
 
 // ScavengeOptions are for Store.Scavenge. The zero value is good.
@@ -66,8 +68,8 @@ func (sc *scavenger) run(ctx context.Context) error {
 			return err
 		}
 	}
-	all := s.keys.heads("")
-	for _, part := range []engine.Range{{Begin: s.keys.head(nil, begin), End: all.End}, {Begin: all.Begin, End: s.keys.head(nil, begin)}} {
+	all := s.keys.Heads("")
+	for _, part := range []engine.Range{{Begin: s.keys.Head(nil, begin), End: all.End}, {Begin: all.Begin, End: s.keys.Head(nil, begin)}} {
 		if err := sc.streams(ctx, part); err != nil {
 			return err
 		}
@@ -78,11 +80,11 @@ func (sc *scavenger) run(ctx context.Context) error {
 // resume is the stream to begin with.
 func (sc *scavenger) resume(ctx context.Context) (stream string, err error) {
 	err = sc.store.view(ctx, func(r reader) error {
-		value, err := r.Get(sc.store.keys.scavenged()).Get()
+		value, err := r.Get(sc.store.keys.Scavenged()).Get()
 		if err != nil {
 			return err
 		}
-		at, err := decodeProgress(value)
+		at, err := layout.DecodeProgress(value)
 		stream = string(at)
 		return err
 	})
@@ -93,9 +95,9 @@ func (sc *scavenger) resume(ctx context.Context) (stream string, err error) {
 func (sc *scavenger) mark(ctx context.Context, stream string) error {
 	return sc.store.update(ctx, func(tr engine.Transaction, _ error) error {
 		if stream == "" {
-			tr.Clear(sc.store.keys.scavenged())
+			tr.Clear(sc.store.keys.Scavenged())
 		} else {
-			tr.Set(sc.store.keys.scavenged(), appendProgress(nil, []byte(stream)))
+			tr.Set(sc.store.keys.Scavenged(), layout.AppendProgress(nil, []byte(stream)))
 		}
 		return nil
 	})
@@ -119,15 +121,15 @@ func (sc *scavenger) streams(ctx context.Context, r engine.Range) error {
 			return err
 		}
 		for _, kv := range p.KeyValues {
-			stream, err := s.keys.parseHead(kv.Key)
+			stream, err := s.keys.ParseHead(kv.Key)
 			if err != nil {
 				return err
 			}
-			h, err := decodeHead(kv.Value)
+			h, err := layout.DecodeHead(kv.Value)
 			if err != nil {
 				return fmt.Errorf("head of stream %q: %w", stream, err)
 			}
-			if h.first() > 0 || h.maxAge > 0 || h.state != stateOpen {
+			if h.First() > 0 || h.MaxAge > 0 || h.State != layout.StateOpen {
 				if err := sc.stream(ctx, stream); err != nil {
 					return fmt.Errorf("stream %q: %w", stream, err)
 				}
@@ -152,18 +154,18 @@ func (sc *scavenger) streams(ctx context.Context, r engine.Range) error {
 // stream removes what is hidden of one stream, oldest first.
 func (sc *scavenger) stream(ctx context.Context, stream string) error {
 	for more := true; more; {
-		var h head
+		var h layout.Head
 		var bound int64
 		var found int
 		err := sc.store.view(ctx, func(r reader) (err error) {
 			h, bound, found, more, err = sc.look(r, stream)
 			return err
 		})
-		if err == nil && bound > h.truncateBefore {
+		if err == nil && bound > h.TruncateBefore {
 			err = sc.raise(ctx, stream, bound)
 		}
 		if err == nil && bound > 0 {
-			err = sc.remove(ctx, stream, bound, h.state == stateTombstoned)
+			err = sc.remove(ctx, stream, bound, h.State == layout.StateTombstoned)
 		}
 		if err != nil {
 			return err
@@ -176,23 +178,23 @@ func (sc *scavenger) stream(ctx context.Context, stream string) error {
 
 // look finds the revision before which the next few events can go, and how many
 // these are; more is true when there may be others after them. 0 is none.
-func (sc *scavenger) look(r engine.Reader, stream string) (h head, bound int64, found int, more bool, err error) {
+func (sc *scavenger) look(r engine.Reader, stream string) (h layout.Head, bound int64, found int, more bool, err error) {
 	s := sc.store
 	if h, err = s.readHead(r, stream); err != nil {
 		return h, 0, 0, false, err
 	}
-	first, last := h.first(), h.first()-1
-	if h.maxAge > 0 {
-		last = h.next - 1
+	first, last := h.First(), h.First()-1
+	if h.MaxAge > 0 {
+		last = h.Next - 1
 	}
-	page, err := r.GetRange(s.keys.entries(stream, 0, last), engine.RangeOptions{Limit: scavengeEvents, Bytes: scavengeBytes}).Get()
+	page, err := r.GetRange(s.keys.Entries(stream, 0, last), engine.RangeOptions{Limit: scavengeEvents, Bytes: scavengeBytes}).Get()
 	if err != nil {
 		return h, 0, 0, false, err
 	}
-	oldest := time.Now().Add(-h.maxAge)
-	var d recordDecoder
+	oldest := time.Now().Add(-h.MaxAge)
+	var d layout.RecordDecoder
 	for _, kv := range page.KeyValues {
-		_, revision, err := s.keys.parseEntry(kv.Key)
+		_, revision, err := s.keys.ParseEntry(kv.Key)
 		if err != nil {
 			return h, 0, 0, false, err
 		}
@@ -218,11 +220,11 @@ func (sc *scavenger) raise(ctx context.Context, stream string, bound int64) erro
 	s := sc.store
 	return s.update(ctx, func(tr engine.Transaction, _ error) error {
 		h, err := s.readHead(tr, stream)
-		if err != nil || h.truncateBefore >= bound {
+		if err != nil || h.TruncateBefore >= bound {
 			return err
 		}
-		h.truncateBefore = bound
-		tr.Set(s.keys.head(nil, stream), appendHead(nil, h))
+		h.TruncateBefore = bound
+		tr.Set(s.keys.Head(nil, stream), layout.AppendHead(nil, h))
 		return nil
 	})
 }
@@ -237,19 +239,19 @@ func (sc *scavenger) remove(ctx context.Context, stream string, bound int64, ids
 		if err != nil {
 			return err
 		}
-		entries := s.keys.entries(stream, 0, bound-1)
+		entries := s.keys.Entries(stream, 0, bound-1)
 		page, err := tr.GetRange(entries, engine.RangeOptions{Limit: scavengeEvents}).Get()
 		if err != nil {
 			return err
 		}
-		var d recordDecoder
+		var d layout.RecordDecoder
 		for _, kv := range page.KeyValues {
-			e, err := decodeEntry(kv.Value)
+			e, err := layout.DecodeEntry(kv.Value)
 			if err != nil {
 				return fmt.Errorf("key %x: %w", kv.Key, err)
 			}
-			to := pointer{e.at, e.partition}
-			var ev Event
+			to := layout.Pointer{At: e.At, Partition: e.Partition}
+			var ev fdbevents.Event
 			ok, err := s.awaitRecord(&d, tr, to, s.getRecord(tr, to), &ev)
 			if err != nil {
 				return err
@@ -258,7 +260,7 @@ func (sc *scavenger) remove(ctx context.Context, stream string, bound int64, ids
 				s.scavenge(tr, &ev, to, indexes)
 			}
 			if ids && ok {
-				tr.Clear(s.keys.id(nil, ev.ID, stream))
+				tr.Clear(s.keys.ID(nil, ev.ID, stream))
 			}
 			tr.Clear(kv.Key)
 		}
@@ -267,11 +269,11 @@ func (sc *scavenger) remove(ctx context.Context, stream string, bound int64, ids
 }
 
 // scavenge empties an event's slot and removes its tags.
-func (s *Store) scavenge(tr engine.Transaction, ev *Event, to pointer, indexes *indexSet) {
-	chunks := s.keys.record(to.partition, to.at)
+func (s *Store) scavenge(tr engine.Transaction, ev *fdbevents.Event, to layout.Pointer, indexes *indexSet) {
+	chunks := s.keys.Record(to.Partition, to.At)
 	tr.ClearRange(engine.Range{Begin: after(chunks.Begin), End: chunks.End})
 	tr.Set(chunks.Begin, []byte{})
 	for _, tag := range indexes.tags(append([]string(nil), ev.Tags...), ev.Stream, ev.Type) {
-		tr.Clear(s.keys.tag(nil, tag, to.at))
+		tr.Clear(s.keys.Tag(nil, tag, to.At))
 	}
 }

@@ -6,7 +6,9 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/fdbevents/fdbevents"
 	"github.com/fdbevents/fdbevents/engine"
+	"github.com/fdbevents/fdbevents/internal/layout"
 )
 
 // source is a run of keys that lead to events, in the order of their positions:
@@ -17,11 +19,11 @@ type source struct {
 }
 
 // keys is the range of the source's keys with from <= position <= to.
-func (src source) keys(k *keys, from, to Position) engine.Range {
+func (src source) keys(k *layout.Keys, from, to fdbevents.Position) engine.Range {
 	if src.tag != "" {
-		return k.tagged(src.tag, from, to)
+		return k.Tagged(src.tag, from, to)
 	}
-	return k.log(src.partition, from, to)
+	return k.Log(src.partition, from, to)
 }
 
 func (src source) String() string {
@@ -33,21 +35,21 @@ func (src source) String() string {
 
 // pointer reads one of the source's keys. ok is false for a further chunk of the
 // event before it.
-func (src source) pointer(k *keys, kv engine.KeyValue) (to pointer, ok bool, err error) {
+func (src source) pointer(k *layout.Keys, kv engine.KeyValue) (to layout.Pointer, ok bool, err error) {
 	if src.tag == "" {
-		at, chunk, err := k.parseSlot(src.partition, kv.Key)
-		return pointer{at, src.partition}, chunk == 0, err
+		at, chunk, err := k.ParseSlot(src.partition, kv.Key)
+		return layout.Pointer{At: at, Partition: src.partition}, chunk == 0, err
 	}
-	if _, to.at, err = k.parseTag(kv.Key); err != nil {
+	if _, to.At, err = k.ParseTag(kv.Key); err != nil {
 		return to, false, err
 	}
-	to.partition, err = decodeTagEntry(kv.Value)
-	return to, err == nil, wrapKey(kv.Key, err)
+	to.Partition, err = layout.DecodeTagEntry(kv.Value)
+	return to, err == nil, layout.KeyError(kv.Key, err)
 }
 
 // partitions are the sources of the whole log.
 func (s *Store) partitions() []source {
-	all := make([]source, s.header.partitions)
+	all := make([]source, s.header.Partitions)
 	for p := range all {
 		all[p].partition = p
 	}
@@ -63,20 +65,20 @@ type access struct {
 
 // accesses are the ways to find, without reading the log, what an item selects
 // among the streams whose names begin with prefix.
-func accesses(item *QueryItem, prefix string, indexes *indexSet) []access {
+func accesses(item *fdbevents.QueryItem, prefix string, indexes *indexSet) []access {
 	var all []access
 	for _, tag := range item.Tags {
 		all = append(all, access{[]source{{tag: tag}}, prefix == "" && len(item.Types) == 0 && len(item.Tags) == 1})
 	}
-	if len(item.Types) > 0 && indexes.ready(IndexType) {
+	if len(item.Types) > 0 && indexes.ready(fdbevents.IndexType) {
 		a := access{exact: prefix == "" && len(item.Tags) == 0}
 		for _, t := range item.Types {
-			a.sources = append(a.sources, source{tag: typeTag(t)})
+			a.sources = append(a.sources, source{tag: layout.TypeTag(t)})
 		}
 		all = append(all, a)
 	}
-	if category, _, ok := strings.Cut(prefix, "-"); ok && indexes.ready(IndexCategory) {
-		all = append(all, access{sources: []source{{tag: categoryTag(category)}}})
+	if category, _, ok := strings.Cut(prefix, "-"); ok && indexes.ready(fdbevents.IndexCategory) {
+		all = append(all, access{sources: []source{{tag: layout.CategoryTag(category)}}})
 	}
 	return all
 }
@@ -92,7 +94,7 @@ type probe struct {
 }
 
 // newProbe starts reading, unless there is nothing to choose from.
-func (s *Store) newProbe(r engine.Reader, accesses []access, from, to Position, backward bool) *probe {
+func (s *Store) newProbe(r engine.Reader, accesses []access, from, to fdbevents.Position, backward bool) *probe {
 	p := &probe{accesses: accesses}
 	if len(accesses) < 2 {
 		return p
@@ -148,24 +150,24 @@ func (p *probe) cost(s *Store, src source, page engine.Page) (float64, error) {
 	if err != nil {
 		return 0, err
 	}
-	stretch := last.at.Version() - first.at.Version()
+	stretch := last.At.Version() - first.At.Version()
 	return 1e6 * (1 + probeKeys/(1+float64(max(stretch, -stretch)))), nil
 }
 
 // taken is the events that a page of a source leads to.
 type taken struct {
-	events []Event
+	events []fdbevents.Event
 	// scavenged counts the events that were there once.
 	scavenged int
 	// through is the position up to which the source was taken from, more is true
 	// when it goes on.
-	through Position
+	through fdbevents.Position
 	more    bool
 }
 
 // room is where to put one more event.
-func (t *taken) room() *Event {
-	t.events = append(t.events, Event{})
+func (t *taken) room() *fdbevents.Event {
+	t.events = append(t.events, fdbevents.Event{})
 	return &t.events[len(t.events)-1]
 }
 
@@ -188,9 +190,9 @@ func (src source) take(s *Store, r engine.Reader, got engine.Page, only, most in
 // takeSlots decodes the slots of a page of the log.
 func (src source) takeSlots(s *Store, r engine.Reader, got engine.Page, backward bool) (t taken, err error) {
 	kvs := got.KeyValues
-	t = taken{events: make([]Event, 0, len(kvs)), more: got.More}
-	var d recordDecoder
-	slot := s.keys.slotSize(src.partition)
+	t = taken{events: make([]fdbevents.Event, 0, len(kvs)), more: got.More}
+	var d layout.RecordDecoder
+	slot := s.keys.SlotSize(src.partition)
 	for len(kvs) > 0 {
 		to, _, err := src.pointer(&s.keys, kvs[0])
 		if err != nil {
@@ -201,17 +203,17 @@ func (src source) takeSlots(s *Store, r engine.Reader, got engine.Page, backward
 			n++
 		}
 		chunks := kvs[:n]
-		kvs, t.through = kvs[n:], to.at
+		kvs, t.through = kvs[n:], to.At
 		if backward {
 			slices.Reverse(chunks)
 		}
 		ev := t.room()
 		var ok bool
-		if got.More && len(kvs) == 0 && (len(chunks[0].Key) > slot || isChunked(chunks[0].Value)) {
+		if got.More && len(kvs) == 0 && (len(chunks[0].Key) > slot || layout.IsChunked(chunks[0].Value)) {
 			// The page may have been cut within the record.
 			ok, err = s.awaitRecord(&d, r, to, s.getRecord(r, to), ev)
 		} else {
-			ok, err = d.event(to.at, chunks, ev)
+			ok, err = d.Event(to.At, chunks, ev)
 		}
 		if err != nil {
 			return t, err
@@ -228,9 +230,9 @@ const recordsAtOnce = 64
 
 // takePointers fetches the records that index entries point to.
 func (src source) takePointers(s *Store, r engine.Reader, got engine.Page, only, most int) (t taken, err error) {
-	t = taken{events: make([]Event, 0, len(got.KeyValues)), more: got.More}
-	var d recordDecoder
-	pointers := make([]pointer, 0, recordsAtOnce)
+	t = taken{events: make([]fdbevents.Event, 0, len(got.KeyValues)), more: got.More}
+	var d layout.RecordDecoder
+	pointers := make([]layout.Pointer, 0, recordsAtOnce)
 	records := make([]engine.Future[[]byte], 0, recordsAtOnce)
 	size := 0
 	for i, kv := range got.KeyValues {
@@ -238,8 +240,8 @@ func (src source) takePointers(s *Store, r engine.Reader, got engine.Page, only,
 		if err != nil {
 			return t, err
 		}
-		t.through = to.at
-		if only < 0 || only == to.partition {
+		t.through = to.At
+		if only < 0 || only == to.Partition {
 			pointers, records = append(pointers, to), append(records, s.getRecord(r, to))
 		}
 		last := i == len(got.KeyValues)-1

@@ -7,6 +7,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/fdbevents/fdbevents"
 	"github.com/google/uuid"
 )
 
@@ -45,7 +46,7 @@ type Stats struct {
 	Subscribers int
 	// Tail is the position up to which the log has been read for live
 	// subscriptions; Start when there are none.
-	Tail Position
+	Tail fdbevents.Position
 }
 
 // SubscriptionStats tells about a subscription under way.
@@ -54,7 +55,7 @@ type SubscriptionStats struct {
 	Stream string
 	// Position is the place that its consumer has come to: the event that it is
 	// busy with, or the end of what was there.
-	Position Position
+	Position fdbevents.Position
 	// Live is true when it is served as events come, false while it reads the log.
 	Live bool
 	// Waiting is the events in memory that wait for it, before its filter. While it
@@ -70,9 +71,9 @@ type SubscriptionStats struct {
 func (s *Store) Stats() Stats {
 	subscribers, tail := s.watcher.count()
 	return Stats{
-		StoreID:         s.header.id,
-		Partitions:      s.header.partitions,
-		InlineLimit:     s.header.inlineLimit,
+		StoreID:         s.header.ID,
+		Partitions:      s.header.Partitions,
+		InlineLimit:     s.header.InlineLimit,
 		Engine:          s.engine.String(),
 		Appends:         s.stats.appends.Load(),
 		Events:          s.stats.events.Load(),
@@ -93,11 +94,11 @@ func (s *Store) Stats() Stats {
 func (s *Store) Subscriptions() []SubscriptionStats { return s.watcher.stats() }
 
 // count is the number of subscribers, and the position that the feed has come to.
-func (w *watcher) count() (subscribers int, tail Position) {
+func (w *watcher) count() (subscribers int, tail fdbevents.Position) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.feed == nil {
-		return 0, Start
+		return 0, fdbevents.Start
 	}
 	return len(w.subs), w.feed.now().through
 }

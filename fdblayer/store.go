@@ -9,7 +9,9 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/fdbevents/fdbevents"
 	"github.com/fdbevents/fdbevents/engine"
+	"github.com/fdbevents/fdbevents/internal/layout"
 	"github.com/google/uuid"
 	"golang.org/x/sync/semaphore"
 )
@@ -19,8 +21,8 @@ import (
 type Store struct {
 	door
 	engine  engine.Engine
-	keys    keys
-	header  header
+	keys    layout.Keys
+	header  layout.Header
 	logger  *slog.Logger
 	hooks   Hooks
 	process uuid.UUID
@@ -84,15 +86,15 @@ const (
 // Errors: ErrFormat when a newer version made the store, *InvalidError when o
 // contradicts it, *AheadError when its events lie in the database's future.
 func Open(ctx context.Context, e engine.Engine, o Options) (*Store, error) {
-	if o.Partitions < 0 || o.Partitions > MaxPartitions {
-		return nil, &LimitError{What: "partitions", Got: int64(o.Partitions), Limit: MaxPartitions, Unit: "partitions"}
+	if o.Partitions < 0 || o.Partitions > fdbevents.MaxPartitions {
+		return nil, &fdbevents.LimitError{What: "partitions", Got: int64(o.Partitions), Limit: fdbevents.MaxPartitions, Unit: "partitions"}
 	}
-	if o.InlineLimit > chunkSize {
-		return nil, &LimitError{What: "inline limit", Got: int64(o.InlineLimit), Limit: chunkSize, Unit: "bytes"}
+	if o.InlineLimit > layout.ChunkSize {
+		return nil, &fdbevents.LimitError{What: "inline limit", Got: int64(o.InlineLimit), Limit: layout.ChunkSize, Unit: "bytes"}
 	}
 	s := &Store{
 		engine:      e,
-		keys:        keys{prefix: e.Prefix()},
+		keys:        layout.Keys{Prefix: e.Prefix()},
 		process:     uuid.New(),
 		logger:      o.Logger,
 		hooks:       o.Hooks,
@@ -119,26 +121,26 @@ func Open(ctx context.Context, e engine.Engine, o Options) (*Store, error) {
 func (s *Store) loadHeader(ctx context.Context, o Options) error {
 	id := uuid.New()
 	return engine.Run(ctx, s.engine, func(tr engine.Transaction, _ error) error {
-		value, err := tr.Get(s.keys.header()).Get()
+		value, err := tr.Get(s.keys.Header()).Get()
 		if err != nil {
 			return err
 		}
 		if value == nil {
 			s.header = newHeader(id, o)
-			value = appendHeader(nil, s.header)
-			tr.Set(s.keys.header(), value)
+			value = layout.AppendHeader(nil, s.header)
+			tr.Set(s.keys.Header(), value)
 			s.indexes.Store(&indexSet{raw: value})
 			return nil
 		}
-		if s.header, err = decodeHeader(value); err != nil {
+		if s.header, err = layout.DecodeHeader(value); err != nil {
 			return err
 		}
-		s.indexes.Store(&indexSet{raw: value, all: s.header.indexes})
-		if o.Partitions != 0 && o.Partitions != s.header.partitions {
-			return &InvalidError{What: "partitions", Value: fmt.Sprint(o.Partitions), Reason: fmt.Sprintf("this store was created with %d, which cannot change", s.header.partitions)}
+		s.indexes.Store(&indexSet{raw: value, all: s.header.Indexes})
+		if o.Partitions != 0 && o.Partitions != s.header.Partitions {
+			return &fdbevents.InvalidError{What: "partitions", Value: fmt.Sprint(o.Partitions), Reason: fmt.Sprintf("this store was created with %d, which cannot change", s.header.Partitions)}
 		}
-		if want := newHeader(id, o).inlineLimit; o.InlineLimit != 0 && want != s.header.inlineLimit {
-			return &InvalidError{What: "inline limit", Value: fmt.Sprint(o.InlineLimit), Reason: fmt.Sprintf("this store was created with %d, which cannot change", s.header.inlineLimit)}
+		if want := newHeader(id, o).InlineLimit; o.InlineLimit != 0 && want != s.header.InlineLimit {
+			return &fdbevents.InvalidError{What: "inline limit", Value: fmt.Sprint(o.InlineLimit), Reason: fmt.Sprintf("this store was created with %d, which cannot change", s.header.InlineLimit)}
 		}
 		return nil
 	})
@@ -153,33 +155,33 @@ func (s *Store) refuseFuture(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		page, err := tr.Snapshot().GetRange(s.keys.doorbells(), engine.RangeOptions{}).Get()
+		page, err := tr.Snapshot().GetRange(s.keys.Doorbells(), engine.RangeOptions{}).Get()
 		if err != nil {
 			return err
 		}
 		for _, kv := range page.KeyValues {
-			last, err := decodeDoorbell(kv.Value)
+			last, err := layout.DecodeDoorbell(kv.Value)
 			if err != nil {
 				return fmt.Errorf("doorbell %x: %w", kv.Key, err)
 			}
 			if last.Version() > version {
-				return &AheadError{Last: last, Version: version}
+				return &fdbevents.AheadError{Last: last, Version: version}
 			}
 		}
 		return nil
 	})
 }
 
-func newHeader(id uuid.UUID, o Options) header {
-	h := header{id: id, partitions: o.Partitions, inlineLimit: o.InlineLimit}
-	if h.partitions == 0 {
-		h.partitions = defaultPartitions
+func newHeader(id uuid.UUID, o Options) layout.Header {
+	h := layout.Header{ID: id, Partitions: o.Partitions, InlineLimit: o.InlineLimit}
+	if h.Partitions == 0 {
+		h.Partitions = defaultPartitions
 	}
 	switch {
-	case h.inlineLimit == 0:
-		h.inlineLimit = defaultInlineLimit
-	case h.inlineLimit < 0:
-		h.inlineLimit = 0
+	case h.InlineLimit == 0:
+		h.InlineLimit = layout.DefaultInlineLimit
+	case h.InlineLimit < 0:
+		h.InlineLimit = 0
 	}
 	return h
 }
@@ -193,7 +195,7 @@ func (s *Store) Close() error {
 	s.mu.Lock()
 	if s.closed {
 		s.mu.Unlock()
-		return ErrClosed
+		return fdbevents.ErrClosed
 	}
 	s.closed = true
 	s.mu.Unlock()
@@ -219,7 +221,7 @@ func (s *Store) clearMarks() error {
 	ctx, cancel := context.WithTimeout(context.Background(), engine.MaxTransactionAge)
 	defer cancel()
 	err := engine.Run(ctx, s.engine, func(tr engine.Transaction, _ error) error {
-		tr.ClearRange(s.keys.marks(s.process))
+		tr.ClearRange(s.keys.Marks(s.process))
 		return nil
 	})
 	if err != nil && !errors.Is(err, engine.ErrClosed) {
@@ -238,7 +240,7 @@ func (s *Store) takeMarker() *marker {
 		return m
 	}
 	s.markers++
-	return &marker{store: s, key: s.keys.marker(s.process, s.markers)}
+	return &marker{store: s, key: s.keys.Marker(s.process, s.markers)}
 }
 
 func (s *Store) putMarker(m *marker) {
@@ -249,5 +251,5 @@ func (s *Store) putMarker(m *marker) {
 
 // partitionOf is the partition of a stream's events.
 func (s *Store) partitionOf(stream string) int {
-	return int(hashStream(stream) % uint64(s.header.partitions))
+	return int(layout.HashStream(stream) % uint64(s.header.Partitions))
 }

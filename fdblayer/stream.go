@@ -5,7 +5,9 @@ import (
 	"fmt"
 	"iter"
 
+	"github.com/fdbevents/fdbevents"
 	"github.com/fdbevents/fdbevents/engine"
+	"github.com/fdbevents/fdbevents/internal/layout"
 )
 
 // StreamInfo is what the store knows of a stream without reading its events.
@@ -23,33 +25,33 @@ type StreamInfo struct {
 	Metadata []byte
 }
 
-func newStreamInfo(stream string, h head) StreamInfo {
+func newStreamInfo(stream string, h layout.Head) StreamInfo {
 	return StreamInfo{
 		Stream:         stream,
-		LastRevision:   h.next - 1,
-		TruncateBefore: h.truncateBefore,
-		Retention:      Retention{MaxAge: h.maxAge, MaxCount: h.maxCount},
-		Deleted:        h.state == stateDeleted,
-		Tombstoned:     h.state == stateTombstoned,
-		Metadata:       h.metadata,
+		LastRevision:   h.Next - 1,
+		TruncateBefore: h.TruncateBefore,
+		Retention:      Retention{MaxAge: h.MaxAge, MaxCount: h.MaxCount},
+		Deleted:        h.State == layout.StateDeleted,
+		Tombstoned:     h.State == layout.StateTombstoned,
+		Metadata:       h.Metadata,
 	}
 }
 
 // Stream tells about one stream. It returns ErrStreamNotFound when the stream
 // has neither events nor metadata.
 func (s *Store) Stream(ctx context.Context, stream string) (info StreamInfo, err error) {
-	if err := ValidateStreamName(stream); err != nil {
+	if err := fdbevents.ValidateStreamName(stream); err != nil {
 		return info, err
 	}
 	err = s.view(ctx, func(r reader) error {
-		value, err := r.Get(s.keys.head(nil, stream)).Get()
+		value, err := r.Get(s.keys.Head(nil, stream)).Get()
 		if err != nil {
 			return err
 		}
 		if value == nil {
-			return &NotFoundError{What: "stream", Name: stream}
+			return &fdbevents.NotFoundError{What: "stream", Name: stream}
 		}
-		h, err := decodeHead(value)
+		h, err := layout.DecodeHead(value)
 		info = newStreamInfo(stream, h)
 		return err
 	})
@@ -60,7 +62,7 @@ func (s *Store) Stream(ctx context.Context, stream string) (info StreamInfo, err
 // their names. Pages are separate transactions.
 func (s *Store) Streams(ctx context.Context, prefix string) iter.Seq2[StreamInfo, error] {
 	return func(yield func(StreamInfo, error) bool) {
-		r := s.keys.heads(prefix)
+		r := s.keys.Heads(prefix)
 		for {
 			p, err := s.rangePage(ctx, r)
 			if err != nil {
@@ -68,10 +70,10 @@ func (s *Store) Streams(ctx context.Context, prefix string) iter.Seq2[StreamInfo
 				return
 			}
 			for _, kv := range p.KeyValues {
-				name, err := s.keys.parseHead(kv.Key)
-				var h head
+				name, err := s.keys.ParseHead(kv.Key)
+				var h layout.Head
 				if err == nil {
-					h, err = decodeHead(kv.Value)
+					h, err = layout.DecodeHead(kv.Value)
 				}
 				if err != nil {
 					err = fmt.Errorf("stream %q: %w", name, err)
@@ -91,15 +93,15 @@ func (s *Store) Streams(ctx context.Context, prefix string) iter.Seq2[StreamInfo
 // SetStreamMetadata replaces the metadata that the application keeps with a
 // stream. The stream need not have events. nil removes it.
 func (s *Store) SetStreamMetadata(ctx context.Context, stream string, metadata []byte) error {
-	if err := ValidateStreamName(stream); err != nil {
+	if err := fdbevents.ValidateStreamName(stream); err != nil {
 		return err
 	}
-	if len(metadata) > MaxStreamMetadata {
-		return &LimitError{What: "stream metadata", Got: int64(len(metadata)), Limit: MaxStreamMetadata, Unit: "bytes"}
+	if len(metadata) > fdbevents.MaxStreamMetadata {
+		return &fdbevents.LimitError{What: "stream metadata", Got: int64(len(metadata)), Limit: fdbevents.MaxStreamMetadata, Unit: "bytes"}
 	}
 	_, err := s.Transact(ctx, func(tx *Tx) error {
-		return tx.changeHead(stream, func(h *head) error {
-			h.metadata = metadata
+		return tx.changeHead(stream, func(h *layout.Head) error {
+			h.Metadata = metadata
 			return nil
 		})
 	})
@@ -118,12 +120,12 @@ func (i StreamInfo) Events() int64 {
 	return max(n, 0)
 }
 
-func (s *Store) readHead(r engine.Reader, stream string) (h head, err error) {
-	value, err := r.Get(s.keys.head(nil, stream)).Get()
+func (s *Store) readHead(r engine.Reader, stream string) (h layout.Head, err error) {
+	value, err := r.Get(s.keys.Head(nil, stream)).Get()
 	if err != nil {
 		return h, fmt.Errorf("reading head of stream %q: %w", stream, err)
 	}
-	if h, err = decodeHead(value); err != nil {
+	if h, err = layout.DecodeHead(value); err != nil {
 		return h, fmt.Errorf("head of stream %q: %w", stream, err)
 	}
 	return h, nil

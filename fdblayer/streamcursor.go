@@ -6,7 +6,9 @@ import (
 	"slices"
 	"time"
 
+	"github.com/fdbevents/fdbevents"
 	"github.com/fdbevents/fdbevents/engine"
+	"github.com/fdbevents/fdbevents/internal/layout"
 )
 
 // streamCursor reads a stream through its entries, and honours what its head says
@@ -59,7 +61,7 @@ func (c *streamCursor) read(r reader) (page, cursor, error) {
 	if c.limit > 0 {
 		o.Limit = min(o.Limit, c.limit)
 	}
-	entries := r.GetRange(c.store.keys.entries(c.stream, from, to), o)
+	entries := r.GetRange(c.store.keys.Entries(c.stream, from, to), o)
 	h, err := c.store.readHead(r, c.stream)
 	if err == nil {
 		err = c.admit(h)
@@ -72,7 +74,7 @@ func (c *streamCursor) read(r reader) (page, cursor, error) {
 		return page{}, nil, fmt.Errorf("reading stream %q: %w", c.stream, err)
 	}
 	next := *c
-	next.mustExist, next.resumed, next.first, next.asOf = false, true, h.first(), time.Now()
+	next.mustExist, next.resumed, next.first, next.asOf = false, true, h.First(), time.Now()
 	kvs, cut, err := c.visible(got.KeyValues, next.first)
 	if err != nil {
 		return page{}, nil, err
@@ -83,7 +85,7 @@ func (c *streamCursor) read(r reader) (page, cursor, error) {
 		return page{}, nil, fmt.Errorf("reading stream %q: %w", c.stream, err)
 	}
 	if taken > 0 {
-		_, last, err := c.store.keys.parseEntry(kvs[taken-1].Key)
+		_, last, err := c.store.keys.ParseEntry(kvs[taken-1].Key)
 		if err != nil {
 			return page{}, nil, err
 		}
@@ -94,36 +96,36 @@ func (c *streamCursor) read(r reader) (page, cursor, error) {
 	} else if !c.backward && len(got.KeyValues) > 0 {
 		next.at = next.first // all of the page is hidden
 	}
-	if h.maxAge > 0 {
-		if err := c.overtaken(r, p.events, h.maxAge, next.asOf); err != nil {
+	if h.MaxAge > 0 {
+		if err := c.overtaken(r, p.events, h.MaxAge, next.asOf); err != nil {
 			return page{}, nil, err
 		}
-		p.events = slices.DeleteFunc(p.events, func(ev *Event) bool { return expired(ev, h.maxAge, next.asOf) })
+		p.events = slices.DeleteFunc(p.events, func(ev *fdbevents.Event) bool { return expired(ev, h.MaxAge, next.asOf) })
 	}
 	if p.tail = taken == len(kvs) && (cut || !got.More); p.tail && c.follows {
 		version, err := r.ReadVersion().Get()
 		if err != nil {
 			return page{}, nil, err
 		}
-		p.through = lastOfVersion(version)
+		p.through = layout.LastOfVersion(version)
 	}
 	return p, &next, nil
 }
 
 // admit refuses a stream that cannot be read, or not without missing something.
-func (c *streamCursor) admit(h head) error {
-	first := h.first()
+func (c *streamCursor) admit(h layout.Head) error {
+	first := h.First()
 	switch {
-	case h.state == stateTombstoned:
-		return fmt.Errorf("stream %q: %w", c.stream, ErrStreamDeleted)
-	case c.mustExist && !h.exists():
-		return &NotFoundError{What: "stream", Name: c.stream}
+	case h.State == layout.StateTombstoned:
+		return fmt.Errorf("stream %q: %w", c.stream, fdbevents.ErrStreamDeleted)
+	case c.mustExist && !h.Exists():
+		return &fdbevents.NotFoundError{What: "stream", Name: c.stream}
 	case !c.resumed || c.at >= first:
 		return nil
 	case c.backward && c.at < c.first:
 		return nil // that was hidden before, too
 	}
-	return &TruncatedError{Stream: c.stream, Revision: c.at, First: first}
+	return &fdbevents.TruncatedError{Stream: c.stream, Revision: c.at, First: first}
 }
 
 // visible cuts off entries before first. cut is true when a backward read has come
@@ -132,7 +134,7 @@ func (c *streamCursor) visible(kvs []engine.KeyValue, first int64) (seen []engin
 	if first == 0 || len(kvs) == 0 {
 		return kvs, false, nil
 	}
-	_, revision, err := c.store.keys.parseEntry(kvs[0].Key)
+	_, revision, err := c.store.keys.ParseEntry(kvs[0].Key)
 	switch {
 	case err != nil:
 		return nil, false, err
@@ -143,13 +145,13 @@ func (c *streamCursor) visible(kvs []engine.KeyValue, first int64) (seen []engin
 	return kvs[:min(n, int64(len(kvs)))], n <= int64(len(kvs)), nil
 }
 
-func expired(ev *Event, maxAge time.Duration, now time.Time) bool {
+func expired(ev *fdbevents.Event, maxAge time.Duration, now time.Time) bool {
 	return ev.Created.Before(now.Add(-maxAge))
 }
 
 // overtaken fails when an event has come of age since the reader was last here, so
 // that it misses the event.
-func (c *streamCursor) overtaken(r engine.Reader, events []*Event, maxAge time.Duration, now time.Time) error {
+func (c *streamCursor) overtaken(r engine.Reader, events []*fdbevents.Event, maxAge time.Duration, now time.Time) error {
 	if !c.resumed || c.backward {
 		return nil
 	}
@@ -165,7 +167,7 @@ func (c *streamCursor) overtaken(r engine.Reader, events []*Event, maxAge time.D
 			if err != nil {
 				return err
 			}
-			return &TruncatedError{Stream: c.stream, Revision: ev.Revision, First: first}
+			return &fdbevents.TruncatedError{Stream: c.stream, Revision: ev.Revision, First: first}
 		}
 	}
 	return nil
@@ -174,7 +176,7 @@ func (c *streamCursor) overtaken(r engine.Reader, events []*Event, maxAge time.D
 // firstYoung is the first revision from one on that is not expired, or the next
 // one to be appended.
 func (c *streamCursor) firstYoung(r engine.Reader, revision int64, maxAge time.Duration, now time.Time) (int64, error) {
-	entries := c.store.keys.entries(c.stream, revision, StreamEnd)
+	entries := c.store.keys.Entries(c.stream, revision, StreamEnd)
 	for {
 		page, err := r.GetRange(entries, engine.RangeOptions{Bytes: pageBytes}).Get()
 		if err != nil {
@@ -202,36 +204,36 @@ func (c *streamCursor) firstYoung(r engine.Reader, revision int64, maxAge time.D
 
 // events decodes entries, fetching in parallel the records that they point to,
 // and stops when these get large: taken is how many entries it used.
-func (c *streamCursor) events(r engine.Reader, kvs []engine.KeyValue) (events []*Event, taken int, err error) {
-	entries := make([]entry, 0, len(kvs))
+func (c *streamCursor) events(r engine.Reader, kvs []engine.KeyValue) (events []*fdbevents.Event, taken int, err error) {
+	entries := make([]layout.Entry, 0, len(kvs))
 	records := make([]engine.Future[[]byte], 0, len(kvs))
 	size := 0
 	for _, kv := range kvs {
-		e, err := decodeEntry(kv.Value)
+		e, err := layout.DecodeEntry(kv.Value)
 		if err != nil {
 			return nil, 0, fmt.Errorf("key %x: %w", kv.Key, err)
 		}
-		if size += e.size; size > pageBytes && taken > 0 {
+		if size += e.Size; size > pageBytes && taken > 0 {
 			break
 		}
 		var f engine.Future[[]byte]
-		if e.record == nil {
-			f = c.store.getRecord(r, pointer{e.at, e.partition})
+		if e.Record == nil {
+			f = c.store.getRecord(r, layout.Pointer{At: e.At, Partition: e.Partition})
 		}
 		entries, records = append(entries, e), append(records, f)
 		taken++
 	}
-	var d recordDecoder
-	all := make([]Event, taken)
-	events = make([]*Event, 0, taken)
+	var d layout.RecordDecoder
+	all := make([]fdbevents.Event, taken)
+	events = make([]*fdbevents.Event, 0, taken)
 	for i, e := range entries {
 		ev := &all[i]
 		ok := true
-		if e.record != nil {
-			err = d.record(e.record, ev)
-			ev.Position = e.at
+		if e.Record != nil {
+			err = d.Record(e.Record, ev)
+			ev.Position = e.At
 		} else {
-			ok, err = c.store.awaitRecord(&d, r, pointer{e.at, e.partition}, records[i], ev)
+			ok, err = c.store.awaitRecord(&d, r, layout.Pointer{At: e.At, Partition: e.Partition}, records[i], ev)
 		}
 		if err != nil {
 			return nil, 0, err

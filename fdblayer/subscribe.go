@@ -2,6 +2,8 @@ package fdblayer
 
 import (
 	"context"
+	"github.com/fdbevents/fdbevents"
+	"github.com/fdbevents/fdbevents/internal/layout"
 	"iter"
 	"time"
 )
@@ -12,7 +14,7 @@ type SubscribeOptions struct {
 	// StreamPrefix selects the streams whose name begins with it.
 	StreamPrefix string
 	// Query selects events by type and tags.
-	Query Query
+	Query fdbevents.Query
 	// CaughtUp, when not nil, is called each time the subscription has delivered
 	// everything that was there and turns live.
 	CaughtUp func()
@@ -42,9 +44,9 @@ type SubscribeOptions struct {
 // ErrClosed, *InvalidError for a position that this store has not come to, or
 // that of a read that failed. A consumer that is slower than the writers is
 // served from the log in pages; memory stays bounded.
-func (s *Store) Subscribe(ctx context.Context, after Position, o SubscribeOptions) iter.Seq2[Event, error] {
-	return func(yield func(Event, error) bool) {
-		sub := subscription{store: s, options: o, at: after, fromNow: after == End}
+func (s *Store) Subscribe(ctx context.Context, after fdbevents.Position, o SubscribeOptions) iter.Seq2[fdbevents.Event, error] {
+	return func(yield func(fdbevents.Event, error) bool) {
+		sub := subscription{store: s, options: o, at: after, fromNow: after == fdbevents.End}
 		sub.yieldTo(ctx, yield)
 	}
 }
@@ -52,10 +54,10 @@ func (s *Store) Subscribe(ctx context.Context, after Position, o SubscribeOption
 // SubscribeStream is Subscribe for one stream, after a revision: -1 begins with
 // the stream's first event, StreamEnd with the next one to be appended. The
 // stream need not exist yet.
-func (s *Store) SubscribeStream(ctx context.Context, stream string, after int64, o SubscribeOptions) iter.Seq2[Event, error] {
-	return func(yield func(Event, error) bool) {
-		if err := ValidateStreamName(stream); err != nil {
-			yield(Event{}, err)
+func (s *Store) SubscribeStream(ctx context.Context, stream string, after int64, o SubscribeOptions) iter.Seq2[fdbevents.Event, error] {
+	return func(yield func(fdbevents.Event, error) bool) {
+		if err := fdbevents.ValidateStreamName(stream); err != nil {
+			yield(fdbevents.Event{}, err)
 			return
 		}
 		sub := subscription{store: s, options: o, stream: stream, revision: after, fromNow: after == StreamEnd}
@@ -76,7 +78,7 @@ type subscription struct {
 	// at is the position, and revision that in stream, up to which everything has
 	// been delivered. While a stream is being caught up with, only revision is
 	// kept.
-	at       Position
+	at       fdbevents.Position
 	revision int64
 	// begun is true once the stream has been looked at: what is truncated from
 	// then on is missed.
@@ -90,14 +92,14 @@ type subscription struct {
 // return false when they want no more.
 type consumer struct {
 	// event gets the selected events, which it may keep.
-	event func(ev *Event) bool
+	event func(ev *fdbevents.Event) bool
 	// through, when not nil, learns after each page and batch that all up to
 	// position at, selected or not, has been delivered, and whether more is there
 	// already.
-	through func(at Position, more bool) bool
+	through func(at fdbevents.Position, more bool) bool
 	// caughtUp, when not nil, is called when the subscription turns live, having
 	// delivered all up to position at.
-	caughtUp func(at Position) bool
+	caughtUp func(at fdbevents.Position) bool
 	// alarmed, when not nil, is called while the subscription waits and alarm
 	// fires.
 	alarm   <-chan time.Time
@@ -105,10 +107,10 @@ type consumer struct {
 }
 
 // yieldTo delivers to an iterator's consumer, and the error that ends it.
-func (sub *subscription) yieldTo(ctx context.Context, yield func(Event, error) bool) {
-	sub.consumer.event = func(ev *Event) bool { return yield(*ev, nil) }
+func (sub *subscription) yieldTo(ctx context.Context, yield func(fdbevents.Event, error) bool) {
+	sub.consumer.event = func(ev *fdbevents.Event) bool { return yield(*ev, nil) }
 	if err := sub.run(ctx); err != nil {
-		yield(Event{}, err)
+		yield(fdbevents.Event{}, err)
 	}
 }
 
@@ -117,7 +119,7 @@ func (sub *subscription) run(ctx context.Context) error {
 	s := sub.store
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	defer context.AfterFunc(s.ctx, func() { cancel(ErrClosed) })()
+	defer context.AfterFunc(s.ctx, func() { cancel(fdbevents.ErrClosed) })()
 
 	err := sub.options.Query.Validate()
 	if err == nil {
@@ -147,7 +149,7 @@ func (sub *subscription) serve(ctx context.Context) (err error) {
 	}
 	if sub.fromNow {
 		err = sub.skipToNow(ctx)
-	} else if sub.at != Start {
+	} else if sub.at != fdbevents.Start {
 		err = s.view(ctx, func(r reader) error { return checkPosition(r, sub.at) })
 	}
 	if err != nil {
@@ -204,13 +206,13 @@ func (sub *subscription) skipToNow(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		sub.at = lastOfVersion(version)
+		sub.at = layout.LastOfVersion(version)
 		if sub.stream != "" {
 			h, err := s.readHead(r, sub.stream)
 			if err != nil {
 				return err
 			}
-			sub.revision = h.next - 1
+			sub.revision = h.Next - 1
 		}
 		return nil
 	})
@@ -305,7 +307,7 @@ func (sub *subscription) follow(ctx context.Context) error {
 }
 
 // passed tells the consumer how far it has been served, and whether it goes on.
-func (sub *subscription) passed(at Position, more bool) bool {
+func (sub *subscription) passed(at fdbevents.Position, more bool) bool {
 	if sub.consumer.through != nil && !sub.consumer.through(at, more) {
 		sub.stopped = true
 	}
@@ -315,7 +317,7 @@ func (sub *subscription) passed(at Position, more bool) bool {
 // skips reports whether to pass over a live event: it is none of this
 // subscription's, or was delivered, or comes before where it is to begin. A stream
 // can be shorter than the revision that the caller named.
-func (sub *subscription) skips(ev *Event) bool {
+func (sub *subscription) skips(ev *fdbevents.Event) bool {
 	if sub.stream != "" && (ev.Stream != sub.stream || ev.Revision <= sub.revision) {
 		return true
 	}
@@ -323,7 +325,7 @@ func (sub *subscription) skips(ev *Event) bool {
 }
 
 // deliver hands an event to the consumer if it is selected.
-func (sub *subscription) deliver(ev *Event) {
+func (sub *subscription) deliver(ev *fdbevents.Event) {
 	if sub.stream == "" {
 		sub.at = ev.Position
 	} else {
@@ -336,14 +338,14 @@ func (sub *subscription) deliver(ev *Event) {
 
 // served notes for Stats that the consumer has come to an event, and that many
 // more wait in its page.
-func (sub *subscriber) served(at Position, waiting int) {
+func (sub *subscriber) served(at fdbevents.Position, waiting int) {
 	sub.mu.Lock()
 	defer sub.mu.Unlock()
 	sub.at, sub.waiting = at, waiting
 }
 
 // turn notes a change between reading the log and being live.
-func (sub *subscriber) turn(live bool, at Position) {
+func (sub *subscriber) turn(live bool, at fdbevents.Position) {
 	sub.mu.Lock()
 	defer sub.mu.Unlock()
 	sub.live, sub.at, sub.waiting = live, at, 0

@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/fdbevents/fdbevents"
 	"github.com/fdbevents/fdbevents/fdblayer"
 )
 
@@ -22,7 +23,7 @@ func TestSubscribersShareOneWatcher(t *testing.T) {
 			o := fdblayer.SubscribeOptions{CaughtUp: sync.OnceFunc(live.Done)}
 			done.Go(func() {
 				next := int64(0)
-				for ev, err := range s.Subscribe(t.Context(), fdblayer.End, o) {
+				for ev, err := range s.Subscribe(t.Context(), fdbevents.End, o) {
 					if err != nil || ev.Revision != next {
 						t.Errorf("got revision %d, want %d: %v", ev.Revision, next, err)
 						return
@@ -39,7 +40,7 @@ func TestSubscribersShareOneWatcher(t *testing.T) {
 		}
 		before := s.Stats().Pages
 		for range n {
-			mustAppend(t, s, "s", fdblayer.Any, event("x"))
+			mustAppend(t, s, "s", fdbevents.Any, event("x"))
 		}
 		done.Wait()
 		if pages := s.Stats().Pages - before; pages >= subscribers {
@@ -59,13 +60,13 @@ func TestSlowSubscriberFallsBehind(t *testing.T) {
 		}
 		signals := make(chan signal, 100)
 		events := 0
-		tell := func(what string) func() { return func() { signals <- signal{what, events} } }
+		tell := func(what string) func() { return func() { signals <- signal{what: what, events: events} } }
 		held, resume := make(chan struct{}), make(chan struct{})
 		ctx, cancel := context.WithCancel(t.Context())
 		ended := make(chan error, 1)
 		go func() {
 			o := fdblayer.SubscribeOptions{CaughtUp: tell("caught up"), FellBehind: tell("fell behind"), Idle: tell("idle")}
-			for ev, err := range s.Subscribe(ctx, fdblayer.Start, o) {
+			for ev, err := range s.Subscribe(ctx, fdbevents.Start, o) {
 				if err != nil {
 					ended <- err
 					return
@@ -87,12 +88,12 @@ func TestSlowSubscriberFallsBehind(t *testing.T) {
 				}
 			}
 		}
-		expect(signal{"caught up", 0}, signal{"idle", 0})
-		first := mustAppend(t, s, "s", fdblayer.Any, event("first"))
+		expect(signal{what: "caught up", events: 0}, signal{what: "idle", events: 0})
+		first := mustAppend(t, s, "s", fdbevents.Any, event("first"))
 		<-held
-		var last fdblayer.AppendResult
+		var last fdbevents.AppendResult
 		for range n - 1 {
-			last = mustAppend(t, s, "s", fdblayer.Any, fdblayer.NewEvent{Type: "large", Data: make([]byte, 1<<20)})
+			last = mustAppend(t, s, "s", fdbevents.Any, fdbevents.EventData{Type: "large", Data: make([]byte, 1<<20)})
 		}
 		await(t, func() bool { return s.Stats().Tail == last.Position })
 		st := s.Subscriptions()[0]
@@ -100,18 +101,18 @@ func TestSlowSubscriberFallsBehind(t *testing.T) {
 			t.Errorf("while it is held up: %+v", st)
 		}
 		close(resume)
-		expect(signal{"fell behind", 1}, signal{"caught up", n}, signal{"idle", n})
+		expect(signal{what: "fell behind", events: 1}, signal{what: "caught up", events: n}, signal{what: "idle", events: n})
 		await(t, func() bool {
 			st = s.Subscriptions()[0]
 			return st.Live && st.Waiting == 0 && st.Lag == 0 && !st.Position.Before(last.Position)
 		})
-		mustAppend(t, s, "s", fdblayer.Any, event("next"))
-		expect(signal{"idle", n + 1})
+		mustAppend(t, s, "s", fdbevents.Any, event("next"))
+		expect(signal{what: "idle", events: n + 1})
 		cancel()
 		if err := <-ended; !errors.Is(err, context.Canceled) {
 			t.Errorf("got %v", err)
 		}
-		if st := s.Stats(); len(s.Subscriptions()) != 0 || st.Subscribers != 0 || st.Tail != fdblayer.Start {
+		if st := s.Stats(); len(s.Subscriptions()) != 0 || st.Subscribers != 0 || st.Tail != fdbevents.Start {
 			t.Errorf("after its end: %+v", st)
 		}
 	})
@@ -124,11 +125,11 @@ func TestCancelEndsSubscriptionsSoon(t *testing.T) {
 	eachStore(t, fdblayer.Options{}, func(t *testing.T, s *fdblayer.Store) {
 		var pending []*fdblayer.PendingAppend
 		for i := range 100 {
-			var events []fdblayer.NewEvent
+			var events []fdbevents.EventData
 			for range 100 {
-				events = append(events, fdblayer.NewEvent{Type: "old", Data: make([]byte, 200)})
+				events = append(events, fdbevents.EventData{Type: "old", Data: make([]byte, 200)})
 			}
-			p, err := s.AppendAsync(t.Context(), fmt.Sprint("s", i%10), fdblayer.Any, events...)
+			p, err := s.AppendAsync(t.Context(), fmt.Sprint("s", i%10), fdbevents.Any, events...)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -148,7 +149,7 @@ func TestCancelEndsSubscriptionsSoon(t *testing.T) {
 			for writing.Err() == nil {
 				<-more.C
 				if load.Load() {
-					if _, err := s.Append(writing, "load", fdblayer.Any, event("new")); err != nil && writing.Err() == nil {
+					if _, err := s.Append(writing, "load", fdbevents.Any, event("new")); err != nil && writing.Err() == nil {
 						t.Error(err)
 					}
 				}
@@ -158,17 +159,17 @@ func TestCancelEndsSubscriptionsSoon(t *testing.T) {
 		defer stopWriting()
 		for _, phase := range []struct {
 			name  string
-			after fdblayer.Position
+			after fdbevents.Position
 			load  bool
 			// when tells, after an event or when idle, that it is time to cancel.
 			when func(events int, idle bool) bool
 			// slow is a consumer that takes this long for an event.
 			slow time.Duration
 		}{
-			{"catching up", fdblayer.Start, false, func(events int, _ bool) bool { return events == 1500 }, 0},
-			{"catching up, slow consumer", fdblayer.Start, false, func(events int, _ bool) bool { return events == 2 }, 2 * time.Millisecond},
-			{"live and idle", fdblayer.End, false, func(_ int, idle bool) bool { return idle }, 0},
-			{"live under load", fdblayer.End, true, func(events int, _ bool) bool { return events == 20 }, 0},
+			{"catching up", fdbevents.Start, false, func(events int, _ bool) bool { return events == 1500 }, 0},
+			{"catching up, slow consumer", fdbevents.Start, false, func(events int, _ bool) bool { return events == 2 }, 2 * time.Millisecond},
+			{"live and idle", fdbevents.End, false, func(_ int, idle bool) bool { return idle }, 0},
+			{"live under load", fdbevents.End, true, func(events int, _ bool) bool { return events == 20 }, 0},
 		} {
 			best := time.Hour
 			for i := 0; i < attempts && best > soon; i++ {
@@ -184,7 +185,7 @@ func TestCancelEndsSubscriptionsSoon(t *testing.T) {
 
 // timeToEnd cancels a subscription when it is time to, from another goroutine, and
 // returns how long it took to end.
-func timeToEnd(t *testing.T, s *fdblayer.Store, after fdblayer.Position, when func(events int, idle bool) bool, slow time.Duration) time.Duration {
+func timeToEnd(t *testing.T, s *fdblayer.Store, after fdbevents.Position, when func(events int, idle bool) bool, slow time.Duration) time.Duration {
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
 	now := make(chan struct{})

@@ -7,6 +7,7 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/fdbevents/fdbevents"
 	"github.com/fdbevents/fdbevents/fdblayer"
 )
 
@@ -14,15 +15,15 @@ import (
 // it first begins to wait; result yields all events once n have come.
 type followed struct {
 	caughtUp chan struct{}
-	result   chan []fdblayer.Event
+	result   chan []fdbevents.Event
 }
 
-func follow(t *testing.T, n int, subscribe func(ctx context.Context, caughtUp func()) func(func(fdblayer.Event, error) bool)) *followed {
-	f := &followed{caughtUp: make(chan struct{}), result: make(chan []fdblayer.Event, 1)}
+func follow(t *testing.T, n int, subscribe func(ctx context.Context, caughtUp func()) func(func(fdbevents.Event, error) bool)) *followed {
+	f := &followed{caughtUp: make(chan struct{}), result: make(chan []fdbevents.Event, 1)}
 	var once sync.Once
 	events := subscribe(t.Context(), func() { once.Do(func() { close(f.caughtUp) }) })
 	go func() {
-		var got []fdblayer.Event
+		var got []fdbevents.Event
 		defer func() { f.result <- got }()
 		for ev, err := range events {
 			if err != nil {
@@ -40,20 +41,20 @@ func follow(t *testing.T, n int, subscribe func(ctx context.Context, caughtUp fu
 func TestSubscribeCatchesUpThenFollows(t *testing.T) {
 	eachEngine2(t, func(t *testing.T, a, b *fdblayer.Store) {
 		want := fill(t, a, 300)
-		all := collect(t, a.ReadAll(t.Context(), fdblayer.Start, fdblayer.ReadOptions{}))
+		all := collect(t, a.ReadAll(t.Context(), fdbevents.Start, fdblayer.ReadOptions{}))
 		const live = 200
 		total := len(all) + live
-		subscribe := func(s *fdblayer.Store, after fdblayer.Position, n int) *followed {
-			return follow(t, n, func(ctx context.Context, caughtUp func()) func(func(fdblayer.Event, error) bool) {
+		subscribe := func(s *fdblayer.Store, after fdbevents.Position, n int) *followed {
+			return follow(t, n, func(ctx context.Context, caughtUp func()) func(func(fdbevents.Event, error) bool) {
 				return s.Subscribe(ctx, after, fdblayer.SubscribeOptions{CaughtUp: caughtUp})
 			})
 		}
 		subs := []*followed{
-			subscribe(a, fdblayer.Start, total),
-			subscribe(b, fdblayer.Start, total),
+			subscribe(a, fdbevents.Start, total),
+			subscribe(b, fdbevents.Start, total),
 			subscribe(a, all[99].Position, total-100),
 			subscribe(a, all[len(all)-1].Position, live),
-			subscribe(b, fdblayer.End, live),
+			subscribe(b, fdbevents.End, live),
 		}
 		<-subs[3].caughtUp
 		<-subs[4].caughtUp // the others may be anywhere
@@ -61,12 +62,12 @@ func TestSubscribeCatchesUpThenFollows(t *testing.T) {
 		for w := range 4 {
 			wg.Go(func() {
 				for i := range live / 4 {
-					mustAppend(t, []*fdblayer.Store{a, b}[w%2], fmt.Sprint("live", w), fdblayer.Any, event(fmt.Sprint(i)))
+					mustAppend(t, []*fdblayer.Store{a, b}[w%2], fmt.Sprint("live", w), fdbevents.Any, event(fmt.Sprint(i)))
 				}
 			})
 		}
 		wg.Wait()
-		all = collect(t, b.ReadAll(t.Context(), fdblayer.Start, fdblayer.ReadOptions{}))
+		all = collect(t, b.ReadAll(t.Context(), fdbevents.Start, fdblayer.ReadOptions{}))
 		if len(all) != total {
 			t.Fatalf("%d events, want %d", len(all), total)
 		}
@@ -89,12 +90,12 @@ func TestSubscribeCatchesUpThenFollows(t *testing.T) {
 func TestSubscribeStream(t *testing.T) {
 	eachStore(t, fdblayer.Options{}, func(t *testing.T, s *fdblayer.Store) {
 		subscribe := func(stream string, after int64, n int) *followed {
-			return follow(t, n, func(ctx context.Context, caughtUp func()) func(func(fdblayer.Event, error) bool) {
+			return follow(t, n, func(ctx context.Context, caughtUp func()) func(func(fdbevents.Event, error) bool) {
 				return s.SubscribeStream(ctx, stream, after, fdblayer.SubscribeOptions{CaughtUp: caughtUp})
 			})
 		}
 		for range 10 {
-			mustAppend(t, s, "a", fdblayer.Any, event("old"))
+			mustAppend(t, s, "a", fdbevents.Any, event("old"))
 		}
 		subs := []*followed{
 			subscribe("a", -1, 30), subscribe("a", 4, 25), subscribe("a", fdblayer.StreamEnd, 20), subscribe("new", -1, 20),
@@ -104,8 +105,8 @@ func TestSubscribeStream(t *testing.T) {
 		<-subs[4].caughtUp
 		<-subs[5].caughtUp
 		for range 20 {
-			mustAppend(t, s, "a", fdblayer.Any, event("live"))
-			mustAppend(t, s, "new", fdblayer.Any, event("live"))
+			mustAppend(t, s, "a", fdbevents.Any, event("live"))
+			mustAppend(t, s, "new", fdbevents.Any, event("live"))
 		}
 		for i, first := range []int64{0, 5, 10, 0, 15, 5} {
 			for j, ev := range <-subs[i].result {
@@ -119,15 +120,15 @@ func TestSubscribeStream(t *testing.T) {
 
 func TestSubscribeFilters(t *testing.T) {
 	eachStore(t, fdblayer.Options{}, func(t *testing.T, s *fdblayer.Store) {
-		o := fdblayer.SubscribeOptions{StreamPrefix: "order-", Query: query(fdblayer.QueryItem{Types: []string{"paid"}, Tags: []string{"vip"}})}
+		o := fdblayer.SubscribeOptions{StreamPrefix: "order-", Query: query(fdbevents.QueryItem{Types: []string{"paid"}, Tags: []string{"vip"}})}
 		write := func() {
-			mustAppend(t, s, "order-1", fdblayer.Any, tagged("paid", "vip"), tagged("paid"), tagged("placed", "vip"))
-			mustAppend(t, s, "stock-1", fdblayer.Any, tagged("paid", "vip"))
+			mustAppend(t, s, "order-1", fdbevents.Any, tagged("paid", "vip"), tagged("paid"), tagged("placed", "vip"))
+			mustAppend(t, s, "stock-1", fdbevents.Any, tagged("paid", "vip"))
 		}
 		write()
-		sub := follow(t, 3, func(ctx context.Context, caughtUp func()) func(func(fdblayer.Event, error) bool) {
+		sub := follow(t, 3, func(ctx context.Context, caughtUp func()) func(func(fdbevents.Event, error) bool) {
 			o.CaughtUp = caughtUp
-			return s.Subscribe(ctx, fdblayer.Start, o)
+			return s.Subscribe(ctx, fdbevents.Start, o)
 		})
 		<-sub.caughtUp
 		write()
@@ -164,10 +165,10 @@ func TestSlowSubscriberMissesNothing(t *testing.T) {
 				}
 			}
 		}()
-		mustAppend(t, s, "s", fdblayer.Any, event("first"))
+		mustAppend(t, s, "s", fdbevents.Any, event("first"))
 		<-started
 		for range n - 1 {
-			mustAppend(t, s, "s", fdblayer.Any, event("e"))
+			mustAppend(t, s, "s", fdbevents.Any, event("e"))
 		}
 		close(resume)
 		got := <-done
@@ -191,7 +192,7 @@ func TestSubscriptionEnds(t *testing.T) {
 		run := func(ctx context.Context) (caughtUp chan struct{}, ended chan error) {
 			caughtUp, ended = make(chan struct{}), make(chan error, 1)
 			go func() {
-				for _, err := range s.Subscribe(ctx, fdblayer.Start, fdblayer.SubscribeOptions{CaughtUp: func() { close(caughtUp) }}) {
+				for _, err := range s.Subscribe(ctx, fdbevents.Start, fdblayer.SubscribeOptions{CaughtUp: func() { close(caughtUp) }}) {
 					ended <- err
 				}
 			}()
@@ -213,7 +214,7 @@ func TestSubscriptionEnds(t *testing.T) {
 		if err := s.Close(); err != nil {
 			t.Error(err)
 		}
-		if err := <-ended; !errors.Is(err, fdblayer.ErrClosed) {
+		if err := <-ended; !errors.Is(err, fdbevents.ErrClosed) {
 			t.Errorf("got %v, want ErrClosed", err)
 		}
 	})

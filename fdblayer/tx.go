@@ -5,6 +5,7 @@ import (
 	"errors"
 	"iter"
 
+	"github.com/fdbevents/fdbevents"
 	"github.com/fdbevents/fdbevents/engine"
 )
 
@@ -35,7 +36,7 @@ func (tx *Tx) write() engine.Transaction {
 //
 // The results are those of the calls of Append and AppendIf, in order, with
 // positions. After ErrOutcomeUnknown the transaction may have happened or not.
-func (s *Store) Transact(ctx context.Context, fn func(tx *Tx) error) ([]AppendResult, error) {
+func (s *Store) Transact(ctx context.Context, fn func(tx *Tx) error) ([]fdbevents.AppendResult, error) {
 	if err := s.enter(&s.calls); err != nil {
 		return nil, err
 	}
@@ -63,29 +64,29 @@ var errOwnCondition = errors.New("append condition failed: an event appended ear
 // Append plans events for the end of a stream. Their revisions are in the
 // result; the position is known after the commit. Later appends of the same
 // transaction see this one; ReadStream does not.
-func (tx *Tx) Append(stream string, expected ExpectedRevision, events ...NewEvent) (AppendResult, error) {
-	results, err := tx.append(nil, []StreamAppend{{stream, expected, events}})
+func (tx *Tx) Append(stream string, expected fdbevents.ExpectedRevision, events ...fdbevents.EventData) (fdbevents.AppendResult, error) {
+	results, err := tx.append(nil, []fdbevents.StreamAppend{{Stream: stream, Expected: expected, Events: events}})
 	if err != nil {
-		return AppendResult{}, err
+		return fdbevents.AppendResult{}, err
 	}
 	return results[0], nil
 }
 
 // AppendIf plans appends on a condition, see Store.AppendIf.
-func (tx *Tx) AppendIf(condition Condition, appends ...StreamAppend) ([]AppendResult, error) {
+func (tx *Tx) AppendIf(condition fdbevents.Condition, appends ...fdbevents.StreamAppend) ([]fdbevents.AppendResult, error) {
 	return tx.append(&condition, appends)
 }
 
-func (tx *Tx) append(condition *Condition, appends []StreamAppend) ([]AppendResult, error) {
+func (tx *Tx) append(condition *fdbevents.Condition, appends []fdbevents.StreamAppend) ([]fdbevents.AppendResult, error) {
 	r, err := tx.store.newRequest(condition, appends)
 	if err != nil {
 		return nil, err
 	}
 	if total := tx.plan.cost + r.cost; total > transactionBudget {
-		return nil, &LimitError{What: "appends of a transaction, as stored", Got: total, Limit: transactionBudget, Unit: "bytes"}
+		return nil, &fdbevents.LimitError{What: "appends of a transaction, as stored", Got: total, Limit: transactionBudget, Unit: "bytes"}
 	}
-	if total := len(tx.plan.events) + r.count; total > MaxAppendEvents {
-		return nil, &LimitError{What: "events of a transaction", Got: int64(total), Limit: MaxAppendEvents, Unit: "events"}
+	if total := len(tx.plan.events) + r.count; total > fdbevents.MaxAppendEvents {
+		return nil, &fdbevents.LimitError{What: "events of a transaction", Got: int64(total), Limit: fdbevents.MaxAppendEvents, Unit: "events"}
 	}
 	tx.plan.fetch(r)
 	before := len(tx.outcomes)
@@ -99,21 +100,21 @@ func (tx *Tx) append(condition *Condition, appends []StreamAppend) ([]AppendResu
 // ReadStream reads a stream's events from a revision on, without those that this
 // transaction appends. The transaction fails to commit, and is run again, if
 // another one appends to the stream meanwhile.
-func (tx *Tx) ReadStream(stream string, from int64) iter.Seq2[Event, error] {
-	return func(yield func(Event, error) bool) {
-		if err := ValidateStreamName(stream); err != nil {
-			yield(Event{}, err)
+func (tx *Tx) ReadStream(stream string, from int64) iter.Seq2[fdbevents.Event, error] {
+	return func(yield func(fdbevents.Event, error) bool) {
+		if err := fdbevents.ValidateStreamName(stream); err != nil {
+			yield(fdbevents.Event{}, err)
 			return
 		}
 		if err := tx.plan.load(tx.plan.stream(stream)); err != nil {
-			yield(Event{}, err)
+			yield(fdbevents.Event{}, err)
 			return
 		}
 		var c cursor = tx.store.newStreamCursor(stream, from, ReadOptions{})
 		for {
 			p, next, err := c.read(newReader(tx.tr))
 			if err != nil {
-				yield(Event{}, err)
+				yield(fdbevents.Event{}, err)
 				return
 			}
 			for _, ev := range p.events {
@@ -132,7 +133,7 @@ func (tx *Tx) ReadStream(stream string, from int64) iter.Seq2[Event, error] {
 // Data is the application's own key-value space of that name in the store, for
 // read models and whatever else shall change together with appends.
 func (tx *Tx) Data(name string) *Data {
-	return &Data{tx: tx, all: tx.store.keys.data(name)}
+	return &Data{tx: tx, all: tx.store.keys.Data(name)}
 }
 
 // Engine is the transaction itself, for keys outside of the store's own: tables

@@ -7,6 +7,7 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/fdbevents/fdbevents"
 	"github.com/fdbevents/fdbevents/engine"
 	"github.com/fdbevents/fdbevents/fdblayer"
 )
@@ -17,7 +18,7 @@ func TestTransactCommitsAppendsAndDataTogether(t *testing.T) {
 		results, err := s.Transact(ctx, func(tx *fdblayer.Tx) error {
 			view := tx.Data("totals")
 			view.Set([]byte("a"), []byte("1"))
-			if r, err := tx.Append("s", fdblayer.NoStream, event("x"), event("y")); err != nil || r.LastRevision != 1 {
+			if r, err := tx.Append("s", fdbevents.NoStream, event("x"), event("y")); err != nil || r.LastRevision != 1 {
 				return fmt.Errorf("%+v, %w", r, err)
 			}
 			if r, err := tx.Append("s", 1, event("z")); err != nil || r.LastRevision != 2 {
@@ -39,7 +40,7 @@ func TestTransactCommitsAppendsAndDataTogether(t *testing.T) {
 		own := errors.New("changed my mind")
 		_, err = s.Transact(ctx, func(tx *fdblayer.Tx) error {
 			tx.Data("totals").Set([]byte("a"), []byte("2"))
-			if _, err := tx.Append("s", fdblayer.Any, event("lost")); err != nil {
+			if _, err := tx.Append("s", fdbevents.Any, event("lost")); err != nil {
 				return err
 			}
 			return own
@@ -50,7 +51,7 @@ func TestTransactCommitsAppendsAndDataTogether(t *testing.T) {
 		if got := dataGet(t, s, "totals", "a"); string(got) != "1" {
 			t.Errorf("data is %q, want 1", got)
 		}
-		if n := len(collect(t, s.ReadAll(ctx, fdblayer.Start, fdblayer.ReadOptions{}))); n != 3 {
+		if n := len(collect(t, s.ReadAll(ctx, fdbevents.Start, fdblayer.ReadOptions{}))); n != 3 {
 			t.Errorf("%d events, want 3", n)
 		}
 	})
@@ -96,7 +97,7 @@ func TestTransactReadsAndAppendsSerializably(t *testing.T) {
 						}
 						view.Set([]byte("n"), binary.LittleEndian.AppendUint64(nil, uint64(n+1)))
 						view.Add([]byte("sum"), n)
-						_, err = tx.Append("counter", fdblayer.Any, event(fmt.Sprint(n)))
+						_, err = tx.Append("counter", fdbevents.Any, event(fmt.Sprint(n)))
 						return err
 					})
 					if err != nil {
@@ -125,12 +126,12 @@ func TestTransactReadsAndAppendsSerializably(t *testing.T) {
 func TestTransactSeesItsOwnAppends(t *testing.T) {
 	eachStore(t, fdblayer.Options{}, func(t *testing.T, s *fdblayer.Store) {
 		ctx := t.Context()
-		claimed := query(fdblayer.QueryItem{Tags: []string{"name:x"}})
+		claimed := query(fdbevents.QueryItem{Tags: []string{"name:x"}})
 		_, err := s.Transact(ctx, func(tx *fdblayer.Tx) error {
-			if _, err := tx.Append("a", fdblayer.NoStream, tagged("claimed", "name:x")); err != nil {
+			if _, err := tx.Append("a", fdbevents.NoStream, tagged("claimed", "name:x")); err != nil {
 				return err
 			}
-			_, err := tx.AppendIf(fdblayer.Condition{Query: claimed}, to("b", event("e")))
+			_, err := tx.AppendIf(fdbevents.Condition{Query: claimed}, to("b", event("e")))
 			return err
 		})
 		if err == nil || err.Error() != "append condition failed: an event appended earlier in the same transaction matches the query" {
@@ -138,10 +139,10 @@ func TestTransactSeesItsOwnAppends(t *testing.T) {
 		}
 		ev := eventWithID("e", "1")
 		results, err := s.Transact(ctx, func(tx *fdblayer.Tx) error {
-			if _, err := tx.Append("a", fdblayer.NoStream, ev); err != nil {
+			if _, err := tx.Append("a", fdbevents.NoStream, ev); err != nil {
 				return err
 			}
-			r, err := tx.Append("a", fdblayer.NoStream, ev)
+			r, err := tx.Append("a", fdbevents.NoStream, ev)
 			if err == nil && !r.Repeat {
 				return errors.New("the second append is no repeat")
 			}
@@ -204,19 +205,19 @@ func TestTransactLimits(t *testing.T) {
 	eachStore(t, fdblayer.Options{}, func(t *testing.T, s *fdblayer.Store) {
 		_, err := s.Transact(t.Context(), func(tx *fdblayer.Tx) error {
 			for range 2 {
-				if _, err := tx.Append("s", fdblayer.Any, fdblayer.NewEvent{Type: "e", Data: make([]byte, 5<<20)}); err != nil {
+				if _, err := tx.Append("s", fdbevents.Any, fdbevents.EventData{Type: "e", Data: make([]byte, 5<<20)}); err != nil {
 					return err
 				}
 			}
 			return nil
 		})
-		var limit *fdblayer.LimitError
+		var limit *fdbevents.LimitError
 		if !errors.As(err, &limit) || limit.What != "appends of a transaction, as stored" {
 			t.Errorf("got %v", err)
 		}
 		_, err = s.Transact(t.Context(), func(tx *fdblayer.Tx) error {
-			for range fdblayer.MaxAppendEvents + 1 {
-				if _, err := tx.Append("s", fdblayer.Any, event("e")); err != nil {
+			for range fdbevents.MaxAppendEvents + 1 {
+				if _, err := tx.Append("s", fdbevents.Any, event("e")); err != nil {
 					return err
 				}
 			}

@@ -5,6 +5,7 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/fdbevents/fdbevents"
 	"github.com/fdbevents/fdbevents/fdblayer"
 )
 
@@ -15,12 +16,12 @@ func TestReadersUnderLoadMissNothing(t *testing.T) {
 	eachEngine2(t, func(t *testing.T, a, b *fdblayer.Store) {
 		const writers, each = 8, 60
 		var readers, writing sync.WaitGroup
-		got := make([][]fdblayer.Position, 6)
+		got := make([][]fdbevents.Position, 6)
 		for i := range got {
 			s := []*fdblayer.Store{a, b}[i%2]
 			readers.Go(func() {
-				at, ended := fdblayer.Start, false
-				take := func(ev fdblayer.Event, err error) bool {
+				at, ended := fdbevents.Start, false
+				take := func(ev fdbevents.Event, err error) bool {
 					if err != nil {
 						t.Error(err)
 						return false
@@ -39,7 +40,7 @@ func TestReadersUnderLoadMissNothing(t *testing.T) {
 					// its place in what was read, as a reader with a checkpoint does.
 					if i < 4 {
 						n := len(got[i])
-						s.Subscribe(t.Context(), at, fdblayer.SubscribeOptions{})(func(ev fdblayer.Event, err error) bool {
+						s.Subscribe(t.Context(), at, fdblayer.SubscribeOptions{})(func(ev fdbevents.Event, err error) bool {
 							return take(ev, err) && len(got[i]) < n+17
 						})
 						continue
@@ -60,7 +61,7 @@ func TestReadersUnderLoadMissNothing(t *testing.T) {
 		for w := range writers {
 			writing.Go(func() {
 				for i := range each {
-					if _, err := []*fdblayer.Store{a, b}[w%2].Append(t.Context(), fmt.Sprint("s", w), fdblayer.Any, event(fmt.Sprint(i))); err != nil {
+					if _, err := []*fdblayer.Store{a, b}[w%2].Append(t.Context(), fmt.Sprint("s", w), fdbevents.Any, event(fmt.Sprint(i))); err != nil {
 						t.Error(err)
 					}
 				}
@@ -68,9 +69,9 @@ func TestReadersUnderLoadMissNothing(t *testing.T) {
 		}
 		writing.Wait()
 		for range 5 { // whoever misses one, ends with the next
-			mustAppend(t, a, "end", fdblayer.Any, event("end"))
+			mustAppend(t, a, "end", fdbevents.Any, event("end"))
 		}
-		all := collect(t, a.ReadAll(t.Context(), fdblayer.Start, fdblayer.ReadOptions{}))
+		all := collect(t, a.ReadAll(t.Context(), fdbevents.Start, fdblayer.ReadOptions{}))
 		readers.Wait()
 		for i := range got {
 			if len(got[i]) < writers*each {

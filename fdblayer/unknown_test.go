@@ -10,6 +10,7 @@ import (
 	"sync/atomic"
 	"testing"
 
+	"github.com/fdbevents/fdbevents"
 	"github.com/fdbevents/fdbevents/engine"
 	"github.com/fdbevents/fdbevents/fdblayer"
 )
@@ -126,7 +127,7 @@ func testExactlyOnce(t *testing.T, inner engine.Engine, seed uint64) {
 	s := openStore(t, e, fdblayer.Options{})
 	const writers, rounds = 8, 25
 	var acked sync.Map // event name → revision
-	ack := func(name string, r fdblayer.AppendResult) {
+	ack := func(name string, r fdbevents.AppendResult) {
 		if _, twice := acked.LoadOrStore(fmt.Sprint(seed, name), r.LastRevision); twice {
 			t.Errorf("%s acknowledged twice", name)
 		}
@@ -136,7 +137,7 @@ func testExactlyOnce(t *testing.T, inner engine.Engine, seed uint64) {
 		wg.Go(func() {
 			own := fmt.Sprint(seed, "own-", w)
 			shared := fmt.Sprint(seed, "shared-", w%3)
-			next := fdblayer.NoStream
+			next := fdbevents.NoStream
 			for i := range rounds {
 				name := func(kind string) string { return fmt.Sprintf("%s-%d-%d", kind, w, i) }
 				r, err := s.Append(t.Context(), own, next, event(name("exact")))
@@ -145,7 +146,7 @@ func testExactlyOnce(t *testing.T, inner engine.Engine, seed uint64) {
 					return
 				}
 				ack(name("exact"), r)
-				if r, err = s.Append(t.Context(), shared, fdblayer.Any, event(name("any"))); err != nil {
+				if r, err = s.Append(t.Context(), shared, fdbevents.Any, event(name("any"))); err != nil {
 					t.Errorf("seed %d: any append: %v", seed, err)
 					return
 				}
@@ -157,9 +158,9 @@ func testExactlyOnce(t *testing.T, inner engine.Engine, seed uint64) {
 				}
 				ack(name("many1"), results[0])
 				ack(name("many2"), results[1])
-				next = fdblayer.ExpectedRevision(results[1].LastRevision)
+				next = fdbevents.ExpectedRevision(results[1].LastRevision)
 				tag := fmt.Sprint(seed, name("claim"))
-				results, err = s.AppendIf(t.Context(), fdblayer.Condition{Query: query(fdblayer.QueryItem{Tags: []string{tag}})}, to(shared, tagged(name("if"), tag)))
+				results, err = s.AppendIf(t.Context(), fdbevents.Condition{Query: query(fdbevents.QueryItem{Tags: []string{tag}})}, to(shared, tagged(name("if"), tag)))
 				if err != nil {
 					t.Errorf("seed %d: conditional append: %v", seed, err)
 					return
@@ -167,7 +168,7 @@ func testExactlyOnce(t *testing.T, inner engine.Engine, seed uint64) {
 				ack(name("if"), results[0])
 				results, err = s.Transact(t.Context(), func(tx *fdblayer.Tx) error {
 					tx.Data("count").Add([]byte(fmt.Sprint(seed)), 1)
-					_, err := tx.Append(shared, fdblayer.Any, event(name("tx")))
+					_, err := tx.Append(shared, fdbevents.Any, event(name("tx")))
 					return err
 				})
 				if err != nil {
@@ -188,7 +189,7 @@ func testExactlyOnce(t *testing.T, inner engine.Engine, seed uint64) {
 	}
 	wg.Wait()
 	seen := make(map[string]bool)
-	for ev, err := range s.ReadAll(t.Context(), fdblayer.Start, fdblayer.ReadOptions{StreamPrefix: fmt.Sprint(seed)}) {
+	for ev, err := range s.ReadAll(t.Context(), fdbevents.Start, fdblayer.ReadOptions{StreamPrefix: fmt.Sprint(seed)}) {
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -227,13 +228,13 @@ func TestOutcomeUnknown(t *testing.T) {
 				}
 				return engine.ErrTimedOut
 			}
-			_, err := s.Append(t.Context(), stream, fdblayer.NoStream, ev)
+			_, err := s.Append(t.Context(), stream, fdbevents.NoStream, ev)
 			want := "append may or may not have happened; repeat it with the same event ids: transaction timed out (1031)"
-			if !errors.Is(err, fdblayer.ErrOutcomeUnknown) || !errors.Is(err, engine.ErrTimedOut) || err.Error() != want {
+			if !errors.Is(err, fdbevents.ErrOutcomeUnknown) || !errors.Is(err, engine.ErrTimedOut) || err.Error() != want {
 				t.Errorf("got %v, want %q", err, want)
 			}
 			e.failNext = nil
-			r, err := s.Append(t.Context(), stream, fdblayer.NoStream, ev)
+			r, err := s.Append(t.Context(), stream, fdbevents.NoStream, ev)
 			if err != nil || r.Repeat != lands || r.LastRevision != 0 {
 				t.Errorf("after an append that lands: %v, its repeat gives %+v, %v", lands, r, err)
 			}
@@ -254,8 +255,8 @@ func TestOutcomeUnknownOfAClosedEngine(t *testing.T) {
 			return engine.ErrCommitUnknown
 		}
 		e.giveUp = engine.ErrClosed
-		_, err := s.Append(t.Context(), "s", fdblayer.NoStream, event("e"))
-		if !errors.Is(err, fdblayer.ErrOutcomeUnknown) || !errors.Is(err, fdblayer.ErrClosed) {
+		_, err := s.Append(t.Context(), "s", fdbevents.NoStream, event("e"))
+		if !errors.Is(err, fdbevents.ErrOutcomeUnknown) || !errors.Is(err, fdbevents.ErrClosed) {
 			t.Errorf("got %v, want an unknown outcome of a closed store", err)
 		}
 		e.failNext, e.giveUp = nil, nil
@@ -273,16 +274,16 @@ func TestLateCommitIsRefused(t *testing.T) {
 			t.abandoned, late = true, t.Transaction
 			return engine.ErrTimedOut
 		}
-		if _, err := s.Append(t.Context(), "a", fdblayer.Any, event("late")); !errors.Is(err, fdblayer.ErrOutcomeUnknown) {
+		if _, err := s.Append(t.Context(), "a", fdbevents.Any, event("late")); !errors.Is(err, fdbevents.ErrOutcomeUnknown) {
 			t.Fatalf("got %v", err)
 		}
 		e.failNext = nil
-		mustAppend(t, s, "b", fdblayer.Any, event("next"))
+		mustAppend(t, s, "b", fdbevents.Any, event("next"))
 		if err := late.Commit(); !errors.Is(err, engine.ErrConflict) {
 			t.Errorf("the late commit gave %v, want a conflict", err)
 		}
 		late.Cancel()
-		if n := len(collect(t, s.ReadAll(t.Context(), fdblayer.Start, fdblayer.ReadOptions{}))); n != 1 {
+		if n := len(collect(t, s.ReadAll(t.Context(), fdbevents.Start, fdblayer.ReadOptions{}))); n != 1 {
 			t.Errorf("%d events, want 1", n)
 		}
 	})
@@ -303,7 +304,7 @@ func TestCloseGivesUp(t *testing.T) {
 		<-t.ctx.Done()
 		return fmt.Errorf("%w: %w", engine.ErrCommitUnknown, t.ctx.Err())
 	}
-	pending, err := s.AppendAsync(t.Context(), "s", fdblayer.Any, event("e"))
+	pending, err := s.AppendAsync(t.Context(), "s", fdbevents.Any, event("e"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -313,7 +314,7 @@ func TestCloseGivesUp(t *testing.T) {
 		t.Error(err)
 	}
 	// The caller's own context goes on, so that its end would explain nothing.
-	if _, err := pending.Wait(); !errors.Is(err, fdblayer.ErrOutcomeUnknown) || !errors.Is(err, fdblayer.ErrClosed) {
+	if _, err := pending.Wait(); !errors.Is(err, fdbevents.ErrOutcomeUnknown) || !errors.Is(err, fdbevents.ErrClosed) {
 		t.Errorf("got %v, want an unknown outcome of a closed store", err)
 	}
 }

@@ -6,7 +6,9 @@ import (
 	"fmt"
 	"iter"
 
+	"github.com/fdbevents/fdbevents"
 	"github.com/fdbevents/fdbevents/engine"
+	"github.com/fdbevents/fdbevents/internal/layout"
 )
 
 // ownView is a generation of a projection's view; without a name there is none.
@@ -22,46 +24,46 @@ type ownView struct {
 // projection has never been run.
 func (tx *Tx) View(name string) (*Data, error) {
 	if tx.own.name == name && name != "" {
-		return &Data{tx: tx, all: tx.store.keys.view(name, tx.own.generation)}, nil
+		return &Data{tx: tx, all: tx.store.keys.View(name, tx.own.generation)}, nil
 	}
 	p, err := tx.projection(name)
 	if err != nil {
 		return nil, fmt.Errorf("opening a view: %w", namedProjection(name, err))
 	}
-	return &Data{tx: tx, all: tx.store.keys.view(name, p.current)}, nil
+	return &Data{tx: tx, all: tx.store.keys.View(name, p.Current)}, nil
 }
 
 // projection reads which generations a projection has. The transaction is run
 // again if that changes meanwhile.
-func (tx *Tx) projection(name string) (projection, error) {
-	if err := ValidateName("projection name", name, MaxName); err != nil {
-		return projection{}, err
+func (tx *Tx) projection(name string) (layout.Projection, error) {
+	if err := fdbevents.ValidateName("projection name", name, fdbevents.MaxName); err != nil {
+		return layout.Projection{}, err
 	}
-	value, err := tx.tr.Get(tx.store.keys.projection(name)).Get()
+	value, err := tx.tr.Get(tx.store.keys.Projection(name)).Get()
 	if err != nil {
-		return projection{}, err
+		return layout.Projection{}, err
 	}
 	if value == nil {
-		return projection{}, &NotFoundError{What: "projection", Name: name}
+		return layout.Projection{}, &fdbevents.NotFoundError{What: "projection", Name: name}
 	}
-	return decodeProjection(value)
+	return layout.DecodeProjection(value)
 }
 
 // namedProjection says in an error which projection it is about, once.
 func namedProjection(name string, err error) error {
-	if KindOf(err) == NotFound {
+	if fdbevents.KindOf(err) == fdbevents.NotFound {
 		return err
 	}
 	return fmt.Errorf("projection %q: %w", name, err)
 }
 
 // awaitPlace awaits a position; an absent one is Start.
-func awaitPlace(value engine.Future[[]byte]) (Position, error) {
+func awaitPlace(value engine.Future[[]byte]) (fdbevents.Position, error) {
 	b, err := value.Get()
 	if err != nil {
-		return Start, err
+		return fdbevents.Start, err
 	}
-	return decodePlace(b)
+	return layout.DecodePlace(b)
 }
 
 // ProjectionInfo tells about a projection.
@@ -70,12 +72,12 @@ type ProjectionInfo struct {
 	// Generation is that of the view that readers see, and Position how far in the
 	// log it has come.
 	Generation int64
-	Position   Position
+	Position   fdbevents.Position
 	// Rebuilding is true while the view is built anew, in generation
 	// NextGeneration, which has come to NextPosition.
 	Rebuilding     bool
 	NextGeneration int64
-	NextPosition   Position
+	NextPosition   fdbevents.Position
 }
 
 // Projection tells about one projection. It returns ErrProjectionNotFound when
@@ -86,11 +88,11 @@ func (s *Store) Projection(ctx context.Context, name string) (info ProjectionInf
 		if err != nil {
 			return err
 		}
-		info = ProjectionInfo{Name: name, Generation: p.current}
-		current := tx.tr.Get(s.keys.generation(name, p.current))
-		if p.building != none {
-			info.Rebuilding, info.NextGeneration = true, p.building
-			if info.NextPosition, err = awaitPlace(tx.tr.Get(s.keys.generation(name, p.building))); err != nil {
+		info = ProjectionInfo{Name: name, Generation: p.Current}
+		current := tx.tr.Get(s.keys.Generation(name, p.Current))
+		if p.Building != layout.NoGeneration {
+			info.Rebuilding, info.NextGeneration = true, p.Building
+			if info.NextPosition, err = awaitPlace(tx.tr.Get(s.keys.Generation(name, p.Building))); err != nil {
 				return err
 			}
 		}
@@ -106,14 +108,14 @@ func (s *Store) Projection(ctx context.Context, name string) (info ProjectionInf
 // Projections yields all projections in the order of their names.
 func (s *Store) Projections(ctx context.Context) iter.Seq2[ProjectionInfo, error] {
 	return func(yield func(ProjectionInfo, error) bool) {
-		rest := s.keys.projections()
+		rest := s.keys.Projections()
 		for {
 			var name string
 			more := false
 			err := s.view(ctx, func(r reader) error {
 				p, err := r.GetRange(rest, engine.RangeOptions{Limit: 1}).Get()
 				if more = len(p.KeyValues) > 0; more && err == nil {
-					name, _, _, err = s.keys.parseProjection(p.KeyValues[0].Key)
+					name, _, _, err = s.keys.ParseProjection(p.KeyValues[0].Key)
 				}
 				return err
 			})
@@ -124,9 +126,9 @@ func (s *Store) Projections(ctx context.Context) iter.Seq2[ProjectionInfo, error
 			if !more {
 				return
 			}
-			rest.Begin = s.keys.wholeProjection(name).End
+			rest.Begin = s.keys.WholeProjection(name).End
 			info, err := s.Projection(ctx, name)
-			if errors.Is(err, ErrProjectionNotFound) {
+			if errors.Is(err, fdbevents.ErrProjectionNotFound) {
 				continue // deleted in this moment
 			}
 			if !yield(info, err) || err != nil {
@@ -139,11 +141,11 @@ func (s *Store) Projections(ctx context.Context) iter.Seq2[ProjectionInfo, error
 // DeleteProjection removes a projection with its view, if present. Whoever runs
 // it ends with ErrProjectionRebuilt; run again, it begins at the start of the log.
 func (s *Store) DeleteProjection(ctx context.Context, name string) error {
-	if err := ValidateName("projection name", name, MaxName); err != nil {
+	if err := fdbevents.ValidateName("projection name", name, fdbevents.MaxName); err != nil {
 		return err
 	}
 	_, err := s.Transact(ctx, func(tx *Tx) error {
-		tx.write().ClearRange(s.keys.wholeProjection(name))
+		tx.write().ClearRange(s.keys.WholeProjection(name))
 		return nil
 	})
 	if err != nil {

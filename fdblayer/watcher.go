@@ -5,7 +5,9 @@ import (
 	"sync"
 	"time"
 
+	"github.com/fdbevents/fdbevents"
 	"github.com/fdbevents/fdbevents/engine"
+	"github.com/fdbevents/fdbevents/internal/layout"
 )
 
 // watcher reads the end of the log once for all subscribers of a Store. It runs
@@ -32,7 +34,7 @@ type subscriber struct {
 	mu sync.Mutex
 	// at is the position up to which the consumer has been served, live whether
 	// that is from the feed, and waiting the rest of the page otherwise.
-	at      Position
+	at      fdbevents.Position
 	live    bool
 	waiting int
 }
@@ -128,10 +130,10 @@ func (w *watcher) run(ctx context.Context, to *feed) {
 
 // tail is the position after which everything that is committed from now on
 // comes.
-func (d door) tail(ctx context.Context) (at Position, err error) {
+func (d door) tail(ctx context.Context) (at fdbevents.Position, err error) {
 	err = d.view(ctx, func(r reader) error {
 		version, err := r.ReadVersion().Get()
-		at = lastOfVersion(version)
+		at = layout.LastOfVersion(version)
 		return err
 	})
 	return at, err
@@ -169,9 +171,9 @@ func (b *bells) arm(p page, watch func(key []byte) engine.Watch) {
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	for part := range b.store.header.partitions {
+	for part := range b.store.header.Partitions {
 		if b.listening[part] == nil {
-			b.armed[part] = watch(b.store.keys.doorbell(nil, part))
+			b.armed[part] = watch(b.store.keys.Doorbell(nil, part))
 		}
 	}
 }

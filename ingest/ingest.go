@@ -3,6 +3,7 @@ package ingest
 import (
 	"context"
 
+	"github.com/fdbevents/fdbevents"
 	"github.com/fdbevents/fdbevents/fdblayer"
 	"golang.org/x/sync/semaphore"
 )
@@ -38,7 +39,7 @@ type run struct {
 // when there is an error, which is an *[Error].
 func Run(ctx context.Context, store *fdblayer.Store, source Source, o Options) (Summary, error) {
 	o.Batch = max(o.Batch, 1)
-	o.InOrder = o.InOrder || o.Expected != fdblayer.Any
+	o.InOrder = o.InOrder || o.Expected != fdbevents.Any
 	r := &run{store: store, o: o, last: make(map[string]int64), room: semaphore.NewWeighted(maxUnderWay)}
 
 	reading, stop := context.WithCancelCause(ctx)

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/fdbevents/fdbevents"
 	"github.com/fdbevents/fdbevents/engine/engines"
 	"github.com/fdbevents/fdbevents/fdblayer"
 	"github.com/fdbevents/fdbevents/ingest"
@@ -53,7 +54,7 @@ func (in *input) Next() (jsonl.Entry, error) {
 	}
 	in.line++
 	return jsonl.Entry{Line: in.line, Stream: in.streams[in.line-1],
-		Event: fdblayer.NewEvent{ID: in.ids[in.line], Type: "T", Data: fmt.Append(nil, in.line)}}, nil
+		Event: fdbevents.EventData{ID: in.ids[in.line], Type: "T", Data: fmt.Append(nil, in.line)}}, nil
 }
 
 func of(streams string) *input { return &input{streams: strings.Fields(streams), end: io.EOF} }
@@ -61,7 +62,7 @@ func of(streams string) *input { return &input{streams: strings.Fields(streams),
 // results keeps what it is called with, as "stream first to last".
 type results struct{ told []string }
 
-func (r *results) stored(a fdblayer.AppendResult, events int) error {
+func (r *results) stored(a fdbevents.AppendResult, events int) error {
 	if a.LastRevision-a.FirstRevision != int64(events-1) {
 		return fmt.Errorf("%d events, but %+v", events, a)
 	}
@@ -79,7 +80,7 @@ func (r *results) want(t *testing.T, want ...string) {
 // log is the data of the events in the store, in the order of the log.
 func log(t *testing.T, store *fdblayer.Store) (data []string) {
 	t.Helper()
-	for ev, err := range store.ReadAll(t.Context(), fdblayer.Start, fdblayer.ReadOptions{}) {
+	for ev, err := range store.ReadAll(t.Context(), fdbevents.Start, fdblayer.ReadOptions{}) {
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -102,7 +103,7 @@ func TestRun(t *testing.T) {
 	var r results
 	idle := 0
 	summary, err := ingest.Run(t.Context(), store, of("a b a c a"), ingest.Options{
-		Expected: fdblayer.Any, Stored: r.stored, Idle: func() error { idle++; return nil },
+		Expected: fdbevents.Any, Stored: r.stored, Idle: func() error { idle++; return nil },
 	})
 	if err != nil || summary != (ingest.Summary{Events: 5, Appends: 5}) {
 		t.Errorf("%+v, %v", summary, err)
@@ -132,7 +133,7 @@ func TestRunManyInOrder(t *testing.T) {
 		store := openStore(t)
 		in.line = 0
 		var r results
-		summary, err := ingest.Run(t.Context(), store, in, ingest.Options{Expected: fdblayer.Any, InOrder: inOrder, Stored: r.stored})
+		summary, err := ingest.Run(t.Context(), store, in, ingest.Options{Expected: fdbevents.Any, InOrder: inOrder, Stored: r.stored})
 		if err != nil || summary.Events != n {
 			t.Fatalf("%+v, %v", summary, err)
 		}
@@ -152,7 +153,7 @@ func TestRunManyInOrder(t *testing.T) {
 func TestRunBatches(t *testing.T) {
 	store := openStore(t)
 	var r results
-	summary, err := ingest.Run(t.Context(), store, of("a a a b a a a a a"), ingest.Options{Expected: fdblayer.NoStream, Batch: 3, Stored: r.stored})
+	summary, err := ingest.Run(t.Context(), store, of("a a a b a a a a a"), ingest.Options{Expected: fdbevents.NoStream, Batch: 3, Stored: r.stored})
 	if err != nil || summary != (ingest.Summary{Events: 9, Appends: 4}) {
 		t.Errorf("%+v, %v", summary, err)
 	}
@@ -161,7 +162,7 @@ func TestRunBatches(t *testing.T) {
 	// The rest of a batch does not come: its beginning is not stored.
 	in := of("c c c c c")
 	in.end = errors.New("broken")
-	summary, err = ingest.Run(t.Context(), store, in, ingest.Options{Expected: fdblayer.Any, Batch: 3})
+	summary, err = ingest.Run(t.Context(), store, in, ingest.Options{Expected: fdbevents.Any, Batch: 3})
 	e := wantError(t, err, "broken; 3 events stored before it, up to line 3; 2 events from line 4 on, which belong with what follows, not stored")
 	if summary.Events != 3 || e.Stored != 3 || e.LastLine != 3 || e.Waiting != 2 || e.WaitingLine != 4 || !errors.Is(err, in.end) {
 		t.Errorf("%+v, %+v", summary, e)
@@ -173,12 +174,12 @@ func TestRunLargeEvents(t *testing.T) {
 	store := openStore(t)
 	var lines strings.Builder
 	for range 3 {
-		fmt.Fprintf(&lines, "{\"data\":\"%s\"}\n", strings.Repeat("x", fdblayer.MaxAppendSize/2-2))
+		fmt.Fprintf(&lines, "{\"data\":\"%s\"}\n", strings.Repeat("x", fdbevents.MaxAppendSize/2-2))
 	}
 	lines.WriteString("{}\n")
 	var r results
 	_, err := ingest.Run(t.Context(), store, jsonl.NewReader(strings.NewReader(lines.String()), jsonl.Defaults{Stream: "s", Type: "T"}),
-		ingest.Options{Expected: fdblayer.Any, Batch: 10, Stored: r.stored})
+		ingest.Options{Expected: fdbevents.Any, Batch: 10, Stored: r.stored})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -189,13 +190,13 @@ func TestRunLargeEvents(t *testing.T) {
 func TestRunExpected(t *testing.T) {
 	store := openStore(t)
 	for _, tt := range []struct {
-		expected fdblayer.ExpectedRevision
+		expected fdbevents.ExpectedRevision
 		err      string
 	}{
-		{fdblayer.NoStream, ""},
-		{fdblayer.NoStream, `line 1: wrong expected revision of stream "a": expected none, but its last revision is 1; 0 events stored before it`},
+		{fdbevents.NoStream, ""},
+		{fdbevents.NoStream, `line 1: wrong expected revision of stream "a": expected none, but its last revision is 1; 0 events stored before it`},
 		{1, `line 2: wrong expected revision of stream "b": expected 1, but its last revision is 0; 1 event stored before it, up to line 1`},
-		{fdblayer.StreamExists, ""},
+		{fdbevents.StreamExists, ""},
 	} {
 		_, err := ingest.Run(t.Context(), store, of("a b a"), ingest.Options{Expected: tt.expected})
 		if tt.err == "" {
@@ -206,7 +207,7 @@ func TestRunExpected(t *testing.T) {
 		}
 		e := wantError(t, err, tt.err)
 		var line *jsonl.LineError
-		var wrong *fdblayer.WrongExpectedRevisionError
+		var wrong *fdbevents.WrongExpectedRevisionError
 		if !errors.As(e.Err, &line) || !errors.As(err, &wrong) {
 			t.Errorf("%s: %#v", tt.expected, e.Err)
 		}
@@ -218,13 +219,13 @@ func TestRunExpected(t *testing.T) {
 func TestRunRefusedAmongMany(t *testing.T) {
 	store := openStore(t)
 	id := uuid.New()
-	if _, err := store.Append(t.Context(), "s", fdblayer.Any, fdblayer.NewEvent{ID: id, Type: "T"}); err != nil {
+	if _, err := store.Append(t.Context(), "s", fdbevents.Any, fdbevents.EventData{ID: id, Type: "T"}); err != nil {
 		t.Fatal(err)
 	}
 	in := of(strings.Repeat("t ", 10) + "s" + strings.Repeat(" t", 40))
 	in.ids = map[int]uuid.UUID{11: id}
 	var r results
-	summary, err := ingest.Run(t.Context(), store, in, ingest.Options{Expected: fdblayer.Any, Stored: r.stored})
+	summary, err := ingest.Run(t.Context(), store, in, ingest.Options{Expected: fdbevents.Any, Stored: r.stored})
 	var e *ingest.Error
 	if !errors.As(err, &e) || !strings.HasPrefix(err.Error(), "line 11: event id "+id.String()+" is already in stream") {
 		t.Fatal(err)
@@ -244,7 +245,7 @@ func TestRunAgain(t *testing.T) {
 	in.ids = map[int]uuid.UUID{1: uuid.New(), 2: uuid.New(), 3: uuid.New()}
 	for _, want := range []int64{0, 3} {
 		in.line = 0
-		if summary, err := ingest.Run(t.Context(), store, in, ingest.Options{Expected: fdblayer.Any}); err != nil || summary.Repeats != want || summary.Events != 3 {
+		if summary, err := ingest.Run(t.Context(), store, in, ingest.Options{Expected: fdbevents.Any}); err != nil || summary.Repeats != want || summary.Events != 3 {
 			t.Errorf("%+v, %v", summary, err)
 		}
 	}
@@ -255,7 +256,7 @@ func TestRunUnheard(t *testing.T) {
 	full := errors.New("disk full")
 	for name, o := range map[string]func(calls *int) ingest.Options{
 		"Stored": func(calls *int) ingest.Options {
-			return ingest.Options{InOrder: true, Stored: func(fdblayer.AppendResult, int) error { *calls++; return full }}
+			return ingest.Options{InOrder: true, Stored: func(fdbevents.AppendResult, int) error { *calls++; return full }}
 		},
 		"Idle": func(calls *int) ingest.Options {
 			return ingest.Options{InOrder: true, Idle: func() error { *calls++; return full }}
@@ -264,7 +265,7 @@ func TestRunUnheard(t *testing.T) {
 		store := openStore(t)
 		calls := 0
 		options := o(&calls)
-		options.Expected = fdblayer.Any
+		options.Expected = fdbevents.Any
 		summary, err := ingest.Run(t.Context(), store, of("a a a a"), options)
 		var e *ingest.Error
 		if !errors.As(err, &e) || !errors.Is(err, full) || e.Stored != int64(e.LastLine) || e.Stored < 1 || calls != 1 {
@@ -291,8 +292,8 @@ func TestRunStopped(t *testing.T) {
 	store := openStore(t)
 	ctx, stop := context.WithCancel(t.Context())
 	defer stop()
-	in := &endless{*of("a a a")}
-	_, err := ingest.Run(ctx, store, in, ingest.Options{Expected: fdblayer.Any, Batch: 2, Stored: func(fdblayer.AppendResult, int) error {
+	in := &endless{input: *of("a a a")}
+	_, err := ingest.Run(ctx, store, in, ingest.Options{Expected: fdbevents.Any, Batch: 2, Stored: func(fdbevents.AppendResult, int) error {
 		stop()
 		return nil
 	}})

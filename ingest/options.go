@@ -1,7 +1,7 @@
 package ingest
 
 import (
-	"github.com/fdbevents/fdbevents/fdblayer"
+	"github.com/fdbevents/fdbevents"
 	"github.com/fdbevents/fdbevents/jsonl"
 )
 
@@ -17,7 +17,7 @@ type Options struct {
 	// Expected holds for the first append to each stream, and what follows in the
 	// stream continues from there. Any is no expectation; the zero value is revision 0.
 	// With an expectation, each append waits for the one before.
-	Expected fdblayer.ExpectedRevision
+	Expected fdbevents.ExpectedRevision
 	// Batch is the most events of an append; 0 is 1. Only events in a row for the same
 	// stream are appended together, up to fdblayer.MaxAppendSize, as a whole or not at
 	// all.
@@ -27,7 +27,7 @@ type Options struct {
 	InOrder bool
 	// Stored is called for each append that is stored, in the order of the input, with
 	// the number of its events. An error ends the run. May be nil.
-	Stored func(result fdblayer.AppendResult, events int) error
+	Stored func(result fdbevents.AppendResult, events int) error
 	// Idle is called when no append waits for Stored at this moment, and at the end, so
 	// that a buffer is flushed no more often than needed. An error ends the run. May be
 	// nil.

@@ -5,23 +5,23 @@ import (
 	"errors"
 	"fmt"
 
-	"github.com/fdbevents/fdbevents/fdblayer"
+	"github.com/fdbevents/fdbevents"
 	"github.com/fdbevents/fdbevents/jsonl"
 	"golang.org/x/sync/semaphore"
 )
 
 // outcome waits for an append.
 type outcome interface {
-	Wait() (fdblayer.AppendResult, error)
+	Wait() (fdbevents.AppendResult, error)
 }
 
 // finished is an outcome that is there already.
 type finished struct {
-	result fdblayer.AppendResult
+	result fdbevents.AppendResult
 	err    error
 }
 
-func (f finished) Wait() (fdblayer.AppendResult, error) { return f.result, f.err }
+func (f finished) Wait() (fdbevents.AppendResult, error) { return f.result, f.err }
 
 // submitted is an append under way.
 type submitted struct {
@@ -94,7 +94,7 @@ func (s *settler) report(callback func() error) {
 	}
 }
 
-func (s *settler) count(g group, result fdblayer.AppendResult) {
+func (s *settler) count(g group, result fdbevents.AppendResult) {
 	n := int64(len(g.events))
 	s.summary.Events += n
 	s.summary.Appends++

@@ -5,7 +5,7 @@ import (
 	"errors"
 	"io"
 
-	"github.com/fdbevents/fdbevents/fdblayer"
+	"github.com/fdbevents/fdbevents"
 	"github.com/fdbevents/fdbevents/jsonl"
 )
 
@@ -13,7 +13,7 @@ import (
 type group struct {
 	stream      string
 	first, last int // lines
-	events      []fdblayer.NewEvent
+	events      []fdbevents.EventData
 	size        int
 }
 
@@ -22,7 +22,7 @@ func sizeOf(e *jsonl.Entry) int { return len(e.Event.Data) + len(e.Event.Metadat
 
 // takes reports whether the group, if it has events, can have this one, too.
 func (g *group) takes(e *jsonl.Entry) bool {
-	return e.Stream == g.stream && g.size+sizeOf(e) <= fdblayer.MaxAppendSize
+	return e.Stream == g.stream && g.size+sizeOf(e) <= fdbevents.MaxAppendSize
 }
 
 func (g *group) add(e *jsonl.Entry) {
@@ -98,7 +98,7 @@ func (r *run) start(ctx context.Context, g group, underWay chan<- submitted) err
 	appending := context.WithoutCancel(ctx)
 	if r.o.InOrder {
 		result, err := r.store.Append(appending, g.stream, r.expect(g.stream), g.events...)
-		if r.o.Expected != fdblayer.Any {
+		if r.o.Expected != fdbevents.Any {
 			r.last[g.stream] = result.LastRevision
 		}
 		underWay <- submitted{g, finished{result, err}}
@@ -107,7 +107,7 @@ func (r *run) start(ctx context.Context, g group, underWay chan<- submitted) err
 		}
 		return nil
 	}
-	pending, err := r.store.AppendAsync(appending, g.stream, fdblayer.Any, g.events...)
+	pending, err := r.store.AppendAsync(appending, g.stream, fdbevents.Any, g.events...)
 	if err != nil {
 		underWay <- submitted{g, finished{err: err}}
 		return errFailed
@@ -117,9 +117,9 @@ func (r *run) start(ctx context.Context, g group, underWay chan<- submitted) err
 }
 
 // expect is the expectation of the next append to a stream.
-func (r *run) expect(stream string) fdblayer.ExpectedRevision {
+func (r *run) expect(stream string) fdbevents.ExpectedRevision {
 	if last, ok := r.last[stream]; ok {
-		return fdblayer.ExpectedRevision(last)
+		return fdbevents.ExpectedRevision(last)
 	}
 	return r.o.Expected
 }

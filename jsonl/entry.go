@@ -10,7 +10,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/fdbevents/fdbevents/fdblayer"
+	"github.com/fdbevents/fdbevents"
 	"github.com/google/uuid"
 )
 
@@ -20,7 +20,7 @@ type Entry struct {
 	// Line is its number in the input, from 1.
 	Line   int
 	Stream string
-	Event  fdblayer.NewEvent
+	Event  fdbevents.EventData
 }
 
 // Defaults stand in for what a line leaves out. An empty one stands in for nothing.

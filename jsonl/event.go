@@ -8,12 +8,12 @@ import (
 	"time"
 	"unicode/utf8"
 
-	"github.com/fdbevents/fdbevents/fdblayer"
+	"github.com/fdbevents/fdbevents"
 )
 
 // AppendEvent appends an event as one line, with its line break, for those who have a
 // buffer of their own. It does not use json.Marshal, which would rewrite the data.
-func AppendEvent(dst []byte, ev *fdblayer.Event) []byte {
+func AppendEvent(dst []byte, ev *fdbevents.Event) []byte {
 	dst = append(dst, `{"stream":`...)
 	dst = AppendString(dst, ev.Stream)
 	dst = append(dst, `,"revision":`...)

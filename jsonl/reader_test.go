@@ -9,7 +9,7 @@ import (
 	"testing/iotest"
 	"time"
 
-	"github.com/fdbevents/fdbevents/fdblayer"
+	"github.com/fdbevents/fdbevents"
 	"github.com/fdbevents/fdbevents/jsonl"
 )
 
@@ -120,9 +120,9 @@ func TestReaderLongLines(t *testing.T) {
 	var out strings.Builder
 	w := jsonl.NewWriter(&out)
 	sizes := []int{}
-	for _, data := range []string{strings.Repeat("\xff", fdblayer.MaxEventSize), `"` + strings.Repeat(`é`, fdblayer.MaxEventSize/2-1) + `"`, "[\n" + strings.Repeat(" ", fdblayer.MaxEventSize-3) + "]"} {
+	for _, data := range []string{strings.Repeat("\xff", fdbevents.MaxEventSize), `"` + strings.Repeat(`é`, fdbevents.MaxEventSize/2-1) + `"`, "[\n" + strings.Repeat(" ", fdbevents.MaxEventSize-3) + "]"} {
 		sizes = append(sizes, len(data))
-		if err := w.Write(&fdblayer.Event{Stream: "s", Type: "T", Data: []byte(data)}); err != nil {
+		if err := w.Write(&fdbevents.Event{Stream: "s", Type: "T", Data: []byte(data)}); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -4,7 +4,7 @@ import (
 	"bufio"
 	"io"
 
-	"github.com/fdbevents/fdbevents/fdblayer"
+	"github.com/fdbevents/fdbevents"
 )
 
 // Writer writes events as JSON lines. It has a buffer: whoever wants to see the lines
@@ -21,7 +21,7 @@ func NewWriter(w io.Writer) *Writer {
 
 // Write writes an event. An error is that of the underlying writer, and comes again
 // with every later call.
-func (w *Writer) Write(ev *fdblayer.Event) error {
+func (w *Writer) Write(ev *fdbevents.Event) error {
 	w.line = AppendEvent(w.line[:0], ev)
 	_, err := w.out.Write(w.line)
 	return err

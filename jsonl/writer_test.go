@@ -9,7 +9,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/fdbevents/fdbevents/fdblayer"
+	"github.com/fdbevents/fdbevents"
 	"github.com/fdbevents/fdbevents/jsonl"
 	"github.com/google/uuid"
 	"pgregory.net/rapid"
@@ -18,17 +18,17 @@ import (
 func TestWriter(t *testing.T) {
 	at := time.Date(2026, 1, 31, 13, 0, 0, 5e8, time.FixedZone("", 3600))
 	id := uuid.MustParse("6ba7b810-9dad-11d1-80b4-00c04fd430c8")
-	position, err := fdblayer.ParsePosition("0006479bdc1fea0f00000003")
+	position, err := fdbevents.ParsePosition("0006479bdc1fea0f00000003")
 	if err != nil {
 		t.Fatal(err)
 	}
-	event := func(stream, data, metadata string, tags ...string) fdblayer.Event {
-		return fdblayer.Event{Stream: stream, Revision: 7, Position: position, ID: id, Type: "T", ContentType: "x/y", Tags: tags, Created: at, Data: []byte(data), Metadata: []byte(metadata)}
+	event := func(stream, data, metadata string, tags ...string) fdbevents.Event {
+		return fdbevents.Event{Stream: stream, Revision: 7, Position: position, ID: id, Type: "T", ContentType: "x/y", Tags: tags, Created: at, Data: []byte(data), Metadata: []byte(metadata)}
 	}
 	erased := event("s", "", "")
 	erased.Erased = true
 	for _, tt := range []struct {
-		ev           fdblayer.Event
+		ev           fdbevents.Event
 		stream, rest string
 	}{
 		{event("order-1", `{"items":3}`, `[1]`), `"order-1"`, `,"data":{"items":3},"metadata":[1]`},
@@ -63,7 +63,7 @@ func (full) Write([]byte) (int, error) { return 0, errFull }
 
 func TestWriterErrors(t *testing.T) {
 	w := jsonl.NewWriter(full{})
-	ev := &fdblayer.Event{Stream: "s", Type: "T", Data: make([]byte, 1<<20)}
+	ev := &fdbevents.Event{Stream: "s", Type: "T", Data: make([]byte, 1<<20)}
 	for range 2 {
 		if err := w.Write(ev); !errors.Is(err, errFull) {
 			t.Errorf("Write: %v", err)
@@ -86,9 +86,9 @@ func TestRoundTrip(t *testing.T) {
 		rapid.SampledFrom([][]byte{[]byte("null"), []byte("{}"), []byte(" 1"), []byte("1\n"), {0xff}}))
 	text := rapid.StringN(1, 20, -1)
 	rapid.Check(t, func(t *rapid.T) {
-		var events []fdblayer.Event
+		var events []fdbevents.Event
 		for range rapid.IntRange(1, 3).Draw(t, "events") {
-			events = append(events, fdblayer.Event{
+			events = append(events, fdbevents.Event{
 				Stream: text.Draw(t, "stream"), Type: text.Draw(t, "type"), ContentType: text.Draw(t, "content type"),
 				ID: uuid.New(), Tags: rapid.SliceOfN(text, 0, 3).Draw(t, "tags"),
 				Created: time.Unix(0, rapid.Int64().Draw(t, "created")).UTC(),

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 
+	"github.com/fdbevents/fdbevents"
 	"github.com/fdbevents/fdbevents/fdblayer"
 )
 
@@ -21,13 +22,13 @@ func (w *writer) async(ctx context.Context) error {
 	first := w.seq
 	w.seq += window
 	w.witness.sent(w.number, false, w.seq-1)
-	appends := make([][]fdblayer.StreamAppend, window)
+	appends := make([][]fdbevents.StreamAppend, window)
 	pending := make([]*fdblayer.PendingAppend, window)
 	for i := range pending {
-		appends[i] = []fdblayer.StreamAppend{{Stream: stream, Expected: fdblayer.Any, Events: []fdblayer.NewEvent{
+		appends[i] = []fdbevents.StreamAppend{{Stream: stream, Expected: fdbevents.Any, Events: []fdbevents.EventData{
 			newEvent(w.seed, body{ident{w.number, first + uint32(i)}, 0, 1, plain, 0}),
 		}}}
-		if pending[i], err = s.AppendAsync(ctx, stream, fdblayer.Any, appends[i][0].Events...); err != nil && !transient(err) {
+		if pending[i], err = s.AppendAsync(ctx, stream, fdbevents.Any, appends[i][0].Events...); err != nil && !transient(err) {
 			return err
 		}
 	}
@@ -46,7 +47,7 @@ func (w *writer) async(ctx context.Context) error {
 				w.witness.wrong(reordered, fmt.Sprintf("%s was sent after what is at revision %d of %q, and is at %d", ident{w.number, first + uint32(i)}, last, stream, r.LastRevision))
 			}
 			last = r.LastRevision
-			w.report(first+uint32(i), false, appends[i], []fdblayer.AppendResult{r}, 0, 0)
+			w.report(first+uint32(i), false, appends[i], []fdbevents.AppendResult{r}, 0, 0)
 		case transient(err):
 			if isUnknown(err) {
 				unknowns++
@@ -66,15 +67,15 @@ func (w *writer) async(ctx context.Context) error {
 }
 
 // again sends what has failed once more.
-func (w *writer) again(ctx context.Context, first uint32, appends []fdblayer.StreamAppend, unknown int) error {
-	var result fdblayer.AppendResult
+func (w *writer) again(ctx context.Context, first uint32, appends []fdbevents.StreamAppend, unknown int) error {
+	var result fdbevents.AppendResult
 	more, again, err := w.do(ctx, w.slot, func(s *fdblayer.Store) (err error) {
-		result, err = s.Append(ctx, appends[0].Stream, fdblayer.Any, appends[0].Events...)
+		result, err = s.Append(ctx, appends[0].Stream, fdbevents.Any, appends[0].Events...)
 		return err
 	})
 	if err != nil {
 		return fmt.Errorf("%s: %w", ident{w.number, first}, err)
 	}
-	w.report(first, false, appends, []fdblayer.AppendResult{result}, 1+again, unknown+more)
+	w.report(first, false, appends, []fdbevents.AppendResult{result}, 1+again, unknown+more)
 	return nil
 }

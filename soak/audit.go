@@ -4,7 +4,7 @@ import (
 	"iter"
 	"strings"
 
-	"github.com/fdbevents/fdbevents/fdblayer"
+	"github.com/fdbevents/fdbevents"
 	"github.com/google/uuid"
 )
 
@@ -13,7 +13,7 @@ import (
 type audit struct {
 	checker *checker
 	// at is the position of the last event, events how many there are.
-	at     fdblayer.Position
+	at     fdbevents.Position
 	events int64
 	// streams are those of the log, by name.
 	streams map[string]*tally
@@ -36,7 +36,7 @@ type tally struct {
 	// them in their order.
 	first int64
 	order uint64
-	last  fdblayer.Position
+	last  fdbevents.Position
 }
 
 // trail follows a writer's events.
@@ -57,14 +57,14 @@ type cursorOf struct {
 }
 
 // fold adds an event to a hash of all before it.
-func fold(order uint64, ev *fdblayer.Event) uint64 {
+func fold(order uint64, ev *fdbevents.Event) uint64 {
 	m := markOf(ev)
 	return order*1099511628211 + uint64(m.what) + uint64(place(ev.Stream, ev.Position))<<32
 }
 
 // audit reads the log to its end. Afterwards the checker has said what is missing
 // in it, and what should not be there.
-func (c *checker) audit(events iter.Seq2[fdblayer.Event, error]) (*audit, error) {
+func (c *checker) audit(events iter.Seq2[fdbevents.Event, error]) (*audit, error) {
 	a := &audit{
 		checker: c, streams: make(map[string]*tally), writers: make(map[uint32]*trail),
 		heads: make(map[uint32]uint32), won: make(map[uint64]uint32), perWriter: make(map[uint32]uint64),
@@ -82,7 +82,7 @@ func (c *checker) audit(events iter.Seq2[fdblayer.Event, error]) (*audit, error)
 	return a, nil
 }
 
-func (a *audit) take(ev *fdblayer.Event) {
+func (a *audit) take(ev *fdbevents.Event) {
 	v := &a.checker.verdict
 	if a.events > 0 && !a.at.Before(ev.Position) {
 		v.add(reordered, "%q@%d: position %s comes after %s", ev.Stream, ev.Revision, ev.Position, a.at)
@@ -122,7 +122,7 @@ func (a *audit) take(ev *fdblayer.Event) {
 	}
 }
 
-func (a *audit) stream(ev *fdblayer.Event) {
+func (a *audit) stream(ev *fdbevents.Event) {
 	v := &a.checker.verdict
 	t, ok := a.streams[ev.Stream]
 	if !ok {
@@ -143,7 +143,7 @@ func (a *audit) stream(ev *fdblayer.Event) {
 }
 
 // writer compares an event with what its writer was told.
-func (a *audit) writer(ev *fdblayer.Event, b body) {
+func (a *audit) writer(ev *fdbevents.Event, b body) {
 	v := &a.checker.verdict
 	t, ok := a.writers[b.writer]
 	if !ok {
@@ -181,7 +181,7 @@ func (a *audit) writer(ev *fdblayer.Event, b body) {
 }
 
 // compare holds an event against the line.
-func (c *cursorOf) compare(checker *checker, ev *fdblayer.Event) {
+func (c *cursorOf) compare(checker *checker, ev *fdbevents.Event) {
 	if c.bad || !c.line.matches(ev) {
 		return
 	}

@@ -4,7 +4,7 @@ import (
 	"sync"
 	"sync/atomic"
 
-	"github.com/fdbevents/fdbevents/fdblayer"
+	"github.com/fdbevents/fdbevents"
 )
 
 // checker keeps what writers, readers and members were told, apart from the store,
@@ -68,14 +68,14 @@ type report struct {
 type reported struct {
 	Stream      string
 	First, Last int64
-	At          fdblayer.Position
+	At          fdbevents.Position
 	// Count is how many events were sent.
 	Count int
 	// Nowhere is true when the writer was not told where they are.
 	Nowhere bool
 }
 
-func newReported(r fdblayer.AppendResult, count int) reported {
+func newReported(r fdbevents.AppendResult, count int) reported {
 	return reported{Stream: r.Stream, First: r.FirstRevision, Last: r.LastRevision, At: r.Position, Count: count}
 }
 
@@ -115,7 +115,7 @@ func (c *checker) note(h handing) { c.group.note(h) }
 func (c *checker) wrong(d defect, text string) { c.verdict.add(d, "%s", text) }
 
 // lost notes that a claim was refused because of the event at a position.
-func (c *checker) lost(number uint64, winner fdblayer.Position) {
+func (c *checker) lost(number uint64, winner fdbevents.Position) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	p := place("", winner)

@@ -5,7 +5,7 @@ import (
 	"slices"
 	"testing"
 
-	"github.com/fdbevents/fdbevents/fdblayer"
+	"github.com/fdbevents/fdbevents"
 )
 
 const testSeed = 7
@@ -14,12 +14,12 @@ const testSeed = 7
 type history struct {
 	t       *testing.T
 	checker *checker
-	log     []fdblayer.Event
+	log     []fdbevents.Event
 }
 
-func at(n int) fdblayer.Position {
+func at(n int) fdbevents.Position {
 	// Each event is in a transaction of its own.
-	p, err := fdblayer.ParsePosition(fmt.Sprintf("%016x00000000", n+1))
+	p, err := fdbevents.ParsePosition(fmt.Sprintf("%016x00000000", n+1))
 	if err != nil {
 		panic(err)
 	}
@@ -27,16 +27,16 @@ func at(n int) fdblayer.Position {
 }
 
 // event is one at a place of the log.
-func (h *history) event(stream string, revision int64, n int, b body, tags ...string) fdblayer.Event {
+func (h *history) event(stream string, revision int64, n int, b body, tags ...string) fdbevents.Event {
 	if b.count == 0 {
 		b.count = 1
 	}
 	ev := newEvent(testSeed, b, tags...)
-	return fdblayer.Event{Stream: stream, Revision: revision, Position: at(n), ID: ev.ID, Type: ev.Type, Tags: tags, Data: ev.Data}
+	return fdbevents.Event{Stream: stream, Revision: revision, Position: at(n), ID: ev.ID, Type: ev.Type, Tags: tags, Data: ev.Data}
 }
 
 // store puts an event into the log and tells its writer.
-func (h *history) store(ev fdblayer.Event) {
+func (h *history) store(ev fdbevents.Event) {
 	b, err := decodeBody(ev.Data)
 	if err != nil {
 		h.t.Fatal(err)
@@ -46,7 +46,7 @@ func (h *history) store(ev fdblayer.Event) {
 	h.acknowledge(b.ident, ev)
 }
 
-func (h *history) acknowledge(id ident, ev fdblayer.Event) {
+func (h *history) acknowledge(id ident, ev fdbevents.Event) {
 	h.checker.appended(report{Writer: id.writer, First: id.seq, Ordered: true, Results: []reported{
 		{Stream: ev.Stream, First: ev.Revision, Last: ev.Revision, At: ev.Position, Count: 1},
 	}})
@@ -73,8 +73,8 @@ func sound(t *testing.T) *history {
 }
 
 // follow lets a reader see some of the log.
-func (h *history) follow(l *line, name string, events ...fdblayer.Event) *follower {
-	f := h.checker.follow(l, name, fdblayer.Start)
+func (h *history) follow(l *line, name string, events ...fdbevents.Event) *follower {
+	f := h.checker.follow(l, name, fdbevents.Start)
 	for i := range events {
 		f.see(&events[i])
 	}
@@ -84,7 +84,7 @@ func (h *history) follow(l *line, name string, events ...fdblayer.Event) *follow
 // The checker must be able to fail: each history has one thing wrong, and it must
 // say which.
 func TestCheckerNamesEachDefect(t *testing.T) {
-	everything := func(h *history) *line { return h.checker.newLine("all", func(*fdblayer.Event) bool { return true }) }
+	everything := func(h *history) *line { return h.checker.newLine("all", func(*fdbevents.Event) bool { return true }) }
 	for _, c := range []struct {
 		what  string
 		harm  func(h *history)
@@ -197,7 +197,7 @@ func TestCheckerNamesEachDefect(t *testing.T) {
 // verify audits the history and compares what is found.
 func verify(t *testing.T, h *history, wants []defect) *audit {
 	t.Helper()
-	a, err := h.checker.audit(func(yield func(fdblayer.Event, error) bool) {
+	a, err := h.checker.audit(func(yield func(fdbevents.Event, error) bool) {
 		for _, ev := range h.log {
 			if !yield(ev, nil) {
 				return

@@ -10,7 +10,7 @@ import (
 	"os"
 	"sync"
 
-	"github.com/fdbevents/fdbevents/fdblayer"
+	"github.com/fdbevents/fdbevents"
 )
 
 // childVariable in the environment makes this program a child: writers, a member
@@ -90,12 +90,12 @@ func (p *pipe) tell(n news) {
 	_, _ = p.out.Write(append(text, '\n'))
 }
 
-func (p *pipe) sent(uint32, bool, uint32)      {}
-func (p *pipe) appended(r report)              { p.tell(news{Append: &r}) }
-func (p *pipe) note(h handing)                 { p.tell(news{Handing: &h}) }
-func (p *pipe) wrong(d defect, text string)    { p.tell(news{Wrong: text, Defect: d}) }
-func (p *pipe) refused(ident)                  {} // children make no conditions
-func (p *pipe) lost(uint64, fdblayer.Position) {}
+func (p *pipe) sent(uint32, bool, uint32)       {}
+func (p *pipe) appended(r report)               { p.tell(news{Append: &r}) }
+func (p *pipe) note(h handing)                  { p.tell(news{Handing: &h}) }
+func (p *pipe) wrong(d defect, text string)     { p.tell(news{Wrong: text, Defect: d}) }
+func (p *pipe) refused(ident)                   {} // children make no conditions
+func (p *pipe) lost(uint64, fdbevents.Position) {}
 
 // beChild is main for a child. It returns the exit code.
 func beChild() int {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"sync/atomic"
 
+	"github.com/fdbevents/fdbevents"
 	"github.com/fdbevents/fdbevents/fdblayer"
 )
 
@@ -14,8 +15,8 @@ import (
 type claims struct{ next atomic.Uint64 }
 
 // tagged is a query for one tag.
-func tagged(tag string) fdblayer.Query {
-	return fdblayer.Query{Items: []fdblayer.QueryItem{{Tags: []string{tag}}}}
+func tagged(tag string) fdbevents.Query {
+	return fdbevents.Query{Items: []fdbevents.QueryItem{{Tags: []string{tag}}}}
 }
 
 // claims one number, which others are after, too.
@@ -23,9 +24,9 @@ func (w *writer) claims(ctx context.Context) error {
 	number := w.claim.next.Load()
 	tag := fmt.Sprint("claim:", number)
 	b := batch{w: w, count: 1}
-	b.add(fmt.Sprint("claims-", number%8), fdblayer.Any, claim, number, 1, tag)
-	won, err := w.appendIf(ctx, fdblayer.Condition{Query: tagged(tag)}, b)
-	var failed *fdblayer.ConditionError
+	b.add(fmt.Sprint("claims-", number%8), fdbevents.Any, claim, number, 1, tag)
+	won, err := w.appendIf(ctx, fdbevents.Condition{Query: tagged(tag)}, b)
+	var failed *fdbevents.ConditionError
 	switch {
 	case errors.As(err, &failed):
 		w.witness.lost(number, failed.Position)
@@ -39,16 +40,16 @@ func (w *writer) claims(ctx context.Context) error {
 }
 
 // appendIf sends a batch until it is acknowledged or its condition has failed.
-func (w *writer) appendIf(ctx context.Context, condition fdblayer.Condition, b batch) (bool, error) {
+func (w *writer) appendIf(ctx context.Context, condition fdbevents.Condition, b batch) (bool, error) {
 	first := w.seq
 	w.seq += uint32(b.count)
 	w.witness.sent(w.number, true, w.seq-1)
-	var results []fdblayer.AppendResult
+	var results []fdbevents.AppendResult
 	unknown, again, err := w.do(ctx, w.slot, func(s *fdblayer.Store) (err error) {
 		results, err = s.AppendIf(ctx, condition, b.appends...)
 		return err
 	})
-	if failed := (*fdblayer.ConditionError)(nil); errors.As(err, &failed) {
+	if failed := (*fdbevents.ConditionError)(nil); errors.As(err, &failed) {
 		for i := range b.count {
 			w.witness.refused(ident{w.number, first + uint32(i)})
 		}
@@ -67,7 +68,7 @@ type chain struct {
 	*writer
 	number uint32
 	known  uint32
-	at     fdblayer.Position
+	at     fdbevents.Position
 }
 
 // chainsInAll is how many chains there are, each extended by several writers.
@@ -77,16 +78,16 @@ const chainsInAll = 4
 func (c *chain) extend(ctx context.Context) error {
 	q := tagged(fmt.Sprint("chain:", c.number))
 	b := batch{w: c.writer, count: 1}
-	b.add(fmt.Sprint("chains-", c.writer.number), fdblayer.Any, chained, uint64(c.number)<<32|uint64(c.known), 1, q.Items[0].Tags...)
-	_, err := c.appendIf(ctx, fdblayer.Condition{Query: q, After: c.at}, b)
-	if failed := (*fdblayer.ConditionError)(nil); err != nil && !errors.As(err, &failed) {
+	b.add(fmt.Sprint("chains-", c.writer.number), fdbevents.Any, chained, uint64(c.number)<<32|uint64(c.known), 1, q.Items[0].Tags...)
+	_, err := c.appendIf(ctx, fdbevents.Condition{Query: q, After: c.at}, b)
+	if failed := (*fdbevents.ConditionError)(nil); err != nil && !errors.As(err, &failed) {
 		return err
 	}
 	return c.learn(ctx, q)
 }
 
 // learn reads what the chain has got since.
-func (c *chain) learn(ctx context.Context, q fdblayer.Query) error {
+func (c *chain) learn(ctx context.Context, q fdbevents.Query) error {
 	_, _, err := c.do(ctx, c.slot, func(s *fdblayer.Store) error {
 		for ev, err := range s.ReadAll(ctx, c.at, fdblayer.ReadOptions{Query: q}) {
 			if err != nil {

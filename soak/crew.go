@@ -8,6 +8,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/fdbevents/fdbevents"
 	"github.com/fdbevents/fdbevents/fdblayer"
 )
 
@@ -20,7 +21,7 @@ type witness interface {
 	// refused: an event is not in the store and never will be.
 	refused(id ident)
 	// lost: a claim was refused because of the event at that position.
-	lost(number uint64, winner fdblayer.Position)
+	lost(number uint64, winner fdbevents.Position)
 	// note is about a consumer group.
 	note(h handing)
 	wrong(d defect, text string)

@@ -6,7 +6,7 @@ import (
 	"hash/crc32"
 	"math/rand/v2"
 
-	"github.com/fdbevents/fdbevents/fdblayer"
+	"github.com/fdbevents/fdbevents"
 	"github.com/google/uuid"
 )
 
@@ -79,8 +79,8 @@ func decodeBody(data []byte) (b body, err error) {
 
 // newEvent makes the event that a body describes. All of it follows from the seed
 // and the body, so that sending it again sends the same.
-func newEvent(seed uint64, b body, tags ...string) fdblayer.NewEvent {
-	return fdblayer.NewEvent{ID: eventID(seed, b.ident), Type: "Soaked", Tags: tags, Data: b.encode(padding(seed, b.ident))}
+func newEvent(seed uint64, b body, tags ...string) fdbevents.EventData {
+	return fdbevents.EventData{ID: eventID(seed, b.ident), Type: "Soaked", Tags: tags, Data: b.encode(padding(seed, b.ident))}
 }
 
 // padding makes most events small, some longer than what is kept in the stream,

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/fdbevents/fdbevents"
 	"github.com/fdbevents/fdbevents/fdblayer"
 )
 
@@ -23,7 +24,7 @@ func (k *keeper) keep(ctx context.Context) error {
 	rng := draws(k.seed, ident{k.number, k.seq})
 	for range 20 + rng.IntN(30) {
 		b := batch{w: k.writer, count: 1}
-		b.add(k.stream, fdblayer.Any, fleeting, 0, 1)
+		b.add(k.stream, fdbevents.Any, fleeting, 0, 1)
 		if err := k.append(ctx, b, rng); err != nil {
 			return err
 		}
@@ -47,8 +48,8 @@ func (k *keeper) keep(ctx context.Context) error {
 	case n < 9:
 		tried := false
 		what, change = "delete", func(s *fdblayer.Store) error {
-			err := s.Delete(ctx, k.stream, fdblayer.Any)
-			if tried && errors.Is(err, fdblayer.ErrStreamNotFound) {
+			err := s.Delete(ctx, k.stream, fdbevents.Any)
+			if tried && errors.Is(err, fdbevents.ErrStreamNotFound) {
 				return nil // the time before, it was
 			}
 			tried = true
@@ -69,7 +70,7 @@ func (k *keeper) look(ctx context.Context) error {
 	_, _, err := k.do(ctx, k.slot, func(s *fdblayer.Store) error {
 		revisions = nil
 		for ev, err := range s.ReadStream(ctx, k.stream, fdblayer.StreamStart, fdblayer.ReadOptions{}) {
-			if errors.Is(err, fdblayer.ErrStreamNotFound) {
+			if errors.Is(err, fdbevents.ErrStreamNotFound) {
 				return nil
 			}
 			if err != nil {

@@ -4,7 +4,7 @@ import (
 	"hash/fnv"
 	"sync"
 
-	"github.com/fdbevents/fdbevents/fdblayer"
+	"github.com/fdbevents/fdbevents"
 )
 
 // ledger is what the checker knows of one writer's events: 12 bytes of each.
@@ -47,7 +47,7 @@ const (
 
 // place compresses where an event is: two events get the same by chance only, one
 // of four billion times.
-func place(stream string, at fdblayer.Position) uint32 {
+func place(stream string, at fdbevents.Position) uint32 {
 	h := fnv.New32a()
 	_, _ = h.Write([]byte(stream))
 	text := at.String()

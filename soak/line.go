@@ -6,26 +6,26 @@ import (
 	"strings"
 	"sync"
 
-	"github.com/fdbevents/fdbevents/fdblayer"
+	"github.com/fdbevents/fdbevents"
 )
 
 // line is the order of some events as the first reader saw it. Every other reader
 // of the same events must see the same. It keeps 16 bytes an event.
 type line struct {
 	name    string
-	matches func(ev *fdblayer.Event) bool
+	matches func(ev *fdbevents.Event) bool
 
 	mu    sync.Mutex
 	marks []mark
 }
 
 type mark struct {
-	at   fdblayer.Position
+	at   fdbevents.Position
 	what uint32
 }
 
 // newLine has the checker compare the line with the log in the end.
-func (c *checker) newLine(name string, matches func(ev *fdblayer.Event) bool) *line {
+func (c *checker) newLine(name string, matches func(ev *fdbevents.Event) bool) *line {
 	l := &line{name: name, matches: matches}
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -35,10 +35,10 @@ func (c *checker) newLine(name string, matches func(ev *fdblayer.Event) bool) *l
 
 // lasting selects events that are never scavenged: those that all readers of the
 // log see.
-func lasting(ev *fdblayer.Event) bool { return !strings.HasPrefix(ev.Stream, lifePrefix) }
+func lasting(ev *fdbevents.Event) bool { return !strings.HasPrefix(ev.Stream, lifePrefix) }
 
 // markOf compresses what a reader saw of an event.
-func markOf(ev *fdblayer.Event) mark {
+func markOf(ev *fdbevents.Event) mark {
 	h := uint32(2166136261)
 	add := func(b byte) { h = (h ^ uint32(b)) * 16777619 }
 	for i := range len(ev.Stream) {
@@ -65,18 +65,18 @@ func (l *line) see(index int, m mark) bool {
 }
 
 // before is how many events of the line come up to a position.
-func (l *line) before(at fdblayer.Position) int {
+func (l *line) before(at fdbevents.Position) int {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return sort.Search(len(l.marks), func(i int) bool { return at.Before(l.marks[i].at) })
 }
 
 // pick is the position of the event at a fraction of the line.
-func (l *line) pick(fraction float64) fdblayer.Position {
+func (l *line) pick(fraction float64) fdbevents.Position {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if len(l.marks) == 0 {
-		return fdblayer.Start
+		return fdbevents.Start
 	}
 	return l.marks[int(fraction*float64(len(l.marks)))%len(l.marks)].at
 }
@@ -88,18 +88,18 @@ type follower struct {
 	name    string
 	// index is that of the next event in the line, at the position of the last one.
 	index int
-	at    fdblayer.Position
+	at    fdbevents.Position
 	// lost is true once it disagreed: what follows would, too.
 	lost bool
 }
 
 // follow begins a reader that has seen everything up to a position.
-func (c *checker) follow(l *line, name string, after fdblayer.Position) *follower {
+func (c *checker) follow(l *line, name string, after fdbevents.Position) *follower {
 	return &follower{checker: c, line: l, name: name, at: after, index: l.before(after)}
 }
 
 // see takes an event of the line; others are passed over.
-func (f *follower) see(ev *fdblayer.Event) {
+func (f *follower) see(ev *fdbevents.Event) {
 	if f.lost {
 		return
 	}
@@ -125,14 +125,14 @@ func (f *follower) disagree(text string) {
 
 // back lets a reader go on from an earlier place, where it will see again what it
 // has seen.
-func (f *follower) back(after fdblayer.Position) {
+func (f *follower) back(after fdbevents.Position) {
 	f.at, f.index = after, f.line.before(after)
 }
 
 // rejoin lets a reader go on with an event at or before the one that would be next,
 // as a reader does whose checkpoint is behind. What lies between must not be passed
 // over.
-func (f *follower) rejoin(ev *fdblayer.Event) {
+func (f *follower) rejoin(ev *fdbevents.Event) {
 	l := f.line
 	l.mu.Lock()
 	index := sort.Search(len(l.marks), func(i int) bool { return !l.marks[i].at.Before(ev.Position) })
@@ -140,5 +140,5 @@ func (f *follower) rejoin(ev *fdblayer.Event) {
 	if index > f.index && !f.lost {
 		f.disagree(fmt.Sprintf("goes on with event %d, and has seen %d", index, f.index))
 	}
-	f.index, f.at = index, fdblayer.Start
+	f.index, f.at = index, fdbevents.Start
 }

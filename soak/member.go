@@ -9,6 +9,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/fdbevents/fdbevents"
 	"github.com/fdbevents/fdbevents/fdblayer"
 )
 
@@ -85,9 +86,9 @@ func (c *crew) settle(ctx context.Context, msg *fdblayer.Message) error {
 	switch {
 	case err == nil:
 		h.What = how
-	case errors.Is(err, fdblayer.ErrLeaseLost), errors.Is(err, fdblayer.ErrMessageTimeout):
+	case errors.Is(err, fdbevents.ErrLeaseLost), errors.Is(err, fdbevents.ErrMessageTimeout):
 		h.What = fenced
-	case errors.Is(err, fdblayer.ErrSettleUnknown), errors.Is(err, fdblayer.ErrClosed):
+	case errors.Is(err, fdbevents.ErrSettleUnknown), errors.Is(err, fdbevents.ErrClosed):
 		h.What = inDoubt
 	default:
 		return err

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/fdbevents/fdbevents"
 	"github.com/fdbevents/fdbevents/engine"
 	"github.com/fdbevents/fdbevents/fdblayer"
 )
@@ -21,7 +22,7 @@ func (c *crew) project(ctx context.Context) error {
 	if err != nil {
 		return nil
 	}
-	err = s.Project(life, projectionName, fdblayer.ProjectOptions{}, func(_ context.Context, tx *fdblayer.Tx, events []fdblayer.Event) error {
+	err = s.Project(life, projectionName, fdblayer.ProjectOptions{}, func(_ context.Context, tx *fdblayer.Tx, events []fdbevents.Event) error {
 		view, err := tx.View(projectionName)
 		if err != nil {
 			return err
@@ -49,7 +50,7 @@ func (c *crew) project(ctx context.Context) error {
 }
 
 // projectedTo waits until the projection has come to a position.
-func (c *crew) projectedTo(ctx context.Context, goal fdblayer.Position) error {
+func (c *crew) projectedTo(ctx context.Context, goal fdbevents.Position) error {
 	look := time.NewTicker(100 * time.Millisecond)
 	defer look.Stop()
 	for {

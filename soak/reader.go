@@ -11,6 +11,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/fdbevents/fdbevents"
 	"github.com/fdbevents/fdbevents/fdblayer"
 )
 
@@ -22,7 +23,7 @@ type readers struct {
 	log     *line
 	// goal is the end of the log, once it has one. Those who follow the log must
 	// come to it.
-	goal      atomic.Pointer[fdblayer.Position]
+	goal      atomic.Pointer[fdbevents.Position]
 	following sync.WaitGroup
 	// hurrying ends when there is a goal, and with it the lives that began before.
 	hurrying context.Context
@@ -38,7 +39,7 @@ func newReaders(c *crew, checker *checker) *readers {
 }
 
 // end tells those who follow the log where they must come to.
-func (r *readers) end(goal fdblayer.Position) {
+func (r *readers) end(goal fdbevents.Position) {
 	r.goal.Store(&goal)
 	r.hurry()
 }
@@ -58,16 +59,16 @@ func (r *readers) start(ctx context.Context) {
 	}
 	r.followLog(ctx, "checkpoint", r.subscribeFrom)
 
-	wanderer := r.checker.follow(r.log, "wanderer", fdblayer.Start)
+	wanderer := r.checker.follow(r.log, "wanderer", fdbevents.Start)
 	r.hire(ctx, wanderer.name, func(ctx context.Context) error { return r.wander(ctx, wanderer) })
 	hot := fmt.Sprintf("%s0-0", hotPrefix)
-	stream := r.checker.follow(r.checker.newLine("stream "+hot, func(ev *fdblayer.Event) bool { return ev.Stream == hot }), "stream "+hot, fdblayer.Start)
+	stream := r.checker.follow(r.checker.newLine("stream "+hot, func(ev *fdbevents.Event) bool { return ev.Stream == hot }), "stream "+hot, fdbevents.Start)
 	r.hire(ctx, stream.name, func(ctx context.Context) error { return r.subscribeStream(ctx, stream, hot) })
 	for _, tag := range []string{"colour:7", "chain:0"} {
-		l := r.checker.newLine("tag "+tag, func(ev *fdblayer.Event) bool { return slices.Contains(ev.Tags, tag) })
-		f := r.checker.follow(l, "query for "+tag, fdblayer.Start)
+		l := r.checker.newLine("tag "+tag, func(ev *fdbevents.Event) bool { return slices.Contains(ev.Tags, tag) })
+		f := r.checker.follow(l, "query for "+tag, fdbevents.Start)
 		r.hire(ctx, f.name, func(ctx context.Context) error { return r.query(ctx, f, tag) })
-		g := r.checker.follow(l, "subscription to "+tag, fdblayer.Start)
+		g := r.checker.follow(l, "subscription to "+tag, fdbevents.Start)
 		r.hire(ctx, g.name, func(ctx context.Context) error {
 			return r.subscribe(ctx, g, fdblayer.SubscribeOptions{Query: tagged(tag)})
 		})
@@ -76,11 +77,11 @@ func (r *readers) start(ctx context.Context) {
 	r.hire(ctx, "stream backward", func(ctx context.Context) error { return r.streamBackward(ctx, hot) })
 }
 
-type reading = func(yield func(fdblayer.Event, error) bool)
+type reading = func(yield func(fdbevents.Event, error) bool)
 
 // followLog lets one read the log to its end, in lives of some seconds.
 func (r *readers) followLog(ctx context.Context, name string, life func(ctx context.Context, f *follower) error) {
-	f := r.checker.follow(r.log, name, fdblayer.Start)
+	f := r.checker.follow(r.log, name, fdbevents.Start)
 	r.following.Go(func() {
 		for !r.stopped() && !f.lost {
 			if goal := r.goal.Load(); goal != nil && !f.at.Before(*goal) {
@@ -147,7 +148,7 @@ func (r *readers) subscribeFrom(ctx context.Context, f *follower) error {
 	defer cancel()
 	return r.run(ctx, f, func(s *fdblayer.Store) reading {
 		events := s.SubscribeFrom(ctx, "soak", fdblayer.SubscribeOptions{CheckpointInterval: 300 * time.Millisecond})
-		return func(yield func(fdblayer.Event, error) bool) {
+		return func(yield func(fdbevents.Event, error) bool) {
 			first := true
 			for ev, err := range events {
 				if first && err == nil {
@@ -170,7 +171,7 @@ func (r *readers) wander(ctx context.Context, f *follower) error {
 	limit := 1000 + r.draw(20_000)
 	prefix := []string{"", "", "own-", groupPrefix}[r.draw(4)]
 	if prefix != "" { // others see more: only the order can be compared
-		return r.run(ctx, r.checker.follow(&line{name: "prefix", matches: func(*fdblayer.Event) bool { return false }}, f.name, f.at),
+		return r.run(ctx, r.checker.follow(&line{name: "prefix", matches: func(*fdbevents.Event) bool { return false }}, f.name, f.at),
 			func(s *fdblayer.Store) reading {
 				return s.ReadAll(ctx, f.at, fdblayer.ReadOptions{Limit: limit, StreamPrefix: prefix})
 			})
@@ -213,13 +214,13 @@ func (r *readers) backward(ctx context.Context) error {
 	ctx, cancel := r.life(ctx)
 	defer cancel()
 	defer r.rest(ctx)
-	from := fdblayer.End
+	from := fdbevents.End
 	if r.draw(3) > 0 {
 		from = r.log.pick(float64(r.draw(1000)) / 1000)
 	}
 	var there, back []mark
-	var first, last fdblayer.Position
-	collect := func(marks *[]mark, o fdblayer.ReadOptions, from fdblayer.Position) (bool, error) {
+	var first, last fdbevents.Position
+	collect := func(marks *[]mark, o fdblayer.ReadOptions, from fdbevents.Position) (bool, error) {
 		s, err := r.site.store(ctx, r.draw(100))
 		if err != nil {
 			return false, nil
@@ -270,7 +271,7 @@ func (r *readers) streamBackward(ctx context.Context, stream string) error {
 	next := int64(-1)
 	for ev, err := range s.ReadStream(ctx, stream, fdblayer.StreamEnd, fdblayer.ReadOptions{Backward: true, Limit: 300}) {
 		if err != nil {
-			if ctx.Err() != nil || transient(err) || errors.Is(err, fdblayer.ErrStreamNotFound) {
+			if ctx.Err() != nil || transient(err) || errors.Is(err, fdbevents.ErrStreamNotFound) {
 				return nil
 			}
 			return err

@@ -9,6 +9,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/fdbevents/fdbevents"
 	"github.com/fdbevents/fdbevents/engine"
 	"github.com/fdbevents/fdbevents/engine/engines"
 	"github.com/fdbevents/fdbevents/engine/faultengine"
@@ -204,7 +205,7 @@ func (s *site) calm() {
 // transient reports whether an error is one that faults and restarts explain, so
 // that the same is to be tried again.
 func transient(err error) bool {
-	for _, known := range []error{fdblayer.ErrOutcomeUnknown, fdblayer.ErrClosed, engine.ErrClosed, engine.ErrTimedOut, engine.ErrCommitUnknown, engine.ErrTooOld, engine.ErrFutureVersion, engine.ErrConflict} {
+	for _, known := range []error{fdbevents.ErrOutcomeUnknown, fdbevents.ErrClosed, engine.ErrClosed, engine.ErrTimedOut, engine.ErrCommitUnknown, engine.ErrTooOld, engine.ErrFutureVersion, engine.ErrConflict} {
 		if errors.Is(err, known) {
 			return true
 		}

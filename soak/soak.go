@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/fdbevents/fdbevents"
 	"github.com/fdbevents/fdbevents/fdblayer"
 )
 
@@ -227,8 +228,8 @@ func (r *run) arrive(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	goal := fdblayer.Start
-	for ev, err := range s.ReadAll(ctx, fdblayer.End, fdblayer.ReadOptions{Backward: true, Limit: 1}) {
+	goal := fdbevents.Start
+	for ev, err := range s.ReadAll(ctx, fdbevents.End, fdblayer.ReadOptions{Backward: true, Limit: 1}) {
 		if err != nil {
 			return fmt.Errorf("reading the end of the log: %w", err)
 		}
@@ -262,7 +263,7 @@ func (r *run) judge(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	a, err := r.checker.audit(s.ReadAll(ctx, fdblayer.Start, fdblayer.ReadOptions{}))
+	a, err := r.checker.audit(s.ReadAll(ctx, fdbevents.Start, fdblayer.ReadOptions{}))
 	if err != nil {
 		return fmt.Errorf("reading the log: %w", err)
 	}

@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"fmt"
 
+	"github.com/fdbevents/fdbevents"
 	"github.com/fdbevents/fdbevents/fdblayer"
 	"github.com/google/uuid"
 )
@@ -20,12 +21,12 @@ const (
 // adds counts an event in a key of the same transaction.
 func (w *writer) adds(ctx context.Context) error {
 	b := batch{w: w, count: 1}
-	b.add(fmt.Sprint("counted-", w.number), fdblayer.Any, counted, 0, 1)
+	b.add(fmt.Sprint("counted-", w.number), fdbevents.Any, counted, 0, 1)
 	w.witness.sent(w.number, true, w.seq)
-	var results []fdblayer.AppendResult
+	var results []fdbevents.AppendResult
 	unknown, again, err := w.do(ctx, w.slot, func(s *fdblayer.Store) (err error) {
 		results, err = s.Transact(ctx, func(tx *fdblayer.Tx) error {
-			r, err := tx.Append(b.appends[0].Stream, fdblayer.Any, b.appends[0].Events...)
+			r, err := tx.Append(b.appends[0].Stream, fdbevents.Any, b.appends[0].Events...)
 			if err == nil && !r.Repeat {
 				tx.Data(countersName).Add([]byte("adds"), 1)
 			}
@@ -62,15 +63,15 @@ func (w *writer) once(ctx context.Context, c *checker) error {
 		return fmt.Errorf("counting: %w", err)
 	}
 	b := batch{w: w, count: 1}
-	b.add(fmt.Sprint("once-", w.number), fdblayer.Any, nameless, 0, 1)
+	b.add(fmt.Sprint("once-", w.number), fdbevents.Any, nameless, 0, 1)
 	b.appends[0].Events[0].ID = uuid.Nil
 	seq := w.seq
 	w.seq++
 	w.witness.sent(w.number, true, seq)
-	result, err := s.Append(ctx, b.appends[0].Stream, fdblayer.Any, b.appends[0].Events...)
+	result, err := s.Append(ctx, b.appends[0].Stream, fdbevents.Any, b.appends[0].Events...)
 	switch {
 	case err == nil:
-		w.report(seq, true, b.appends, []fdblayer.AppendResult{result}, 0, 0)
+		w.report(seq, true, b.appends, []fdbevents.AppendResult{result}, 0, 0)
 	case isUnknown(err):
 		c.unknown.Add(1)
 	case !transient(err):
@@ -88,7 +89,7 @@ func (w *writer) numbers(ctx context.Context) error {
 	chain := countChain + w.number%countChains
 	key, mine := fmt.Appendf(nil, "chain-%d", chain), fmt.Appendf(nil, "writer-%d", w.number)
 	w.witness.sent(w.number, true, w.seq)
-	var results []fdblayer.AppendResult
+	var results []fdbevents.AppendResult
 	var b batch
 	unknown, again, err := w.do(ctx, w.slot, func(s *fdblayer.Store) (err error) {
 		results, err = s.Transact(ctx, func(tx *fdblayer.Tx) error {
@@ -102,10 +103,10 @@ func (w *writer) numbers(ctx context.Context) error {
 				return err
 			}
 			b = batch{w: w, count: 1}
-			b.add(fmt.Sprint("numbered-", w.number), fdblayer.Any, chained, uint64(chain)<<32|number(value), 1)
+			b.add(fmt.Sprint("numbered-", w.number), fdbevents.Any, chained, uint64(chain)<<32|number(value), 1)
 			data.Set(key, binary.LittleEndian.AppendUint64(nil, number(value)+1))
 			data.Set(mine, binary.LittleEndian.AppendUint64(nil, uint64(w.seq)+1))
-			_, err = tx.Append(b.appends[0].Stream, fdblayer.Any, b.appends[0].Events...)
+			_, err = tx.Append(b.appends[0].Stream, fdbevents.Any, b.appends[0].Events...)
 			return err
 		})
 		return err

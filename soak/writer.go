@@ -7,6 +7,7 @@ import (
 	"math/rand/v2"
 	"sync"
 
+	"github.com/fdbevents/fdbevents"
 	"github.com/fdbevents/fdbevents/fdblayer"
 )
 
@@ -46,11 +47,11 @@ type writer struct {
 	seq      uint32
 	revision int64
 	// memory are appends of the past, to be sent again much later.
-	memory [16][]fdblayer.StreamAppend
+	memory [16][]fdbevents.StreamAppend
 	firsts [16]uint32
 }
 
-func isUnknown(err error) bool { return errors.Is(err, fdblayer.ErrOutcomeUnknown) }
+func isUnknown(err error) bool { return errors.Is(err, fdbevents.ErrOutcomeUnknown) }
 
 // write lets a plain writer write, from an event and revision on.
 func (c *crew) write(ctx context.Context, number uint32, r role, seq uint32, revision int64) {
@@ -63,17 +64,17 @@ type batch struct {
 	w       *writer
 	index   uint8
 	count   uint8
-	appends []fdblayer.StreamAppend
+	appends []fdbevents.StreamAppend
 }
 
 // add appends n events to a stream.
-func (b *batch) add(stream string, expected fdblayer.ExpectedRevision, k kind, number uint64, n int, tags ...string) {
-	events := make([]fdblayer.NewEvent, n)
+func (b *batch) add(stream string, expected fdbevents.ExpectedRevision, k kind, number uint64, n int, tags ...string) {
+	events := make([]fdbevents.EventData, n)
 	for i := range events {
 		events[i] = newEvent(b.w.seed, body{ident{b.w.number, b.w.seq + uint32(b.index)}, b.index, b.count, k, number}, tags...)
 		b.index++
 	}
-	b.appends = append(b.appends, fdblayer.StreamAppend{Stream: stream, Expected: expected, Events: events})
+	b.appends = append(b.appends, fdbevents.StreamAppend{Stream: stream, Expected: expected, Events: events})
 }
 
 // plain does one append of a plain writer.
@@ -92,21 +93,21 @@ func (w *writer) plain(ctx context.Context) error {
 		if rng.IntN(2) == 0 {
 			tags = nil
 		}
-		b.add(hot, fdblayer.Any, plain, 0, n, tags...)
+		b.add(hot, fdbevents.Any, plain, 0, n, tags...)
 	case sharedRole:
-		b.add(shared, fdblayer.Any, plain, 0, n)
+		b.add(shared, fdbevents.Any, plain, 0, n)
 	case exactRole:
-		expected := fdblayer.ExpectedRevision(w.revision)
+		expected := fdbevents.ExpectedRevision(w.revision)
 		if w.revision >= ownLength || w.seq == 0 {
-			expected = fdblayer.NoStream
+			expected = fdbevents.NoStream
 		}
 		b.add(w.own(expected), expected, plain, 0, n)
 	case manyRole:
 		b.count = 4
-		b.add(fmt.Sprintf("many-%d", w.number), fdblayer.Any, plain, 0, 1)
-		b.add(hot, fdblayer.Any, plain, 0, 1)
-		b.add(shared, fdblayer.Any, plain, 0, 1)
-		b.add(fmt.Sprintf("many-%d", w.number), fdblayer.Any, plain, 0, 1)
+		b.add(fmt.Sprintf("many-%d", w.number), fdbevents.Any, plain, 0, 1)
+		b.add(hot, fdbevents.Any, plain, 0, 1)
+		b.add(shared, fdbevents.Any, plain, 0, 1)
+		b.add(fmt.Sprintf("many-%d", w.number), fdbevents.Any, plain, 0, 1)
 	}
 	return w.append(ctx, b, rng)
 }
@@ -125,9 +126,9 @@ func (w *writer) quarter(rng *rand.Rand) int {
 
 // own is the stream of its own. A new one is named after its first event, which
 // the revision leads back to.
-func (w *writer) own(expected fdblayer.ExpectedRevision) string {
+func (w *writer) own(expected fdbevents.ExpectedRevision) string {
 	first := w.seq
-	if expected != fdblayer.NoStream {
+	if expected != fdbevents.NoStream {
 		first = w.seq - uint32(w.revision) - 1
 	}
 	return fmt.Sprintf("own-%d-%d", w.number, first)
@@ -165,7 +166,7 @@ func (w *writer) remember(ctx context.Context, b batch, rng *rand.Rand) error {
 }
 
 // send sends appends until they are acknowledged, and reports it.
-func (w *writer) send(ctx context.Context, first uint32, appends []fdblayer.StreamAppend, twice bool) ([]reported, error) {
+func (w *writer) send(ctx context.Context, first uint32, appends []fdbevents.StreamAppend, twice bool) ([]reported, error) {
 	count := 0
 	for _, a := range appends {
 		count += len(a.Events)
@@ -181,15 +182,15 @@ func (w *writer) send(ctx context.Context, first uint32, appends []fdblayer.Stre
 	return results, errors.Join(err, otherErr)
 }
 
-func (w *writer) deliver(ctx context.Context, slot int, first uint32, appends []fdblayer.StreamAppend, repeated int) ([]reported, error) {
-	var results []fdblayer.AppendResult
+func (w *writer) deliver(ctx context.Context, slot int, first uint32, appends []fdbevents.StreamAppend, repeated int) ([]reported, error) {
+	var results []fdbevents.AppendResult
 	unknown, again, err := w.do(ctx, slot, func(s *fdblayer.Store) (err error) {
 		if len(appends) > 1 {
 			results, err = s.AppendMany(ctx, appends...)
 			return err
 		}
 		r, err := s.Append(ctx, appends[0].Stream, appends[0].Expected, appends[0].Events...)
-		results = []fdblayer.AppendResult{r}
+		results = []fdbevents.AppendResult{r}
 		return err
 	})
 	if err != nil {
@@ -198,7 +199,7 @@ func (w *writer) deliver(ctx context.Context, slot int, first uint32, appends []
 	return w.report(first, true, appends, results, repeated+again, unknown), nil
 }
 
-func (w *writer) report(first uint32, ordered bool, appends []fdblayer.StreamAppend, results []fdblayer.AppendResult, repeated, unknown int) []reported {
+func (w *writer) report(first uint32, ordered bool, appends []fdbevents.StreamAppend, results []fdbevents.AppendResult, repeated, unknown int) []reported {
 	r := report{Writer: w.number, First: first, Ordered: ordered, Repeated: repeated, Unknown: unknown}
 	for i, result := range results {
 		r.Results = append(r.Results, newReported(result, len(appends[i].Events)))

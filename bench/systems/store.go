@@ -8,6 +8,7 @@ import (
 	"iter"
 	"sync"
 
+	"github.com/fdbevents/fdbevents"
 	"github.com/fdbevents/fdbevents/bench/harness"
 	"github.com/fdbevents/fdbevents/engine"
 	"github.com/fdbevents/fdbevents/engine/engines"
@@ -63,20 +64,20 @@ func (s *store) Close() error { return errors.Join(s.store.Close(), s.engine.Clo
 // Version is empty: what is measured is the source that the harness is built from.
 func (s *store) Version() string { return "" }
 
-func newEvents(events []harness.Event) []fdblayer.NewEvent {
-	all := make([]fdblayer.NewEvent, len(events))
+func newEvents(events []harness.Event) []fdbevents.EventData {
+	all := make([]fdbevents.EventData, len(events))
 	for i, e := range events {
-		all[i] = fdblayer.NewEvent{Type: "Measured", Data: e.Data, Tags: e.Tags}
+		all[i] = fdbevents.EventData{Type: "Measured", Data: e.Data, Tags: e.Tags}
 	}
 	return all
 }
 
 // expect is the expected revision of a stream that has so many events.
-func expect(next int64) fdblayer.ExpectedRevision {
+func expect(next int64) fdbevents.ExpectedRevision {
 	if next == 0 {
-		return fdblayer.NoStream
+		return fdbevents.NoStream
 	}
-	return fdblayer.ExpectedRevision(next - 1)
+	return fdbevents.ExpectedRevision(next - 1)
 }
 
 func (s *store) Append(ctx context.Context, stream string, next int64, events []harness.Event) error {
@@ -85,19 +86,19 @@ func (s *store) Append(ctx context.Context, stream string, next int64, events []
 }
 
 func (s *store) AppendAny(ctx context.Context, stream string, events []harness.Event) error {
-	_, err := s.store.Append(ctx, stream, fdblayer.Any, newEvents(events)...)
+	_, err := s.store.Append(ctx, stream, fdbevents.Any, newEvents(events)...)
 	return err
 }
 
 func (s *store) AppendUnless(ctx context.Context, tag, stream string, events []harness.Event) error {
-	_, err := s.store.AppendIf(ctx, fdblayer.Condition{Query: tagged(tag)}, fdblayer.StreamAppend{
-		Stream: stream, Expected: fdblayer.Any, Events: newEvents(events),
+	_, err := s.store.AppendIf(ctx, fdbevents.Condition{Query: tagged(tag)}, fdbevents.StreamAppend{
+		Stream: stream, Expected: fdbevents.Any, Events: newEvents(events),
 	})
 	return err
 }
 
-func tagged(tag string) fdblayer.Query {
-	return fdblayer.Query{Items: []fdblayer.QueryItem{{Tags: []string{tag}}}}
+func tagged(tag string) fdbevents.Query {
+	return fdbevents.Query{Items: []fdbevents.QueryItem{{Tags: []string{tag}}}}
 }
 
 func (s *store) Fill(ctx context.Context, stream string, next int64, events []harness.Event) error {
@@ -137,7 +138,7 @@ func waitFor(all []*fdblayer.PendingAppend) (err error) {
 }
 
 // each hands the data of events on.
-func each(events iter.Seq2[fdblayer.Event, error], yield func([]byte)) error {
+func each(events iter.Seq2[fdbevents.Event, error], yield func([]byte)) error {
 	for e, err := range events {
 		if err != nil {
 			return err
@@ -149,22 +150,22 @@ func each(events iter.Seq2[fdblayer.Event, error], yield func([]byte)) error {
 
 func (s *store) ReadStream(ctx context.Context, stream string, yield func([]byte)) error {
 	err := each(s.store.ReadStream(ctx, stream, fdblayer.StreamStart, fdblayer.ReadOptions{}), yield)
-	if errors.Is(err, fdblayer.ErrStreamNotFound) {
+	if errors.Is(err, fdbevents.ErrStreamNotFound) {
 		return nil // it has no events
 	}
 	return err
 }
 
 func (s *store) ReadLog(ctx context.Context, yield func([]byte)) error {
-	return each(s.store.ReadAll(ctx, fdblayer.Start, fdblayer.ReadOptions{}), yield)
+	return each(s.store.ReadAll(ctx, fdbevents.Start, fdblayer.ReadOptions{}), yield)
 }
 
 func (s *store) ReadTag(ctx context.Context, tag string, yield func([]byte)) error {
-	return each(s.store.ReadAll(ctx, fdblayer.Start, fdblayer.ReadOptions{Query: tagged(tag)}), yield)
+	return each(s.store.ReadAll(ctx, fdbevents.Start, fdblayer.ReadOptions{Query: tagged(tag)}), yield)
 }
 
 func (s *store) Follow(ctx context.Context, live func(), yield func([]byte)) error {
-	for e, err := range s.store.Subscribe(ctx, fdblayer.End, fdblayer.SubscribeOptions{CaughtUp: sync.OnceFunc(live)}) {
+	for e, err := range s.store.Subscribe(ctx, fdbevents.End, fdblayer.SubscribeOptions{CaughtUp: sync.OnceFunc(live)}) {
 		if ctx.Err() != nil {
 			return nil
 		}

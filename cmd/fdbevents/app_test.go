@@ -10,6 +10,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/fdbevents/fdbevents"
 	"github.com/fdbevents/fdbevents/fdblayer"
 	"github.com/fdbevents/fdbevents/fdblayer/archive"
 	"github.com/fdbevents/fdbevents/jsonl"
@@ -197,18 +198,18 @@ func TestExitCodes(t *testing.T) {
 	}{
 		{errors.New("x"), exitFailure},
 		{&usageError{}, exitUsage},
-		{&fdblayer.InvalidError{}, exitUsage},
-		{&jsonl.LineError{Err: &fdblayer.InvalidError{}}, exitFailure},
-		{&jsonl.LineError{Err: &fdblayer.LimitError{}}, exitFailure},
-		{&jsonl.LineError{Err: &fdblayer.WrongExpectedRevisionError{}}, exitRefused},
-		{&fdblayer.WrongExpectedRevisionError{}, exitRefused},
-		{&fdblayer.ConditionError{}, exitRefused},
+		{&fdbevents.InvalidError{}, exitUsage},
+		{&jsonl.LineError{Err: &fdbevents.InvalidError{}}, exitFailure},
+		{&jsonl.LineError{Err: &fdbevents.LimitError{}}, exitFailure},
+		{&jsonl.LineError{Err: &fdbevents.WrongExpectedRevisionError{}}, exitRefused},
+		{&fdbevents.WrongExpectedRevisionError{}, exitRefused},
+		{&fdbevents.ConditionError{}, exitRefused},
 		{&fdblayer.RestoreConflictError{}, exitRefused},
-		{&archive.BlockError{Err: &fdblayer.InvalidError{}}, exitFailure},
-		{fdblayer.ErrStreamNotFound, exitNotFound},
-		{fdblayer.ErrGroupNotFound, exitNotFound},
-		{fdblayer.ErrGroupDeleted, exitFailure},
-		{fdblayer.ErrStreamDeleted, exitFailure},
+		{&archive.BlockError{Err: &fdbevents.InvalidError{}}, exitFailure},
+		{fdbevents.ErrStreamNotFound, exitNotFound},
+		{fdbevents.ErrGroupNotFound, exitNotFound},
+		{fdbevents.ErrGroupDeleted, exitFailure},
+		{fdbevents.ErrStreamDeleted, exitFailure},
 	} {
 		if got := exitCode(fmt.Errorf("wrapped: %w", tt.err)); got != tt.want {
 			t.Errorf("%T: %d, want %d", tt.err, got, tt.want)

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/fdbevents/fdbevents"
 	"github.com/fdbevents/fdbevents/fdblayer"
 	"github.com/fdbevents/fdbevents/ingest"
 	"github.com/fdbevents/fdbevents/jsonl"
@@ -65,7 +66,7 @@ func (p *program) appendCommand() *cli.Command {
 			if c.NArg() > 1 {
 				return usagef(c, "append takes one STREAM, got %q", c.Args().Slice())
 			}
-			expected, err := fdblayer.ParseExpectedRevision(c.String("expected"))
+			expected, err := fdbevents.ParseExpectedRevision(c.String("expected"))
 			if err != nil {
 				return usagef(c, "--expected: %v", err)
 			}
@@ -82,7 +83,7 @@ func (p *program) appendCommand() *cli.Command {
 }
 
 // appendOne appends the event that the flags describe.
-func (p *program) appendOne(c *cli.Context, expected fdblayer.ExpectedRevision, condition *fdblayer.Condition) error {
+func (p *program) appendOne(c *cli.Context, expected fdbevents.ExpectedRevision, condition *fdbevents.Condition) error {
 	stream := c.Args().First()
 	switch {
 	case stream == "":
@@ -94,7 +95,7 @@ func (p *program) appendOne(c *cli.Context, expected fdblayer.ExpectedRevision, 
 	case c.String("data") == "-" && c.String("metadata") == "-":
 		return usagef(c, "only one of --data and --metadata can be the standard input")
 	}
-	ev := fdblayer.NewEvent{Type: c.String("type"), ContentType: c.String("content-type"), Tags: c.StringSlice("tag")}
+	ev := fdbevents.EventData{Type: c.String("type"), ContentType: c.String("content-type"), Tags: c.StringSlice("tag")}
 	var err error
 	if c.IsSet("id") {
 		if ev.ID, err = jsonl.ParseID(c.String("id")); err != nil {
@@ -114,10 +115,10 @@ func (p *program) appendOne(c *cli.Context, expected fdblayer.ExpectedRevision, 
 		ev.ContentType = jsonl.ContentType
 	}
 	return p.withStore(c, mayCreate, func(store *fdblayer.Store) error {
-		one := fdblayer.StreamAppend{Stream: stream, Expected: expected, Events: []fdblayer.NewEvent{ev}}
+		one := fdbevents.StreamAppend{Stream: stream, Expected: expected, Events: []fdbevents.EventData{ev}}
 		results, err := appendMaybeIf(c.Context, store, condition, one)
 		if err != nil {
-			if errors.Is(err, fdblayer.ErrOutcomeUnknown) && ev.ID == uuid.Nil {
+			if errors.Is(err, fdbevents.ErrOutcomeUnknown) && ev.ID == uuid.Nil {
 				err = fmt.Errorf("%w; this one had none: look into the stream before trying again", err)
 			}
 			return err
@@ -149,7 +150,7 @@ func (p *program) payloadFlag(c *cli.Context, name string) (payload []byte, err 
 }
 
 // appendLines appends the events of the input.
-func (p *program) appendLines(c *cli.Context, expected fdblayer.ExpectedRevision, condition *fdblayer.Condition) error {
+func (p *program) appendLines(c *cli.Context, expected fdbevents.ExpectedRevision, condition *fdbevents.Condition) error {
 	for _, flag := range []string{"metadata", "content-type", "tag", "id"} {
 		if c.IsSet(flag) {
 			return usagef(c, "--%s is for one event and goes with --data; of JSON lines, each has its own", flag)
@@ -159,8 +160,8 @@ func (p *program) appendLines(c *cli.Context, expected fdblayer.ExpectedRevision
 		return usagef(c, "--unless-query appends all of the input as one, in order; --batch and --in-order do not go with it")
 	}
 	batch := c.Int("batch")
-	if batch < 1 || batch > fdblayer.MaxAppendEvents {
-		return usagef(c, "--batch %d: want 1 to %d", batch, fdblayer.MaxAppendEvents)
+	if batch < 1 || batch > fdbevents.MaxAppendEvents {
+		return usagef(c, "--batch %d: want 1 to %d", batch, fdbevents.MaxAppendEvents)
 	}
 	input := p.stdin
 	if name := c.String("file"); name != "" && name != "-" {
@@ -197,7 +198,7 @@ func (p *program) appendLines(c *cli.Context, expected fdblayer.ExpectedRevision
 }
 
 // ingest appends the events of the input, and prints what became of each.
-func (p *program) ingest(c *cli.Context, store *fdblayer.Store, input io.Reader, expected fdblayer.ExpectedRevision) error {
+func (p *program) ingest(c *cli.Context, store *fdblayer.Store, input io.Reader, expected fdbevents.ExpectedRevision) error {
 	out := bufio.NewWriter(p.stdout)
 	// The bar would mix with results on the same terminal.
 	bar := newProgress(p.stderr, isTerminal(p.stderr) && !isTerminal(p.stdout), "appending", -1)
@@ -206,7 +207,7 @@ func (p *program) ingest(c *cli.Context, store *fdblayer.Store, input io.Reader,
 		Expected: expected,
 		Batch:    c.Int("batch"),
 		InOrder:  c.Bool("in-order"),
-		Stored: func(result fdblayer.AppendResult, events int) error {
+		Stored: func(result fdbevents.AppendResult, events int) error {
 			bar.add(int64(events))
 			line = appendResultJSON(line[:0], result)
 			_, err := out.Write(line)
@@ -251,7 +252,7 @@ func ingested(s ingest.Summary, took time.Duration, batched bool) string {
 }
 
 // appendResultJSON appends the line that tells of an append.
-func appendResultJSON(dst []byte, r fdblayer.AppendResult) []byte {
+func appendResultJSON(dst []byte, r fdbevents.AppendResult) []byte {
 	dst = append(dst, `{"stream":`...)
 	dst = jsonl.AppendString(dst, r.Stream)
 	dst = fmt.Appendf(dst, `,"firstRevision":%d,"lastRevision":%d,"position":"%s"`, r.FirstRevision, r.LastRevision, r.Position)

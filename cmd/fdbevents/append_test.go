@@ -11,7 +11,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/fdbevents/fdbevents/fdblayer"
+	"github.com/fdbevents/fdbevents"
 )
 
 const someID = "6ba7b810-9dad-11d1-80b4-00c04fd430c8"
@@ -331,7 +331,7 @@ func TestAppendRefusedAmongMany(t *testing.T) {
 
 func TestAppendLongLines(t *testing.T) {
 	db := newDB(t)
-	data := bytes.Repeat([]byte{0, 1, 2, 255}, fdblayer.MaxEventSize/4)
+	data := bytes.Repeat([]byte{0, 1, 2, 255}, fdbevents.MaxEventSize/4)
 	long := `{"type":"T","dataBase64":"` + base64.StdEncoding.EncodeToString(data) + `"}`
 	must(t, `{"type":"T"}`+"\n"+long+"\n"+`{"type":"T"}`, "append", "s", db)
 	got := must(t, "", "read", "s", "--from", "1", "--limit", "1", "-o", "json", db)

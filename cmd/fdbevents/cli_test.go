@@ -15,7 +15,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/fdbevents/fdbevents/fdblayer"
+	"github.com/fdbevents/fdbevents"
 	"github.com/fdbevents/fdbevents/jsonl"
 )
 
@@ -106,11 +106,11 @@ func lines(text string) []string {
 }
 
 // appended reads the results that append printed.
-func appended(t *testing.T, out string) []fdblayer.AppendResult {
+func appended(t *testing.T, out string) []fdbevents.AppendResult {
 	t.Helper()
-	var results []fdblayer.AppendResult
+	var results []fdbevents.AppendResult
 	for _, line := range lines(out) {
-		var r fdblayer.AppendResult
+		var r fdbevents.AppendResult
 		if err := json.Unmarshal([]byte(line), &r); err != nil {
 			t.Fatalf("result %q: %v", line, err)
 		}

@@ -6,20 +6,21 @@ import (
 	"fmt"
 	"io"
 
+	"github.com/fdbevents/fdbevents"
 	"github.com/fdbevents/fdbevents/fdblayer"
 	"github.com/fdbevents/fdbevents/jsonl"
 	"github.com/urfave/cli/v2"
 )
 
 // parseCondition reads --unless-query and --after; nil is no condition.
-func parseCondition(c *cli.Context) (*fdblayer.Condition, error) {
+func parseCondition(c *cli.Context) (*fdbevents.Condition, error) {
 	if !c.IsSet("unless-query") {
 		if c.IsSet("after") {
 			return nil, usagef(c, "--after goes with --unless-query")
 		}
 		return nil, nil
 	}
-	q, err := fdblayer.ParseQuery(c.String("unless-query"))
+	q, err := fdbevents.ParseQuery(c.String("unless-query"))
 	if err != nil {
 		return nil, usagef(c, "--unless-query: %v", err)
 	}
@@ -27,14 +28,14 @@ func parseCondition(c *cli.Context) (*fdblayer.Condition, error) {
 	if err != nil {
 		return nil, usagef(c, "--after %v", err)
 	}
-	if after == fdblayer.End {
+	if after == fdbevents.End {
 		return nil, usagef(c, "--after end: no event can come after the end, so that nothing would be ruled out; give the position of the last event that was seen")
 	}
-	return &fdblayer.Condition{Query: q, After: after}, nil
+	return &fdbevents.Condition{Query: q, After: after}, nil
 }
 
 // appendMaybeIf appends, on a condition if there is one.
-func appendMaybeIf(ctx context.Context, store *fdblayer.Store, condition *fdblayer.Condition, appends ...fdblayer.StreamAppend) ([]fdblayer.AppendResult, error) {
+func appendMaybeIf(ctx context.Context, store *fdblayer.Store, condition *fdbevents.Condition, appends ...fdbevents.StreamAppend) ([]fdbevents.AppendResult, error) {
 	if condition == nil {
 		return store.AppendMany(ctx, appends...)
 	}
@@ -44,7 +45,7 @@ func appendMaybeIf(ctx context.Context, store *fdblayer.Store, condition *fdblay
 // readAppends reads an input that is to be one append: a run of lines for the same
 // stream is one of its parts. The expectation holds for the first part of each
 // stream.
-func readAppends(input io.Reader, expected fdblayer.ExpectedRevision, defaults jsonl.Defaults) (appends []fdblayer.StreamAppend, err error) {
+func readAppends(input io.Reader, expected fdbevents.ExpectedRevision, defaults jsonl.Defaults) (appends []fdbevents.StreamAppend, err error) {
 	reader := jsonl.NewReader(input, defaults)
 	seen := make(map[string]bool)
 	n := 0
@@ -56,17 +57,17 @@ func readAppends(input io.Reader, expected fdblayer.ExpectedRevision, defaults j
 		if err != nil {
 			return nil, fmt.Errorf("%w; nothing was appended", withHint(err))
 		}
-		if n++; n > fdblayer.MaxAppendEvents {
-			return nil, fmt.Errorf("the input has more than %d events, and with --unless-query they are one append; nothing was appended", fdblayer.MaxAppendEvents)
+		if n++; n > fdbevents.MaxAppendEvents {
+			return nil, fmt.Errorf("the input has more than %d events, and with --unless-query they are one append; nothing was appended", fdbevents.MaxAppendEvents)
 		}
 		last := len(appends) - 1
 		if last < 0 || appends[last].Stream != e.Stream {
 			expectation := expected
 			if seen[e.Stream] {
-				expectation = fdblayer.Any
+				expectation = fdbevents.Any
 			}
 			seen[e.Stream] = true
-			appends = append(appends, fdblayer.StreamAppend{Stream: e.Stream, Expected: expectation})
+			appends = append(appends, fdbevents.StreamAppend{Stream: e.Stream, Expected: expectation})
 			last++
 		}
 		appends[last].Events = append(appends[last].Events, e.Event)

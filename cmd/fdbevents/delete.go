@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 
+	"github.com/fdbevents/fdbevents"
 	"github.com/fdbevents/fdbevents/fdblayer"
 	"github.com/urfave/cli/v2"
 )
@@ -24,7 +25,7 @@ func (p *program) deleteCommand() *cli.Command {
 			if err != nil {
 				return err
 			}
-			expected, err := fdblayer.ParseExpectedRevision(c.String("expected"))
+			expected, err := fdbevents.ParseExpectedRevision(c.String("expected"))
 			if err != nil {
 				return usagef(c, "--expected: %v", err)
 			}

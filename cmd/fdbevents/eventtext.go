@@ -13,7 +13,7 @@ import (
 	"unicode"
 	"unicode/utf8"
 
-	"github.com/fdbevents/fdbevents/fdblayer"
+	"github.com/fdbevents/fdbevents"
 )
 
 // textWriter writes events as lines to look at.
@@ -26,7 +26,7 @@ func newTextWriter(w io.Writer) *textWriter {
 	return &textWriter{out: bufio.NewWriterSize(w, 64<<10)}
 }
 
-func (w *textWriter) Write(ev *fdblayer.Event) error {
+func (w *textWriter) Write(ev *fdbevents.Event) error {
 	w.line = appendEventText(w.line[:0], ev)
 	_, err := w.out.Write(w.line)
 	return err
@@ -37,7 +37,7 @@ func (w *textWriter) Flush() error { return w.out.Flush() }
 // appendEventText appends an event as one line to look at:
 //
 //	POSITION STREAM@REVISION TYPE CREATED [TAG TAG] DATA metadata=METADATA
-func appendEventText(dst []byte, ev *fdblayer.Event) []byte {
+func appendEventText(dst []byte, ev *fdbevents.Event) []byte {
 	dst = append(dst, ev.Position.String()...)
 	dst = append(dst, ' ')
 	dst = appendWord(dst, ev.Stream)

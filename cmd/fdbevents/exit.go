@@ -6,6 +6,7 @@ import (
 	"io"
 	"syscall"
 
+	"github.com/fdbevents/fdbevents"
 	"github.com/fdbevents/fdbevents/fdblayer"
 	"github.com/fdbevents/fdbevents/jsonl"
 	"github.com/urfave/cli/v2"
@@ -45,11 +46,11 @@ func onUsageError(c *cli.Context, err error, _ bool) error { return usagef(c, "%
 func exitCode(err error) int {
 	var (
 		usage     *usageError
-		wrong     *fdblayer.WrongExpectedRevisionError
-		condition *fdblayer.ConditionError
+		wrong     *fdbevents.WrongExpectedRevisionError
+		condition *fdbevents.ConditionError
 		line      *jsonl.LineError
-		invalid   *fdblayer.InvalidError
-		limit     *fdblayer.LimitError
+		invalid   *fdbevents.InvalidError
+		limit     *fdbevents.LimitError
 		conflict  *fdblayer.RestoreConflictError
 	)
 	switch {
@@ -57,7 +58,7 @@ func exitCode(err error) int {
 		return exitUsage
 	case errors.As(err, &wrong), errors.As(err, &condition), errors.As(err, &conflict):
 		return exitRefused
-	case errors.Is(err, fdblayer.ErrStreamNotFound), errors.Is(err, fdblayer.ErrEventNotFound), errors.Is(err, fdblayer.ErrGroupNotFound):
+	case errors.Is(err, fdbevents.ErrStreamNotFound), errors.Is(err, fdbevents.ErrEventNotFound), errors.Is(err, fdbevents.ErrGroupNotFound):
 		return exitNotFound
 	case errors.As(err, &line), fromArchive(err):
 		return exitFailure

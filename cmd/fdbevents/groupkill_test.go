@@ -16,6 +16,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/fdbevents/fdbevents"
 	"github.com/fdbevents/fdbevents/engine/engines"
 	"github.com/fdbevents/fdbevents/fdblayer"
 	"github.com/google/uuid"
@@ -77,7 +78,7 @@ func member(url string) (err error) {
 	write := func(what string, msg *fdblayer.Message) error {
 		data, err := json.Marshal(account{msg.Event.Stream, msg.Event.Revision, msg.Partition, msg.Epoch})
 		if err == nil {
-			_, err = s.Append(context.WithoutCancel(ctx), stream, fdblayer.Any, fdblayer.NewEvent{Type: what, Data: data})
+			_, err = s.Append(context.WithoutCancel(ctx), stream, fdbevents.Any, fdbevents.EventData{Type: what, Data: data})
 		}
 		return err
 	}
@@ -96,9 +97,9 @@ func member(url string) (err error) {
 		switch {
 		case err == nil && !retry:
 			return write("acknowledged", msg)
-		case errors.Is(err, fdblayer.ErrLeaseLost), errors.Is(err, fdblayer.ErrMessageTimeout):
+		case errors.Is(err, fdbevents.ErrLeaseLost), errors.Is(err, fdbevents.ErrMessageTimeout):
 			return write("refused", msg)
-		case errors.Is(err, fdblayer.ErrSettleUnknown):
+		case errors.Is(err, fdbevents.ErrSettleUnknown):
 			return nil
 		}
 		return err
@@ -170,7 +171,7 @@ func testKillGroupMembers(t *testing.T, url string) {
 		load.Go(func() {
 			for i := w; loading.Err() == nil; i += 4 {
 				stream := i % groupStreams
-				_, err := s.Append(ctx, fmt.Sprint("work-", stream), fdblayer.ExpectedRevision(appended[stream]-1), fdblayer.NewEvent{Type: "Job", Data: []byte("1")})
+				_, err := s.Append(ctx, fmt.Sprint("work-", stream), fdbevents.ExpectedRevision(appended[stream]-1), fdbevents.EventData{Type: "Job", Data: []byte("1")})
 				if err != nil {
 					t.Error(err)
 					return
@@ -255,7 +256,7 @@ type accounts struct {
 
 func readAccounts(t *testing.T, s *fdblayer.Store) *accounts {
 	a := &accounts{first: make(map[string][]int64), epochs: make(map[string][]int64), acked: make(map[string]int64)}
-	for ev, err := range s.ReadAll(t.Context(), fdblayer.Start, fdblayer.ReadOptions{StreamPrefix: "account-"}) {
+	for ev, err := range s.ReadAll(t.Context(), fdbevents.Start, fdblayer.ReadOptions{StreamPrefix: "account-"}) {
 		if err != nil {
 			t.Fatal(err)
 		}

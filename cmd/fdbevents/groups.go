@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/fdbevents/fdbevents"
 	"github.com/fdbevents/fdbevents/fdblayer"
 	"github.com/google/uuid"
 	"github.com/urfave/cli/v2"
@@ -67,7 +68,7 @@ func (p *program) groups(c *cli.Context) error {
 		}
 		return usagef(c, "--to goes with groups reset")
 	}
-	to := fdblayer.Start
+	to := fdbevents.Start
 	if action == "reset" {
 		if to, err = parsePosition(c.String("to")); err != nil {
 			return usagef(c, "--to %v", err)
@@ -173,31 +174,31 @@ func printGroup(w io.Writer, i fdblayer.GroupInfo) error {
 
 // groupStat is a group in JSON.
 type groupStat struct {
-	Name           string               `json:"name"`
-	Paused         bool                 `json:"paused"`
-	StreamPrefix   string               `json:"streamPrefix,omitempty"`
-	Query          []fdblayer.QueryItem `json:"query,omitempty"`
-	MessageTimeout float64              `json:"messageTimeoutSeconds"`
-	MaxRetries     int                  `json:"maxRetries"`
-	LeaseTime      float64              `json:"leaseTimeSeconds"`
-	Members        []uuid.UUID          `json:"members"`
-	Lag            int64                `json:"lag"`
-	LagMore        bool                 `json:"lagMore,omitempty"`
-	Parked         int64                `json:"parked"`
-	Partitions     []groupPartitionStat `json:"partitions"`
+	Name           string                `json:"name"`
+	Paused         bool                  `json:"paused"`
+	StreamPrefix   string                `json:"streamPrefix,omitempty"`
+	Query          []fdbevents.QueryItem `json:"query,omitempty"`
+	MessageTimeout float64               `json:"messageTimeoutSeconds"`
+	MaxRetries     int                   `json:"maxRetries"`
+	LeaseTime      float64               `json:"leaseTimeSeconds"`
+	Members        []uuid.UUID           `json:"members"`
+	Lag            int64                 `json:"lag"`
+	LagMore        bool                  `json:"lagMore,omitempty"`
+	Parked         int64                 `json:"parked"`
+	Partitions     []groupPartitionStat  `json:"partitions"`
 }
 
 type groupPartitionStat struct {
-	Partition  int               `json:"partition"`
-	Owner      *uuid.UUID        `json:"owner,omitempty"`
-	Epoch      int64             `json:"epoch"`
-	Checkpoint fdblayer.Position `json:"checkpoint"`
-	Lag        int64             `json:"lag"`
-	LagMore    bool              `json:"lagMore,omitempty"`
-	Ahead      int               `json:"ahead"`
-	Retrying   int               `json:"retrying"`
-	Parked     int64             `json:"parked"`
-	Replaying  int64             `json:"replaying"`
+	Partition  int                `json:"partition"`
+	Owner      *uuid.UUID         `json:"owner,omitempty"`
+	Epoch      int64              `json:"epoch"`
+	Checkpoint fdbevents.Position `json:"checkpoint"`
+	Lag        int64              `json:"lag"`
+	LagMore    bool               `json:"lagMore,omitempty"`
+	Ahead      int                `json:"ahead"`
+	Retrying   int                `json:"retrying"`
+	Parked     int64              `json:"parked"`
+	Replaying  int64              `json:"replaying"`
 }
 
 func newGroupStat(i fdblayer.GroupInfo) groupStat {

@@ -4,7 +4,7 @@ import (
 	"errors"
 	"fmt"
 
-	"github.com/fdbevents/fdbevents/fdblayer"
+	"github.com/fdbevents/fdbevents"
 	"github.com/fdbevents/fdbevents/jsonl"
 )
 
@@ -13,7 +13,7 @@ func withHint(err error) error {
 	var (
 		missing *jsonl.MissingError
 		lines   *jsonl.LineError
-		limit   *fdblayer.LimitError
+		limit   *fdbevents.LimitError
 	)
 	switch {
 	case errors.As(err, &missing) && missing.Field == "stream":

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/fdbevents/fdbevents"
 	"github.com/fdbevents/fdbevents/fdblayer"
 	"github.com/urfave/cli/v2"
 )
@@ -30,7 +31,7 @@ func (p *program) indexCommand() *cli.Command {
 			case 0:
 				fmt.Fprintln(p.stdout, strings.Join(indexActions, "\n"))
 			case 1:
-				fmt.Fprintln(p.stdout, fdblayer.IndexType+"\n"+fdblayer.IndexCategory)
+				fmt.Fprintln(p.stdout, fdbevents.IndexType+"\n"+fdbevents.IndexCategory)
 			}
 		},
 		Action: p.index,

@@ -3,7 +3,7 @@ package main
 import (
 	"io"
 
-	"github.com/fdbevents/fdbevents/fdblayer"
+	"github.com/fdbevents/fdbevents"
 	"github.com/fdbevents/fdbevents/jsonl"
 	"github.com/urfave/cli/v2"
 )
@@ -26,7 +26,7 @@ func wantsJSON(c *cli.Context) (bool, error) {
 
 // eventWriter writes events, a line each. It has a buffer, which Flush empties.
 type eventWriter interface {
-	Write(ev *fdblayer.Event) error
+	Write(ev *fdbevents.Event) error
 	Flush() error
 }
 

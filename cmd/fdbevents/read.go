@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"iter"
 
+	"github.com/fdbevents/fdbevents"
 	"github.com/fdbevents/fdbevents/fdblayer"
 	"github.com/urfave/cli/v2"
 )
@@ -48,7 +49,7 @@ func (p *program) readCommand() *cli.Command {
 }
 
 // print writes events until there are no more, or nobody reads the output.
-func (p *program) print(ctx context.Context, events iter.Seq2[fdblayer.Event, error], asJSON bool) error {
+func (p *program) print(ctx context.Context, events iter.Seq2[fdbevents.Event, error], asJSON bool) error {
 	out := newEventWriter(p.stdout, asJSON)
 	err := func() error {
 		for ev, err := range events {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strconv"
 
+	"github.com/fdbevents/fdbevents"
 	"github.com/fdbevents/fdbevents/fdblayer"
 	"github.com/urfave/cli/v2"
 )
@@ -15,10 +16,10 @@ type selection struct {
 	// stream is empty for the log of all streams.
 	stream string
 	prefix string
-	query  fdblayer.Query
+	query  fdbevents.Query
 	// revision or position is where to begin; which one depends on stream.
 	revision int64
-	position fdblayer.Position
+	position fdbevents.Position
 	// asJSON is the form in which they are printed.
 	asJSON bool
 }
@@ -70,29 +71,29 @@ func parseSelection(c *cli.Context, from string, first int64) (s selection, err 
 }
 
 // parseQueryFlags reads --query, or --type and --tag.
-func parseQueryFlags(c *cli.Context) (q fdblayer.Query, err error) {
-	if item := (fdblayer.QueryItem{Types: c.StringSlice("type"), Tags: c.StringSlice("tag")}); len(item.Types)+len(item.Tags) > 0 {
-		q.Items = []fdblayer.QueryItem{item}
+func parseQueryFlags(c *cli.Context) (q fdbevents.Query, err error) {
+	if item := (fdbevents.QueryItem{Types: c.StringSlice("type"), Tags: c.StringSlice("tag")}); len(item.Types)+len(item.Tags) > 0 {
+		q.Items = []fdbevents.QueryItem{item}
 	}
 	if c.IsSet("query") {
 		if len(q.Items) > 0 {
 			return q, usagef(c, "--query says all; give it, or --type and --tag")
 		}
-		if q, err = fdblayer.ParseQuery(c.String("query")); err != nil {
+		if q, err = fdbevents.ParseQuery(c.String("query")); err != nil {
 			return q, usagef(c, "--query: %v", err)
 		}
 	}
 	return q, nil
 }
 
-func parsePosition(text string) (fdblayer.Position, error) {
+func parsePosition(text string) (fdbevents.Position, error) {
 	switch text {
 	case "start":
-		return fdblayer.Start, nil
+		return fdbevents.Start, nil
 	case "end":
-		return fdblayer.End, nil
+		return fdbevents.End, nil
 	}
-	p, err := fdblayer.ParsePosition(text)
+	p, err := fdbevents.ParsePosition(text)
 	if err != nil {
 		return p, fmt.Errorf("%q: want start, end or a position, 24 hex digits as read prints them", text)
 	}

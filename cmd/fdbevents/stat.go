@@ -4,19 +4,20 @@ import (
 	"encoding/json"
 	"fmt"
 
+	"github.com/fdbevents/fdbevents"
 	"github.com/fdbevents/fdbevents/fdblayer"
 	"github.com/urfave/cli/v2"
 )
 
 // storeStat is what "stat" tells.
 type storeStat struct {
-	Store        string             `json:"store"`
-	Engine       string             `json:"engine"`
-	Partitions   int                `json:"partitions"`
-	InlineLimit  int                `json:"inlineLimit"`
-	Streams      int64              `json:"streams"`
-	Events       int64              `json:"events"`
-	LastPosition *fdblayer.Position `json:"lastPosition,omitempty"`
+	Store        string              `json:"store"`
+	Engine       string              `json:"engine"`
+	Partitions   int                 `json:"partitions"`
+	InlineLimit  int                 `json:"inlineLimit"`
+	Streams      int64               `json:"streams"`
+	Events       int64               `json:"events"`
+	LastPosition *fdbevents.Position `json:"lastPosition,omitempty"`
 }
 
 func (p *program) statCommand() *cli.Command {
@@ -58,7 +59,7 @@ func (p *program) stat(c *cli.Context, store *fdblayer.Store) (storeStat, error)
 		stat.Events += info.Events()
 		counting.add(1)
 	}
-	for ev, err := range store.ReadAll(c.Context, fdblayer.End, fdblayer.ReadOptions{Backward: true, Limit: 1}) {
+	for ev, err := range store.ReadAll(c.Context, fdbevents.End, fdblayer.ReadOptions{Backward: true, Limit: 1}) {
 		if err != nil {
 			return stat, stopped(c.Context, err)
 		}

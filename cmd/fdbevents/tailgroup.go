@@ -6,6 +6,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/fdbevents/fdbevents"
 	"github.com/fdbevents/fdbevents/fdblayer"
 	"github.com/urfave/cli/v2"
 )
@@ -83,13 +84,13 @@ func (o *groupOutput) print(ctx context.Context, msg *fdblayer.Message) error {
 		return err
 	}
 	err := msg.Ack(ctx)
-	if errors.Is(err, fdblayer.ErrLeaseLost) || errors.Is(err, fdblayer.ErrMessageTimeout) || errors.Is(err, fdblayer.ErrSettleUnknown) {
+	if errors.Is(err, fdbevents.ErrLeaseLost) || errors.Is(err, fdbevents.ErrMessageTimeout) || errors.Is(err, fdbevents.ErrSettleUnknown) {
 		return nil
 	}
 	return err
 }
 
-func (o *groupOutput) write(ev *fdblayer.Event) error {
+func (o *groupOutput) write(ev *fdbevents.Event) error {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	if err := o.w.Write(ev); err != nil {

@@ -13,6 +13,7 @@ import (
 	"log"
 	"os"
 
+	"github.com/fdbevents/fdbevents"
 	"github.com/fdbevents/fdbevents/engine/engines"
 	"github.com/fdbevents/fdbevents/fdblayer"
 )
@@ -36,19 +37,19 @@ func run(ctx context.Context, url string, out io.Writer) error {
 	defer store.Close()
 
 	// Append to a stream that must not exist yet. A second writer is refused.
-	placed := fdblayer.NewEvent{Type: "OrderPlaced", Tags: []string{"customer:7"}, Data: []byte(`{"items":3}`)}
-	if _, err := store.Append(ctx, "order-1", fdblayer.NoStream, placed); err != nil {
+	placed := fdbevents.EventData{Type: "OrderPlaced", Tags: []string{"customer:7"}, Data: []byte(`{"items":3}`)}
+	if _, err := store.Append(ctx, "order-1", fdbevents.NoStream, placed); err != nil {
 		return err
 	}
-	_, err = store.Append(ctx, "order-1", fdblayer.NoStream, placed)
-	if wrong := (*fdblayer.WrongExpectedRevisionError)(nil); errors.As(err, &wrong) {
+	_, err = store.Append(ctx, "order-1", fdbevents.NoStream, placed)
+	if wrong := (*fdbevents.WrongExpectedRevisionError)(nil); errors.As(err, &wrong) {
 		fmt.Fprintln(out, "refused:", wrong)
 	}
 
 	// An event and a key of our own, in one transaction: both or neither.
 	_, err = store.Transact(ctx, func(tx *fdblayer.Tx) error {
 		tx.Data("shop").Add([]byte("shipped"), 1)
-		_, err := tx.Append("order-1", 0, fdblayer.NewEvent{Type: "OrderShipped"})
+		_, err := tx.Append("order-1", 0, fdbevents.EventData{Type: "OrderShipped"})
 		return err
 	})
 	if err != nil {
@@ -64,13 +65,13 @@ func run(ctx context.Context, url string, out io.Writer) error {
 
 	// A subscription delivers what is there, and then what comes.
 	seen := 0
-	for ev, err := range store.Subscribe(ctx, fdblayer.Start, fdblayer.SubscribeOptions{}) {
+	for ev, err := range store.Subscribe(ctx, fdbevents.Start, fdblayer.SubscribeOptions{}) {
 		if err != nil {
 			return err
 		}
 		fmt.Fprintf(out, "subscribed: %s@%d %s\n", ev.Stream, ev.Revision, ev.Type)
 		if seen++; seen == 2 {
-			if _, err := store.Append(ctx, "order-2", fdblayer.Any, placed); err != nil {
+			if _, err := store.Append(ctx, "order-2", fdbevents.Any, placed); err != nil {
 				return err
 			}
 		}

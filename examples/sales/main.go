@@ -22,6 +22,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/fdbevents/fdbevents"
 	"github.com/fdbevents/fdbevents/engine"
 	"github.com/fdbevents/fdbevents/engine/engines"
 	"github.com/fdbevents/fdbevents/fdblayer"
@@ -55,7 +56,7 @@ func run(ctx context.Context, url, file string, out io.Writer) error {
 	imported, refused := 0, 0
 	for _, invoice := range append(invoices, invoices[0]) { // the first one a second time
 		switch err := importInvoice(ctx, store, invoice); {
-		case errors.As(err, new(*fdblayer.ConditionError)):
+		case errors.As(err, new(*fdbevents.ConditionError)):
 			refused++
 		case err != nil:
 			return err
@@ -73,9 +74,9 @@ func run(ctx context.Context, url, file string, out io.Writer) error {
 
 // importInvoice appends the lines of an invoice, unless its number is taken,
 // in whatever stream: of two imports at the same time, one is refused.
-func importInvoice(ctx context.Context, store *fdblayer.Store, invoice fdblayer.StreamAppend) error {
-	number := fdblayer.Query{Items: []fdblayer.QueryItem{{Tags: []string{invoice.Stream}}}}
-	_, err := store.AppendIf(ctx, fdblayer.Condition{Query: number}, invoice)
+func importInvoice(ctx context.Context, store *fdblayer.Store, invoice fdbevents.StreamAppend) error {
+	number := fdbevents.Query{Items: []fdbevents.QueryItem{{Tags: []string{invoice.Stream}}}}
+	_, err := store.AppendIf(ctx, fdbevents.Condition{Query: number}, invoice)
 	return err
 }
 
@@ -93,7 +94,7 @@ func projectSales(ctx context.Context, store *fdblayer.Store) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	o := fdblayer.ProjectOptions{StreamPrefix: "invoice-", CaughtUp: cancel}
-	err := store.Project(ctx, "sales", o, func(_ context.Context, tx *fdblayer.Tx, events []fdblayer.Event) error {
+	err := store.Project(ctx, "sales", o, func(_ context.Context, tx *fdblayer.Tx, events []fdbevents.Event) error {
 		view, err := tx.View("sales")
 		if err != nil {
 			return err
@@ -157,7 +158,7 @@ func printView(ctx context.Context, store *fdblayer.Store, out io.Writer) error 
 // readInvoices reads the file, an event a line, in which the lines of an invoice
 // follow one another. The events are tagged with the invoice's number. Their ids
 // are left out, for with them a second import would be a repeat, not a claim.
-func readInvoices(file string) (all []fdblayer.StreamAppend, err error) {
+func readInvoices(file string) (all []fdbevents.StreamAppend, err error) {
 	f, err := os.Open(file)
 	if err != nil {
 		return nil, err
@@ -177,10 +178,10 @@ func readInvoices(file string) (all []fdblayer.StreamAppend, err error) {
 			return nil, fmt.Errorf("%s: event %d: %w", file, len(all), err)
 		}
 		if len(all) == 0 || all[len(all)-1].Stream != l.Stream {
-			all = append(all, fdblayer.StreamAppend{Stream: l.Stream, Expected: fdblayer.Any})
+			all = append(all, fdbevents.StreamAppend{Stream: l.Stream, Expected: fdbevents.Any})
 		}
 		invoice := &all[len(all)-1]
-		invoice.Events = append(invoice.Events, fdblayer.NewEvent{
+		invoice.Events = append(invoice.Events, fdbevents.EventData{
 			Type: l.Type, Created: l.Created, Tags: append([]string{l.Stream}, l.Tags...),
 			ContentType: "application/json", Data: l.Data,
 		})

@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/fdbevents/fdbevents"
 	"github.com/fdbevents/fdbevents/fdblayer"
 	"github.com/fdbevents/fdbevents/fdblayer/archive"
 	"pgregory.net/rapid"
@@ -67,9 +68,9 @@ func TestRandom(t *testing.T) {
 			case "append":
 				ev := event(fmt.Sprint(n), rapid.SliceOfNDistinct(rapid.SampledFrom([]string{"x", "y"}), 0, 2, rapid.ID).Draw(t, "tags")...)
 				n++
-				_, err = from.Append(ctx, stream, fdblayer.Any, ev)
+				_, err = from.Append(ctx, stream, fdbevents.Any, ev)
 			case "large":
-				_, err = from.Append(ctx, stream, fdblayer.Any, fdblayer.NewEvent{Type: "large", Data: make([]byte, 200_000)})
+				_, err = from.Append(ctx, stream, fdbevents.Any, fdbevents.EventData{Type: "large", Data: make([]byte, 200_000)})
 			case "truncate":
 				err = from.Truncate(ctx, stream, rapid.Int64Range(0, 3).Draw(t, "before"))
 			case "retain":
@@ -77,19 +78,19 @@ func TestRandom(t *testing.T) {
 			case "metadata":
 				err = from.SetStreamMetadata(ctx, stream, []byte("metadata"))
 			case "delete":
-				err = from.Delete(ctx, stream, fdblayer.Any)
+				err = from.Delete(ctx, stream, fdbevents.Any)
 			case "tombstone":
 				if rapid.IntRange(0, 4).Draw(t, "rarely") == 4 {
-					err = from.Tombstone(ctx, stream, fdblayer.Any)
+					err = from.Tombstone(ctx, stream, fdbevents.Any)
 				}
 			case "erase":
 				_, err = from.Erase(ctx, id(fmt.Sprint(max(0, n-2))))
 			case "scavenge":
 				_, err = from.Scavenge(ctx, fdblayer.ScavengeOptions{})
 			}
-			var invalid *fdblayer.InvalidError
-			if err != nil && !errors.Is(err, fdblayer.ErrStreamNotFound) && !errors.Is(err, fdblayer.ErrStreamDeleted) &&
-				!errors.Is(err, fdblayer.ErrEventNotFound) && !errors.As(err, &invalid) {
+			var invalid *fdbevents.InvalidError
+			if err != nil && !errors.Is(err, fdbevents.ErrStreamNotFound) && !errors.Is(err, fdbevents.ErrStreamDeleted) &&
+				!errors.Is(err, fdbevents.ErrEventNotFound) && !errors.As(err, &invalid) {
 				t.Fatalf("%v", err)
 			}
 		}
@@ -119,7 +120,7 @@ func TestPrefix(t *testing.T) {
 func TestQuery(t *testing.T) {
 	from, to := filled(t), openStore(t)
 	appendTo(t, from, "gone", event("again", "red"))
-	query, err := fdblayer.ParseQuery("type=t-a0,t-a2,t-a3 or tag=blue or type=t-again")
+	query, err := fdbevents.ParseQuery("type=t-a0,t-a2,t-a3 or tag=blue or type=t-again")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -131,7 +132,7 @@ func TestQuery(t *testing.T) {
 	}
 	verify(t, to, file)
 	var got []string
-	for ev, err := range to.ReadAll(t.Context(), fdblayer.Start, fdblayer.ReadOptions{}) {
+	for ev, err := range to.ReadAll(t.Context(), fdbevents.Start, fdblayer.ReadOptions{}) {
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -160,7 +161,7 @@ func TestConflict(t *testing.T) {
 			appendTo(t, s, "b-1", event("b0", "red", "blue"), event("b1", "red", "blue"), event("b2", "red", "blue"), event("b3", "red", "blue"))
 		}, `at revision 3, where its data is not erased`},
 		"tombstoned": {func(s *fdblayer.Store) {
-			if err := s.Tombstone(ctx, "a-1", fdblayer.Any); err != nil {
+			if err := s.Tombstone(ctx, "a-1", fdbevents.Any); err != nil {
 				t.Fatal(err)
 			}
 		}, `stream "a-1": stream is permanently deleted`},
@@ -271,10 +272,10 @@ func TestNewerFormat(t *testing.T) {
 }
 
 func TestDescribe(t *testing.T) {
-	query, _ := fdblayer.ParseQuery(`tag="with space"`)
+	query, _ := fdbevents.ParseQuery(`tag="with space"`)
 	from := filled(t)
 	h, err := archive.Describe(bytes.NewReader(export(t, from, archive.Options{Query: query, StreamPrefix: "p"})))
-	if err != nil || h.Store != from.Stats().StoreID || h.Query.String() != query.String() || h.StreamPrefix != "p" || time.Since(h.Created) > time.Minute || h.End == fdblayer.Start {
+	if err != nil || h.Store != from.Stats().StoreID || h.Query.String() != query.String() || h.StreamPrefix != "p" || time.Since(h.Created) > time.Minute || h.End == fdbevents.Start {
 		t.Errorf("got %+v, %v", h, err)
 	}
 	if _, err := archive.Describe(strings.NewReader(`{"type":"x"}`)); !errors.Is(err, archive.ErrNotArchive) {

@@ -7,6 +7,7 @@ import (
 	"io"
 	"time"
 
+	"github.com/fdbevents/fdbevents"
 	"github.com/fdbevents/fdbevents/fdblayer"
 	"github.com/google/uuid"
 	"github.com/vmihailenco/msgpack/v5"
@@ -28,9 +29,9 @@ type Header struct {
 	// Created is when the export began.
 	Created time.Time
 	// End is the position of the last event that there was then.
-	End fdblayer.Position
+	End fdbevents.Position
 	// Query and StreamPrefix selected what is exported.
-	Query        fdblayer.Query
+	Query        fdbevents.Query
 	StreamPrefix string
 }
 
@@ -107,7 +108,7 @@ func (e *encoder) block(b *block) []byte {
 }
 
 // event appends an event to the buffer.
-func (e *encoder) event(ev *fdblayer.Event) {
+func (e *encoder) event(ev *fdbevents.Event) {
 	e.array(eventFields)
 	e.text(ev.Position.String())
 	e.text(ev.Stream)
@@ -243,8 +244,8 @@ func (d *decoder) id() (id uuid.UUID) {
 	return id
 }
 
-func (d *decoder) position() fdblayer.Position {
-	p, err := fdblayer.ParsePosition(string(d.bytes()))
+func (d *decoder) position() fdbevents.Position {
+	p, err := fdbevents.ParsePosition(string(d.bytes()))
 	d.fail(err)
 	return p
 }
@@ -270,7 +271,7 @@ func (d *decoder) header(src []byte) (h Header, err error) {
 	h.Created = time.Unix(0, d.int()).UTC()
 	h.End = d.position()
 	if text := d.text(); text != "" && d.err == nil {
-		h.Query, err = fdblayer.ParseQuery(text)
+		h.Query, err = fdbevents.ParseQuery(text)
 		d.fail(err)
 	}
 	h.StreamPrefix = d.text()
@@ -295,10 +296,10 @@ func (d *decoder) block(src []byte) (b block, err error) {
 }
 
 // events decodes what a block has. Data and metadata share raw.
-func (d *decoder) events(raw []byte, b *block) (all []fdblayer.Event, err error) {
+func (d *decoder) events(raw []byte, b *block) (all []fdbevents.Event, err error) {
 	d.reset(raw)
 	for d.err == nil && d.r.Len() > 0 {
-		var ev fdblayer.Event
+		var ev fdbevents.Event
 		d.event(&ev)
 		if n := len(all); n > 0 && !all[n-1].Position.Before(ev.Position) {
 			d.fail(fmt.Errorf("position %s is not after that of the event before it, %s", ev.Position, all[n-1].Position))
@@ -315,7 +316,7 @@ func (d *decoder) events(raw []byte, b *block) (all []fdblayer.Event, err error)
 	return all, nil
 }
 
-func (d *decoder) event(ev *fdblayer.Event) {
+func (d *decoder) event(ev *fdbevents.Event) {
 	d.array(eventFields)
 	ev.Position = d.position()
 	ev.Stream = d.shared(&d.lastStream)
@@ -323,7 +324,7 @@ func (d *decoder) event(ev *fdblayer.Event) {
 	ev.ID = d.id()
 	ev.Type = d.shared(&d.lastType)
 	ev.ContentType = d.shared(&d.lastContentType)
-	if n := d.array(-fdblayer.MaxTags); n > 0 {
+	if n := d.array(-fdbevents.MaxTags); n > 0 {
 		ev.Tags = make([]string, n)
 		for i := range ev.Tags {
 			ev.Tags[i] = d.text()

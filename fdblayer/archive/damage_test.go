@@ -11,7 +11,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/fdbevents/fdbevents/fdblayer"
+	"github.com/fdbevents/fdbevents"
 	"github.com/fdbevents/fdbevents/fdblayer/archive"
 )
 
@@ -149,7 +149,7 @@ func TestExportStopped(t *testing.T) {
 		t.Fatal(err)
 	}
 	appendTo(t, from, "s-1", event("later"))
-	for _, o := range []archive.Options{{StreamPrefix: "x"}, {Query: fdblayer.Query{Items: []fdblayer.QueryItem{{Tags: []string{"x"}}}}}} {
+	for _, o := range []archive.Options{{StreamPrefix: "x"}, {Query: fdbevents.Query{Items: []fdbevents.QueryItem{{Tags: []string{"x"}}}}}} {
 		if _, err := archive.ExportFile(t.Context(), from, name, o); !errors.Is(err, archive.ErrOther) {
 			t.Errorf("got %v", err)
 		}

@@ -7,6 +7,7 @@ import (
 	"io"
 	"time"
 
+	"github.com/fdbevents/fdbevents"
 	"github.com/fdbevents/fdbevents/fdblayer"
 	"github.com/google/uuid"
 	"github.com/klauspost/compress/zstd"
@@ -16,7 +17,7 @@ import (
 type Options struct {
 	// Query selects events by type and tags. With it, what readers of the streams
 	// do not see is left out, and so are the streams' settings.
-	Query fdblayer.Query
+	Query fdbevents.Query
 	// StreamPrefix selects the streams whose name begins with it, as a whole.
 	StreamPrefix string
 	// Progress, when not nil, is called after each block with how many events have
@@ -78,7 +79,7 @@ type exporter struct {
 
 	written footer
 	// last is the position after which to begin, and up to which all is written.
-	last fdblayer.Position
+	last fdbevents.Position
 	kept int64
 	// total is about how many events there are, 0 when that is not known.
 	total int64
@@ -98,7 +99,7 @@ func newExporter(ctx context.Context, store *fdblayer.Store, o Options) (*export
 		ID: uuid.New(), Store: store.Stats().StoreID, Created: time.Now().UTC(),
 		Query: o.Query, StreamPrefix: o.StreamPrefix,
 	}
-	for ev, err := range store.ReadAll(ctx, fdblayer.End, fdblayer.ReadOptions{Backward: true, Limit: 1}) {
+	for ev, err := range store.ReadAll(ctx, fdbevents.End, fdblayer.ReadOptions{Backward: true, Limit: 1}) {
 		if err != nil {
 			return nil, err
 		}
@@ -246,7 +247,7 @@ type visibility struct {
 // knownStreams bounds what is remembered.
 const knownStreams = 10_000
 
-func (v *visibility) has(ctx context.Context, ev *fdblayer.Event) (bool, error) {
+func (v *visibility) has(ctx context.Context, ev *fdbevents.Event) (bool, error) {
 	info, ok := v.known[ev.Stream]
 	if !ok {
 		var err error

@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/fdbevents/fdbevents"
 	"github.com/fdbevents/fdbevents/engine"
 	"github.com/fdbevents/fdbevents/engine/pebbleengine"
 	"github.com/fdbevents/fdbevents/fdblayer"
@@ -54,14 +55,14 @@ func openStoreIn(t tester, e engine.Engine) *fdblayer.Store {
 
 func id(name string) uuid.UUID { return uuid.NewSHA1(uuid.NameSpaceOID, []byte(name)) }
 
-func event(name string, tags ...string) fdblayer.NewEvent {
-	return fdblayer.NewEvent{ID: id(name), Type: "t-" + name, Tags: tags, Data: []byte(name), Metadata: []byte("m-" + name),
+func event(name string, tags ...string) fdbevents.EventData {
+	return fdbevents.EventData{ID: id(name), Type: "t-" + name, Tags: tags, Data: []byte(name), Metadata: []byte("m-" + name),
 		Created: time.Unix(1_700_000_000, 7).UTC()}
 }
 
-func appendTo(t tester, s *fdblayer.Store, stream string, events ...fdblayer.NewEvent) {
+func appendTo(t tester, s *fdblayer.Store, stream string, events ...fdbevents.EventData) {
 	t.Helper()
-	if _, err := s.Append(context.Background(), stream, fdblayer.Any, events...); err != nil {
+	if _, err := s.Append(context.Background(), stream, fdbevents.Any, events...); err != nil {
 		t.Fatalf("%v", err)
 	}
 }
@@ -81,8 +82,8 @@ func filled(t tester) *fdblayer.Store {
 		s.Truncate(ctx, "a-1", 2),
 		s.SetStreamMetadata(ctx, "b-1", []byte("about b")),
 		s.SetRetention(ctx, "b-1", fdblayer.Retention{MaxCount: 3, MaxAge: 100 * 365 * 24 * time.Hour}),
-		s.Delete(ctx, "gone", fdblayer.Any),
-		s.Tombstone(ctx, "dead", fdblayer.Any),
+		s.Delete(ctx, "gone", fdbevents.Any),
+		s.Tombstone(ctx, "dead", fdbevents.Any),
 	} {
 		if err != nil {
 			t.Fatalf("%v", err)
@@ -101,7 +102,7 @@ func big(t tester, s *fdblayer.Store, n, size int) {
 	for i := range n {
 		data := make([]byte, size)
 		_, _ = source.Read(data)
-		appendTo(t, s, fmt.Sprint("s-", i%3), fdblayer.NewEvent{Type: "big", Data: data})
+		appendTo(t, s, fmt.Sprint("s-", i%3), fdbevents.EventData{Type: "big", Data: data})
 	}
 }
 
@@ -131,7 +132,7 @@ func restore(t tester, s *fdblayer.Store, file []byte) archive.Imported {
 func log(t tester, s *fdblayer.Store) []string {
 	t.Helper()
 	var all []string
-	for ev, err := range s.ReadAll(context.Background(), fdblayer.Start, fdblayer.ReadOptions{}) {
+	for ev, err := range s.ReadAll(context.Background(), fdbevents.Start, fdblayer.ReadOptions{}) {
 		if err != nil {
 			t.Fatalf("%v", err)
 		}
@@ -140,8 +141,8 @@ func log(t tester, s *fdblayer.Store) []string {
 	return all
 }
 
-func text(ev fdblayer.Event) string {
-	ev.Position = fdblayer.Start
+func text(ev fdbevents.Event) string {
+	ev.Position = fdbevents.Start
 	if len(ev.Data) > 100 {
 		ev.Data = fmt.Appendf(nil, "%d bytes %x", len(ev.Data), ev.Data[:20])
 	}
@@ -163,7 +164,7 @@ func seen(t tester, s *fdblayer.Store) []string {
 		all = append(all, fmt.Sprintf("%+v", info))
 		for ev, err := range s.ReadStream(ctx, info.Stream, 0, fdblayer.ReadOptions{}) {
 			switch {
-			case errors.Is(err, fdblayer.ErrStreamNotFound), errors.Is(err, fdblayer.ErrStreamDeleted):
+			case errors.Is(err, fdbevents.ErrStreamNotFound), errors.Is(err, fdbevents.ErrStreamDeleted):
 				all = append(all, err.Error())
 			case err != nil:
 				t.Fatalf("%v", err)

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 
+	"github.com/fdbevents/fdbevents"
 	"github.com/fdbevents/fdbevents/fdblayer"
 	"github.com/klauspost/compress/zstd"
 )
@@ -27,7 +28,7 @@ type reader struct {
 
 // content is a block: events, settings, or neither at the end.
 type content struct {
-	events  []fdblayer.Event
+	events  []fdbevents.Event
 	streams []fdblayer.StreamInfo
 }
 

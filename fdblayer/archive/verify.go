@@ -9,6 +9,7 @@ import (
 	"iter"
 	"slices"
 
+	"github.com/fdbevents/fdbevents"
 	"github.com/fdbevents/fdbevents/fdblayer"
 )
 
@@ -16,7 +17,7 @@ import (
 // in a store as the archive has it.
 type DifferenceError struct {
 	// Event is the archive's; only Stream is set when it is about a stream.
-	Event fdblayer.Event
+	Event fdbevents.Event
 	// Reason says what differs.
 	Reason string
 }
@@ -41,7 +42,7 @@ func Verify(ctx context.Context, store *fdblayer.Store, r io.Reader, o ImportOpt
 		return 0, fmt.Errorf("verifying: %w", err)
 	}
 	defer in.close()
-	next, stop := iter.Pull2(store.ReadAll(ctx, fdblayer.Start, fdblayer.ReadOptions{StreamPrefix: in.header.StreamPrefix, Query: in.header.Query}))
+	next, stop := iter.Pull2(store.ReadAll(ctx, fdbevents.Start, fdblayer.ReadOptions{StreamPrefix: in.header.StreamPrefix, Query: in.header.Query}))
 	defer stop()
 	for {
 		c, err := in.next()
@@ -68,7 +69,7 @@ func Verify(ctx context.Context, store *fdblayer.Store, r io.Reader, o ImportOpt
 }
 
 // find looks for want among the events that come next, and compares.
-func find(next func() (fdblayer.Event, error, bool), want *fdblayer.Event, revisions bool) error {
+func find(next func() (fdbevents.Event, error, bool), want *fdbevents.Event, revisions bool) error {
 	for {
 		got, err, ok := next()
 		if err != nil {
@@ -87,7 +88,7 @@ func find(next func() (fdblayer.Event, error, bool), want *fdblayer.Event, revis
 	}
 }
 
-func difference(got, want *fdblayer.Event, revisions bool) string {
+func difference(got, want *fdbevents.Event, revisions bool) string {
 	differs := func(what string) string { return "the store has it with another " + what }
 	switch {
 	case revisions && got.Revision != want.Revision:
@@ -132,7 +133,7 @@ func compareStream(ctx context.Context, store *fdblayer.Store, want *fdblayer.St
 		reason = fmt.Sprintf("the store has it truncated before revision %d only", got.TruncateBefore)
 	}
 	if reason != "" {
-		return &DifferenceError{fdblayer.Event{Stream: want.Stream}, reason}
+		return &DifferenceError{fdbevents.Event{Stream: want.Stream}, reason}
 	}
 	return nil
 }

@@ -62,7 +62,7 @@ func (m *memory) appendIf(stream string, events []harness.Event, holds func() er
 		return err
 	}
 	for _, e := range events {
-		m.log = append(m.log, entry{stream, harness.Event{Data: slices.Clone(e.Data), Tags: slices.Clone(e.Tags)}})
+		m.log = append(m.log, entry{stream: stream, event: harness.Event{Data: slices.Clone(e.Data), Tags: slices.Clone(e.Tags)}})
 	}
 	close(m.changed)
 	m.changed = make(chan struct{})

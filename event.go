@@ -1,4 +1,4 @@
-package fdblayer
+package fdbevents
 
 import (
 	"time"
@@ -32,7 +32,7 @@ type Event struct {
 }
 
 // NewEvent is an event to append. Only Type is required.
-type NewEvent struct {
+type EventData struct {
 	// ID makes the append repeatable: an event whose ID is already in the stream
 	// is not stored again, however much later. When zero, a random one is chosen.
 	ID          uuid.UUID
@@ -49,7 +49,7 @@ type NewEvent struct {
 type StreamAppend struct {
 	Stream   string
 	Expected ExpectedRevision
-	Events   []NewEvent
+	Events   []EventData
 }
 
 // AppendResult tells where the events of an append are.
@@ -64,4 +64,4 @@ type AppendResult struct {
 	Repeat bool
 }
 
-const defaultContentType = "application/octet-stream"
+const DefaultContentType = "application/octet-stream"

@@ -1,4 +1,4 @@
-package fdblayer
+package fdbevents
 
 import (
 	"fmt"
@@ -80,7 +80,7 @@ func ValidateStreamName(stream string) error {
 
 // Validate refuses an event that no store takes, with an *InvalidError or a
 // *LimitError.
-func (e *NewEvent) Validate() error {
+func (e *EventData) Validate() error {
 	if err := ValidateName("event type", e.Type, MaxTypeSize); err != nil {
 		return err
 	}

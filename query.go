@@ -1,4 +1,4 @@
-package fdblayer
+package fdbevents
 
 import (
 	"slices"
@@ -23,14 +23,14 @@ func (q Query) Matches(eventType string, tags []string) bool {
 		return true
 	}
 	for i := range q.Items {
-		if q.Items[i].matches(eventType, tags) {
+		if q.Items[i].Matches(eventType, tags) {
 			return true
 		}
 	}
 	return false
 }
 
-func (it *QueryItem) matches(eventType string, tags []string) bool {
+func (it *QueryItem) Matches(eventType string, tags []string) bool {
 	if len(it.Types) > 0 && !slices.Contains(it.Types, eventType) {
 		return false
 	}

@@ -1,10 +1,11 @@
-package fdblayer
+package layout
 
 import (
 	"bytes"
 	"encoding/binary"
 	"fmt"
 
+	"github.com/fdbevents/fdbevents"
 	"github.com/fdbevents/fdbevents/engine"
 	"github.com/fdbevents/fdbevents/tuple"
 	"github.com/google/uuid"
@@ -28,83 +29,83 @@ const (
 )
 
 // keys builds and parses every key of a store. Nothing else does.
-type keys struct {
+type Keys struct {
 	// prefix is put before every key; see engine.Engine.Prefix.
-	prefix []byte
+	Prefix []byte
 }
 
 // arena hands out the keys and values of one transaction from few allocations.
 // What it has handed out is never moved or reused.
-type arena struct{ free []byte }
+type Arena struct{ Free []byte }
 
 // reserve makes room for n bytes. What it allocates for them, if it has to, has at
 // least block bytes.
-func (a *arena) reserve(n, block int) {
-	if cap(a.free) < n {
-		a.free = make([]byte, 0, max(n, block))
+func (a *Arena) Reserve(n, block int) {
+	if cap(a.Free) < n {
+		a.Free = make([]byte, 0, max(n, block))
 	}
 }
 
 // cut takes what was appended to a.free since the last cut.
-func (a *arena) cut(b []byte) []byte {
+func (a *Arena) Cut(b []byte) []byte {
 	out := b[:len(b):len(b)]
-	a.free = b[len(b):]
+	a.Free = b[len(b):]
 	return out
 }
 
-func (k keys) subspace(dst []byte, space int64) []byte {
-	return tuple.AppendInt(append(dst, k.prefix...), space)
+func (k Keys) subspace(dst []byte, space int64) []byte {
+	return tuple.AppendInt(append(dst, k.Prefix...), space)
 }
 
-func (k keys) header() []byte { return k.subspace(nil, spaceHeader) }
+func (k Keys) Header() []byte { return k.subspace(nil, spaceHeader) }
 
 // indexed is how far partition p has been gone through for a system index that
 // is being built.
-func (k keys) indexed(index string, p int) []byte {
-	dst := tuple.AppendString(tuple.AppendString(k.header(), "index"), index)
+func (k Keys) Indexed(index string, p int) []byte {
+	dst := tuple.AppendString(tuple.AppendString(k.Header(), "index"), index)
 	return tuple.AppendInt(dst, int64(p))
 }
 
 // allIndexed is the range of indexed over all partitions.
-func (k keys) allIndexed(index string) engine.Range {
-	return prefixRange(tuple.AppendString(tuple.AppendString(k.header(), "index"), index))
+func (k Keys) AllIndexed(index string) engine.Range {
+	return prefixRange(tuple.AppendString(tuple.AppendString(k.Header(), "index"), index))
 }
 
 // scavenged is where an interrupted scavenge goes on.
-func (k keys) scavenged() []byte { return tuple.AppendString(k.header(), "scavenge") }
+func (k Keys) Scavenged() []byte { return tuple.AppendString(k.Header(), "scavenge") }
 
-func (k keys) head(dst []byte, stream string) []byte {
+func (k Keys) Head(dst []byte, stream string) []byte {
 	return tuple.AppendString(k.subspace(dst, spaceHead), stream)
 }
 
 // heads is the range of the heads of all streams whose name begins with prefix.
-func (k keys) heads(prefix string) engine.Range {
+func (k Keys) Heads(prefix string) engine.Range {
 	return k.namesWithPrefix(spaceHead, prefix)
 }
 
-func (k keys) parseHead(key []byte) (stream string, err error) {
-	stream, rest, err := tuple.ReadString(key[len(k.prefix)+subspaceSize:])
+func (k Keys) ParseHead(key []byte) (stream string, err error) {
+	stream, rest, err := tuple.ReadString(key[len(k.Prefix)+subspaceSize:])
 	return stream, endKey(key, rest, err)
 }
 
-func (k keys) entry(dst []byte, stream string, revision int64) []byte {
+func (k Keys) Entry(dst []byte, stream string, revision int64) []byte {
 	dst = tuple.AppendString(k.subspace(dst, spaceEntry), stream)
 	return tuple.AppendInt(dst, revision)
 }
 
 // entries is the range of a stream's entries with from <= revision <= to.
-func (k keys) entries(stream string, from, to int64) engine.Range {
+func (k Keys) Entries(stream string, from, to int64) engine.Range {
 	return engine.Range{
-		Begin: k.entry(nil, stream, from),
-		End:   append(k.entry(nil, stream, to), 0),
+		Begin: k.Entry(nil, stream, from),
+		End:   append(k.Entry(nil, stream, to), 0),
 	}
 }
 
 // allEntries is the range of the entries of all streams.
-func (k keys) allEntries() engine.Range { return prefixRange(k.subspace(nil, spaceEntry)) }
+func (k Keys) AllEntries() engine.Range { return prefixRange(k.subspace(nil, spaceEntry)) }
 
-func (k keys) parseEntry(key []byte) (stream string, revision int64, err error) {
-	stream, rest, err := tuple.ReadString(key[len(k.prefix)+subspaceSize:])
+func (k Keys) ParseEntry(key []byte) (stream string, revision int64, err error) {
+	stream, rest, err := tuple.ReadString(key[len(k.Prefix)+subspaceSize:])
 	if err == nil {
 		revision, rest, err = tuple.ReadInt(rest)
 	}
@@ -113,30 +114,30 @@ func (k keys) parseEntry(key []byte) (stream string, revision int64, err error) 
 
 // log is the range of partition p's slots, chunks included, with
 // from <= position <= to.
-func (k keys) log(p int, from, to Position) engine.Range {
+func (k Keys) Log(p int, from, to fdbevents.Position) engine.Range {
 	return engine.Range{
-		Begin: k.slot(nil, p, from),
-		End:   append(k.slot(nil, p, to), 0xff),
+		Begin: k.Slot(nil, p, from),
+		End:   append(k.Slot(nil, p, to), 0xff),
 	}
 }
 
-func (k keys) partition(dst []byte, space int64, p int) []byte {
+func (k Keys) partition(dst []byte, space int64, p int) []byte {
 	return tuple.AppendInt(k.subspace(dst, space), int64(p))
 }
 
-func (k keys) slot(dst []byte, p int, at Position) []byte {
+func (k Keys) Slot(dst []byte, p int, at fdbevents.Position) []byte {
 	return appendPosition(k.partition(dst, spaceLog, p), at)
 }
 
 // record is the range of one record: its slot and its further chunks.
-func (k keys) record(p int, at Position) engine.Range {
-	slot := k.slot(nil, p, at)
+func (k Keys) Record(p int, at fdbevents.Position) engine.Range {
+	slot := k.Slot(nil, p, at)
 	return engine.Range{Begin: slot, End: append(bytes.Clone(slot), 0xff)}
 }
 
 // stampedSlot is the operand of a versionstamped key: the slot, or for
 // chunk > 0 the further chunk, of the event with the given index.
-func (k keys) stampedSlot(dst []byte, p, index, chunk int) []byte {
+func (k Keys) StampedSlot(dst []byte, p, index, chunk int) []byte {
 	start := len(dst)
 	dst = k.partition(dst, spaceLog, p)
 	dst, at := appendUnstamped(dst, index)
@@ -148,10 +149,10 @@ func (k keys) stampedSlot(dst []byte, p, index, chunk int) []byte {
 
 // slotSize is the size of a slot's key in partition p; the keys of its further
 // chunks begin with it and go on.
-func (k keys) slotSize(p int) int { return k.partitionSize(p) + 13 }
+func (k Keys) SlotSize(p int) int { return k.partitionSize(p) + 13 }
 
 // parseSlot reads a key of partition p's log. chunk is 0 for the slot itself.
-func (k keys) parseSlot(p int, key []byte) (at Position, chunk int64, err error) {
+func (k Keys) ParseSlot(p int, key []byte) (at fdbevents.Position, chunk int64, err error) {
 	at, rest, err := readPosition(key[k.partitionSize(p):])
 	if err == nil && len(rest) > 0 {
 		chunk, rest, err = tuple.ReadInt(rest)
@@ -159,75 +160,75 @@ func (k keys) parseSlot(p int, key []byte) (at Position, chunk int64, err error)
 	return at, chunk, endKey(key, rest, err)
 }
 
-func (k keys) id(dst []byte, id uuid.UUID, stream string) []byte {
+func (k Keys) ID(dst []byte, id uuid.UUID, stream string) []byte {
 	dst = tuple.AppendUUID(k.subspace(dst, spaceID), id)
 	return tuple.AppendString(dst, stream)
 }
 
 // streamsOfID is the range of an event id's entries, one for each stream that has
 // it.
-func (k keys) streamsOfID(id uuid.UUID) engine.Range {
+func (k Keys) StreamsOfID(id uuid.UUID) engine.Range {
 	return prefixRange(tuple.AppendUUID(k.subspace(nil, spaceID), id))
 }
 
 // ids is the range of all event ids.
-func (k keys) ids() engine.Range { return prefixRange(k.subspace(nil, spaceID)) }
+func (k Keys) IDs() engine.Range { return prefixRange(k.subspace(nil, spaceID)) }
 
-func (k keys) parseID(key []byte) (id uuid.UUID, stream string, err error) {
-	raw, rest, err := tuple.ReadUUID(key[len(k.prefix)+subspaceSize:])
+func (k Keys) ParseID(key []byte) (id uuid.UUID, stream string, err error) {
+	raw, rest, err := tuple.ReadUUID(key[len(k.Prefix)+subspaceSize:])
 	if err == nil {
 		stream, rest, err = tuple.ReadString(rest)
 	}
 	return uuid.UUID(raw), stream, endKey(key, rest, err)
 }
 
-func (k keys) tag(dst []byte, tag string, at Position) []byte {
+func (k Keys) Tag(dst []byte, tag string, at fdbevents.Position) []byte {
 	return appendPosition(tuple.AppendString(k.subspace(dst, spaceTag), tag), at)
 }
 
 // tagged is the range of the index entries for tag with from <= position <= to.
-func (k keys) tagged(tag string, from, to Position) engine.Range {
-	var a arena
-	a.reserve(2*(len(k.prefix)+len(tag)+20), 0)
+func (k Keys) Tagged(tag string, from, to fdbevents.Position) engine.Range {
+	var a Arena
+	a.Reserve(2*(len(k.Prefix)+len(tag)+20), 0)
 	return engine.Range{
-		Begin: a.cut(k.tag(a.free, tag, from)),
-		End:   a.cut(append(k.tag(a.free, tag, to), 0)),
+		Begin: a.Cut(k.Tag(a.Free, tag, from)),
+		End:   a.Cut(append(k.Tag(a.Free, tag, to), 0)),
 	}
 }
 
 // allTagged is the range of the index entries for all tags that begin with
 // prefix.
-func (k keys) allTagged(prefix string) engine.Range { return k.namesWithPrefix(spaceTag, prefix) }
+func (k Keys) AllTagged(prefix string) engine.Range { return k.namesWithPrefix(spaceTag, prefix) }
 
 // stampedTag is the operand of a versionstamped key: the index entry for tag of
 // the event with the given index.
-func (k keys) stampedTag(dst []byte, tag string, index int) []byte {
+func (k Keys) StampedTag(dst []byte, tag string, index int) []byte {
 	start := len(dst)
 	dst = tuple.AppendString(k.subspace(dst, spaceTag), tag)
 	dst, at := appendUnstamped(dst, index)
 	return binary.LittleEndian.AppendUint32(dst, uint32(at-start))
 }
 
-func (k keys) parseTag(key []byte) (tag string, at Position, err error) {
-	tag, rest, err := tuple.ReadString(key[len(k.prefix)+subspaceSize:])
+func (k Keys) ParseTag(key []byte) (tag string, at fdbevents.Position, err error) {
+	tag, rest, err := tuple.ReadString(key[len(k.Prefix)+subspaceSize:])
 	if err == nil {
 		at, rest, err = readPosition(rest)
 	}
 	return tag, at, endKey(key, rest, err)
 }
 
-func (k keys) doorbell(dst []byte, p int) []byte { return k.partition(dst, spaceDoorbell, p) }
+func (k Keys) Doorbell(dst []byte, p int) []byte { return k.partition(dst, spaceDoorbell, p) }
 
 // doorbells is the range of the doorbells of all partitions.
-func (k keys) doorbells() engine.Range { return prefixRange(k.subspace(nil, spaceDoorbell)) }
+func (k Keys) Doorbells() engine.Range { return prefixRange(k.subspace(nil, spaceDoorbell)) }
 
-func (k keys) marker(process uuid.UUID, n int) []byte {
+func (k Keys) Marker(process uuid.UUID, n int) []byte {
 	return tuple.AppendInt(tuple.AppendUUID(k.subspace(nil, spaceMark), process), int64(n))
 }
 
 // marks is the range of the marks of one process, or of all when process is the
 // zero UUID.
-func (k keys) marks(process uuid.UUID) engine.Range {
+func (k Keys) Marks(process uuid.UUID) engine.Range {
 	key := k.subspace(nil, spaceMark)
 	if process != uuid.Nil {
 		key = tuple.AppendUUID(key, process)
@@ -238,49 +239,49 @@ func (k keys) marks(process uuid.UUID) engine.Range {
 // data is the range of the application's keys under name; each begins with the
 // range's begin, and goes on with the application's bytes. The last byte keeps
 // these from continuing the name.
-func (k keys) data(name string) engine.Range {
+func (k Keys) Data(name string) engine.Range {
 	begin := append(tuple.AppendString(k.subspace(nil, spaceData), name), 1)
 	end := bytes.Clone(begin)
 	end[len(end)-1] = 2
 	return engine.Range{Begin: begin, End: end}
 }
 
-func (k keys) checkpoint(name string) []byte {
+func (k Keys) Checkpoint(name string) []byte {
 	return tuple.AppendString(k.subspace(nil, spaceCheckpoint), name)
 }
 
 // checkpoints is the range of all checkpoints.
-func (k keys) checkpoints() engine.Range { return prefixRange(k.subspace(nil, spaceCheckpoint)) }
+func (k Keys) Checkpoints() engine.Range { return prefixRange(k.subspace(nil, spaceCheckpoint)) }
 
-func (k keys) parseCheckpoint(key []byte) (name string, err error) {
-	name, rest, err := tuple.ReadString(key[len(k.prefix)+subspaceSize:])
+func (k Keys) ParseCheckpoint(key []byte) (name string, err error) {
+	name, rest, err := tuple.ReadString(key[len(k.Prefix)+subspaceSize:])
 	return name, endKey(key, rest, err)
 }
 
-func (k keys) projection(name string) []byte {
+func (k Keys) Projection(name string) []byte {
 	return tuple.AppendString(k.subspace(nil, spaceProjection), name)
 }
 
 // projections is the range of all projections, with their generations and views.
-func (k keys) projections() engine.Range { return prefixRange(k.subspace(nil, spaceProjection)) }
+func (k Keys) Projections() engine.Range { return prefixRange(k.subspace(nil, spaceProjection)) }
 
 // wholeProjection is the range of everything of one projection.
-func (k keys) wholeProjection(name string) engine.Range { return prefixRange(k.projection(name)) }
+func (k Keys) WholeProjection(name string) engine.Range { return prefixRange(k.Projection(name)) }
 
 // generation is where a generation of a projection has come to.
-func (k keys) generation(name string, g int64) []byte {
-	return tuple.AppendInt(k.projection(name), g)
+func (k Keys) Generation(name string, g int64) []byte {
+	return tuple.AppendInt(k.Projection(name), g)
 }
 
 // wholeGeneration is the range of a generation's position and view.
-func (k keys) wholeGeneration(name string, g int64) engine.Range {
-	return prefixRange(k.generation(name, g))
+func (k Keys) WholeGeneration(name string, g int64) engine.Range {
+	return prefixRange(k.Generation(name, g))
 }
 
 // view is the range of the keys that a generation of a projection has written, see
 // data.
-func (k keys) view(name string, g int64) engine.Range {
-	begin := append(k.generation(name, g), 1)
+func (k Keys) View(name string, g int64) engine.Range {
+	begin := append(k.Generation(name, g), 1)
 	end := bytes.Clone(begin)
 	end[len(end)-1] = 2
 	return engine.Range{Begin: begin, End: end}
@@ -288,9 +289,9 @@ func (k keys) view(name string, g int64) engine.Range {
 
 // parseProjection reads a key of the projections. g is none in the key of the
 // projection itself; view is true for a key of the generation's view.
-func (k keys) parseProjection(key []byte) (name string, g int64, view bool, err error) {
-	g = none
-	name, rest, err := tuple.ReadString(key[len(k.prefix)+subspaceSize:])
+func (k Keys) ParseProjection(key []byte) (name string, g int64, view bool, err error) {
+	g = NoGeneration
+	name, rest, err := tuple.ReadString(key[len(k.Prefix)+subspaceSize:])
 	if err == nil && len(rest) > 0 {
 		g, rest, err = tuple.ReadInt(rest)
 	}
@@ -298,7 +299,7 @@ func (k keys) parseProjection(key []byte) (name string, g int64, view bool, err 
 	if err == nil && view && rest[0] != 1 {
 		err = errTrailing
 	}
-	return name, g, view, wrapKey(key, err)
+	return name, g, view, KeyError(key, err)
 }
 
 // subspaceSize is the encoded size of a subspace number above 0.
@@ -306,8 +307,8 @@ const subspaceSize = 2
 
 // partitionSize is the size of what comes before the stamp or tag in a key of
 // partition p: prefix, subspace and the partition number, 0 being shorter.
-func (k keys) partitionSize(p int) int {
-	n := len(k.prefix) + subspaceSize + 1
+func (k Keys) partitionSize(p int) int {
+	n := len(k.Prefix) + subspaceSize + 1
 	for ; p > 0; p >>= 8 {
 		n++
 	}
@@ -316,7 +317,7 @@ func (k keys) partitionSize(p int) int {
 
 // namesWithPrefix is the range of (space, name) for all names that begin with
 // prefix: the encoded name without its terminator, and whatever follows.
-func (k keys) namesWithPrefix(space int64, prefix string) engine.Range {
+func (k Keys) namesWithPrefix(space int64, prefix string) engine.Range {
 	begin := tuple.AppendString(k.subspace(nil, space), prefix)
 	return prefixRange(begin[:len(begin)-1])
 }
@@ -329,23 +330,23 @@ func prefixRange(prefix []byte) engine.Range {
 	return engine.Range{Begin: end[:n:n], End: end}
 }
 
-func appendPosition(dst []byte, at Position) []byte {
+func appendPosition(dst []byte, at fdbevents.Position) []byte {
 	return tuple.AppendVersionstamp(dst, toVersionstamp(at))
 }
 
-func toVersionstamp(at Position) (v tuple.Versionstamp) {
+func toVersionstamp(at fdbevents.Position) (v tuple.Versionstamp) {
 	b := at.Bytes()
 	copy(v.TransactionVersion[:], b[:])
 	v.UserVersion = binary.BigEndian.Uint16(b[len(v.TransactionVersion):])
 	return v
 }
 
-func readPosition(b []byte) (Position, []byte, error) {
+func readPosition(b []byte) (fdbevents.Position, []byte, error) {
 	v, rest, err := tuple.ReadVersionstamp(b)
 	if err != nil {
-		return Position{}, nil, err
+		return fdbevents.Position{}, nil, err
 	}
-	return newPosition(v.TransactionVersion, int(v.UserVersion)), rest, nil
+	return NewPosition(v.TransactionVersion, int(v.UserVersion)), rest, nil
 }
 
 // appendUnstamped appends an incomplete versionstamp and tells where its 10
@@ -356,17 +357,17 @@ func appendUnstamped(dst []byte, index int) ([]byte, int) {
 	return tuple.AppendVersionstamp(dst, v), at
 }
 
-var errTrailing = fmt.Errorf("%w: more bytes than the key has elements", ErrCorrupt)
+var errTrailing = fmt.Errorf("%w: more bytes than the key has elements", fdbevents.ErrCorrupt)
 
 // endKey refuses a key with something after its last element.
 func endKey(key, rest []byte, err error) error {
 	if err == nil && len(rest) > 0 {
 		err = errTrailing
 	}
-	return wrapKey(key, err)
+	return KeyError(key, err)
 }
 
-func wrapKey(key []byte, err error) error {
+func KeyError(key []byte, err error) error {
 	if err == nil {
 		return nil
 	}
@@ -375,7 +376,7 @@ func wrapKey(key []byte, err error) error {
 
 // hashStream is FNV-1a, which is part of the format: a stream's partition is its hash
 // modulo the number of partitions.
-func hashStream(stream string) uint64 {
+func HashStream(stream string) uint64 {
 	h := uint64(14695981039346656037)
 	for i := range len(stream) {
 		h = (h ^ uint64(stream[i])) * 1099511628211

@@ -1,4 +1,4 @@
-package fdblayer
+package layout
 
 import (
 	"bytes"
@@ -6,6 +6,7 @@ import (
 	"io"
 	"sync"
 
+	"github.com/fdbevents/fdbevents"
 	"github.com/google/uuid"
 	"github.com/vmihailenco/msgpack/v5"
 )
@@ -110,7 +111,7 @@ func (w *valueWriter) bytes(b []byte) {
 	}
 }
 
-func (w *valueWriter) position(at Position) {
+func (w *valueWriter) position(at fdbevents.Position) {
 	b := at.Bytes()
 	w.bytes(b[:])
 }
@@ -163,7 +164,7 @@ func (r *valueReader) preamble() (format int64, fields int) {
 
 // unknown refuses a format that this build does not know.
 func (r *valueReader) unknown(what string, format int64, fields int) {
-	r.refuse(fmt.Errorf("%w: %s format %d with %d fields; a newer version wrote it", ErrFormat, what, format, fields))
+	r.refuse(fmt.Errorf("%w: %s format %d with %d fields; a newer version wrote it", fdbevents.ErrFormat, what, format, fields))
 }
 
 // fail refuses the value as corrupt.
@@ -262,10 +263,10 @@ func (r *valueReader) uuid() (id uuid.UUID) {
 	return id
 }
 
-func (r *valueReader) position() (at Position) {
+func (r *valueReader) position() (at fdbevents.Position) {
 	var b [positionSize]byte
 	r.fixed(b[:], "position")
-	return PositionFromBytes(b)
+	return fdbevents.PositionFromBytes(b)
 }
 
-func corrupt(err error) error { return fmt.Errorf("%w: %w", ErrCorrupt, err) }
+func corrupt(err error) error { return fmt.Errorf("%w: %w", fdbevents.ErrCorrupt, err) }

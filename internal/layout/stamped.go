@@ -1,8 +1,9 @@
-package fdblayer
+package layout
 
 import (
 	"encoding/binary"
 	"fmt"
+	"github.com/fdbevents/fdbevents"
 )
 
 // Entries, marks and doorbells begin with a position. Their encoders have two forms.
@@ -29,9 +30,9 @@ func beginStamped(dst []byte, index int) []byte {
 func endStamped(dst []byte) []byte { return append(dst, 0, 0, 0, 0) }
 
 // splitStamped reads the position that begins a stored value.
-func splitStamped(src []byte) (at Position, rest []byte, err error) {
+func splitStamped(src []byte) (at fdbevents.Position, rest []byte, err error) {
 	if len(src) < positionSize {
 		return at, nil, corrupt(fmt.Errorf("stamped value of %d bytes", len(src)))
 	}
-	return PositionFromBytes([positionSize]byte(src)), src[positionSize:], nil
+	return fdbevents.PositionFromBytes([positionSize]byte(src)), src[positionSize:], nil
 }

@@ -1,4 +1,4 @@
-package fdblayer
+package fdbevents
 
 // The system indexes, which a store can have besides that of tags.
 const (

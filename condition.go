@@ -1,4 +1,4 @@
-package fdblayer
+package fdbevents
 
 // Condition lets an append happen only if no event that Query selects exists
 // after position After: a dynamic consistency boundary. A decision is made from

@@ -1,4 +1,4 @@
-package fdblayer
+package layout
 
 import (
 	"encoding/binary"
@@ -8,6 +8,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/fdbevents/fdbevents"
 	"github.com/fdbevents/fdbevents/engine"
 )
 
@@ -21,19 +22,19 @@ const (
 
 	// chunkSize is the most bytes of a record in one value. An engine's limit is
 	// 100,000, and FoundationDB is happiest below it.
-	chunkSize = 90_000
+	ChunkSize = 90_000
 	// defaultInlineLimit is the largest record that is also kept in its stream
 	// entry, in bytes.
-	defaultInlineLimit = 1 << 10
+	DefaultInlineLimit = 1 << 10
 )
 
 // record is what the log holds of an event. Its position is in the key.
-type record struct {
-	stream   string
-	revision int64
+type Record struct {
+	Stream   string
+	Revision int64
 	// erased is true when data and metadata were erased.
-	erased bool
-	event  *NewEvent
+	Erased bool
+	Event  *fdbevents.EventData
 }
 
 // appendRecord encodes a record:
@@ -42,16 +43,16 @@ type record struct {
 //
 // created is nanoseconds since 1970; crc is the CRC-32C of all bytes before the
 // last five, which are its own fixed-width encoding. An erased record has format 3.
-func appendRecord(dst []byte, r record) []byte {
+func AppendRecord(dst []byte, r Record) []byte {
 	format := int64(formatRecord)
-	if r.erased {
+	if r.Erased {
 		format = formatErased
 	}
-	begin, ev := len(dst), r.event
+	begin, ev := len(dst), r.Event
 	w := beginValue(dst, format, recordFields)
 	w.bytes(ev.ID[:])
-	w.text(r.stream)
-	w.int(r.revision)
+	w.text(r.Stream)
+	w.int(r.Revision)
 	w.text(ev.Type)
 	w.text(ev.ContentType)
 	w.texts(ev.Tags)
@@ -89,12 +90,12 @@ func cutChecksum(src []byte) ([]byte, error) {
 }
 
 // recordOverhead bounds what a record needs besides its strings and bodies.
-const recordOverhead = 80
+const RecordOverhead = 80
 
 // recordBound is at least the size of a record, and less than recordOverhead
 // above it but for its tags.
-func recordBound(stream string, ev *NewEvent) int {
-	n := len(stream) + len(ev.Type) + len(ev.ContentType) + len(ev.Data) + len(ev.Metadata) + recordOverhead
+func RecordBound(stream string, ev *fdbevents.EventData) int {
+	n := len(stream) + len(ev.Type) + len(ev.ContentType) + len(ev.Data) + len(ev.Metadata) + RecordOverhead
 	for _, tag := range ev.Tags {
 		n += len(tag) + 3 // a string of up to 256 bytes has a header of up to 3
 	}
@@ -103,11 +104,11 @@ func recordBound(stream string, ev *NewEvent) int {
 
 // splitRecord cuts a record that does not fit into one value: the first part is its
 // slot, the others are its further chunks.
-func splitRecord(encoded []byte) [][]byte {
+func SplitRecord(encoded []byte) [][]byte {
 	slot := appendChunkHeader(nil, len(encoded))
-	n := chunkSize - len(slot)
+	n := ChunkSize - len(slot)
 	parts := [][]byte{append(slot, encoded[:n]...)}
-	return slices.AppendSeq(parts, slices.Chunk(encoded[n:], chunkSize))
+	return slices.AppendSeq(parts, slices.Chunk(encoded[n:], ChunkSize))
 }
 
 // appendChunkHeader begins the slot of a record that does not fit into one value:
@@ -120,11 +121,11 @@ func appendChunkHeader(dst []byte, total int) []byte {
 
 // isChunked reports whether a slot's value begins with a chunk header, which is
 // the only msgpack array of 2.
-func isChunked(src []byte) bool { return len(src) > 0 && src[0] == 0x90|2 }
+func IsChunked(src []byte) bool { return len(src) > 0 && src[0] == 0x90|2 }
 
 // decodeChunkHeader reads the record's size, and returns its first bytes, which
 // follow the header.
-func decodeChunkHeader(src []byte) (total int, first []byte, err error) {
+func DecodeChunkHeader(src []byte) (total int, first []byte, err error) {
 	r := readValue(src, "slot", formatChunked, 2)
 	defer r.release()
 	size := r.int()
@@ -140,7 +141,7 @@ func decodeChunkHeader(src []byte) (total int, first []byte, err error) {
 // recordDecoder decodes records. Neighbours in a log often have the same stream, type
 // and content type; keeping the last of each saves the copy. The zero value is ready
 // to use. It is not safe for concurrent use.
-type recordDecoder struct {
+type RecordDecoder struct {
 	lastStream, lastType, lastContentType string
 }
 
@@ -154,16 +155,16 @@ func intern(b []byte, last *string) string {
 
 // event decodes a record from its slot and further chunks, in order, into ev. ok
 // is false when the slot is empty: the event was scavenged.
-func (d *recordDecoder) event(at Position, chunks []engine.KeyValue, ev *Event) (ok bool, err error) {
+func (d *RecordDecoder) Event(at fdbevents.Position, chunks []engine.KeyValue, ev *fdbevents.Event) (ok bool, err error) {
 	encoded := chunks[0].Value
 	if len(encoded) == 0 {
 		return false, nil
 	}
-	if isChunked(encoded) {
+	if IsChunked(encoded) {
 		encoded, err = joinRecord(chunks)
 	}
 	if err == nil {
-		err = d.record(encoded, ev)
+		err = d.Record(encoded, ev)
 	}
 	if err != nil {
 		return false, fmt.Errorf("event at position %s: %w", at, err)
@@ -174,7 +175,7 @@ func (d *recordDecoder) event(at Position, chunks []engine.KeyValue, ev *Event) 
 
 // joinRecord reverses splitRecord.
 func joinRecord(parts []engine.KeyValue) ([]byte, error) {
-	total, first, err := decodeChunkHeader(parts[0].Value)
+	total, first, err := DecodeChunkHeader(parts[0].Value)
 	if err != nil {
 		return nil, err
 	}
@@ -190,7 +191,7 @@ func joinRecord(parts []engine.KeyValue) ([]byte, error) {
 
 // record decodes what appendRecord made into ev. Data and Metadata of the result
 // share src. The position is not in the record and left as it is.
-func (d *recordDecoder) record(src []byte, ev *Event) error {
+func (d *RecordDecoder) Record(src []byte, ev *fdbevents.Event) error {
 	body, err := cutChecksum(src)
 	if err != nil || d.plainRecord(body, ev) {
 		return err
@@ -199,8 +200,8 @@ func (d *recordDecoder) record(src []byte, ev *Event) error {
 }
 
 // anyRecord decodes a record, without its checksum, with the library.
-func (d *recordDecoder) anyRecord(body []byte, ev *Event) error {
-	*ev = Event{Position: ev.Position} // plainRecord may have begun
+func (d *RecordDecoder) anyRecord(body []byte, ev *fdbevents.Event) error {
+	*ev = fdbevents.Event{Position: ev.Position} // plainRecord may have begun
 	r := newValueReader(body)
 	format, n := r.preamble()
 	if format != formatRecord && format != formatErased || n != recordFields {
@@ -212,7 +213,7 @@ func (d *recordDecoder) anyRecord(body []byte, ev *Event) error {
 	ev.Revision = r.int()
 	ev.Type = intern(r.bytes(), &d.lastType)
 	ev.ContentType = intern(r.bytes(), &d.lastContentType)
-	if ev.Tags = r.texts(); len(ev.Tags) > MaxTags {
+	if ev.Tags = r.texts(); len(ev.Tags) > fdbevents.MaxTags {
 		r.fail(fmt.Errorf("%d tags", len(ev.Tags)))
 	}
 	ev.Created = time.Unix(0, r.int()).UTC()
@@ -225,7 +226,7 @@ func (d *recordDecoder) anyRecord(body []byte, ev *Event) error {
 // appendRecord writes: not erased, no number below zero, no string of 64 KiB. It
 // reads the slice directly, which takes a quarter of the library's time. Where it
 // meets anything else it leaves ev half done and returns false: anyRecord reads that.
-func (d *recordDecoder) plainRecord(body []byte, ev *Event) bool {
+func (d *RecordDecoder) plainRecord(body []byte, ev *fdbevents.Event) bool {
 	p := plain{src: body}
 	if p.array() != recordFields || p.int() != formatRecord {
 		return false
@@ -254,9 +255,9 @@ func (d *recordDecoder) plainRecord(body []byte, ev *Event) bool {
 // owner says whose event a slot's value, which may be only the beginning of the
 // record, claims to be. It does not verify the record; known is false when the value
 // does not say it.
-func (d *recordDecoder) owner(value []byte) (stream string, revision int64, known bool) {
-	if isChunked(value) {
-		_, first, err := decodeChunkHeader(value)
+func (d *RecordDecoder) Owner(value []byte) (stream string, revision int64, known bool) {
+	if IsChunked(value) {
+		_, first, err := DecodeChunkHeader(value)
 		if err != nil {
 			return "", 0, false
 		}

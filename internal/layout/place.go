@@ -1,6 +1,9 @@
-package fdblayer
+package layout
 
-import "fmt"
+import (
+	"fmt"
+	"github.com/fdbevents/fdbevents"
+)
 
 const (
 	formatProgress = 1
@@ -10,14 +13,14 @@ const (
 )
 
 // appendProgress encodes how far some long work has come: a name or other bytes.
-func appendProgress(dst, at []byte) []byte {
+func AppendProgress(dst, at []byte) []byte {
 	w := beginValue(dst, formatProgress, 2)
 	w.bytes(at)
 	return w.end()
 }
 
 // decodeProgress decodes a progress; an absent one (nil) is the beginning, nil.
-func decodeProgress(src []byte) (at []byte, err error) {
+func DecodeProgress(src []byte) (at []byte, err error) {
 	if src == nil {
 		return nil, nil
 	}
@@ -27,16 +30,16 @@ func decodeProgress(src []byte) (at []byte, err error) {
 }
 
 // appendPlace encodes a position that a reader keeps: [1, position].
-func appendPlace(dst []byte, at Position) []byte {
+func AppendPlace(dst []byte, at fdbevents.Position) []byte {
 	w := beginValue(dst, formatPlace, 2)
 	w.position(at)
 	return w.end()
 }
 
 // decodePlace decodes a position that a reader keeps; an absent one (nil) is Start.
-func decodePlace(src []byte) (at Position, err error) {
+func DecodePlace(src []byte) (at fdbevents.Position, err error) {
 	if src == nil {
-		return Start, nil
+		return fdbevents.Start, nil
 	}
 	r := readValue(src, "position", formatPlace, 2)
 	at = r.position()
@@ -44,27 +47,27 @@ func decodePlace(src []byte) (at Position, err error) {
 }
 
 // projection says which generations of a projection there are.
-type projection struct {
+type Projection struct {
 	// current is the one that readers see, building the one that is to replace it,
 	// or none.
-	current, building int64
+	Current, Building int64
 }
 
-const none = -1
+const NoGeneration = -1
 
-func appendProjection(dst []byte, p projection) []byte {
+func AppendProjection(dst []byte, p Projection) []byte {
 	w := beginValue(dst, formatProjection, 3)
-	w.int(p.current)
-	w.int(p.building)
+	w.int(p.Current)
+	w.int(p.Building)
 	return w.end()
 }
 
-func decodeProjection(src []byte) (p projection, err error) {
+func DecodeProjection(src []byte) (p Projection, err error) {
 	r := readValue(src, "projection", formatProjection, 3)
-	p.current = r.int()
-	p.building = r.int()
-	if p.current < 0 || p.building < none || p.building != none && p.building <= p.current {
-		r.fail(fmt.Errorf("projection at generation %d, with %d being built", p.current, p.building))
+	p.Current = r.int()
+	p.Building = r.int()
+	if p.Current < 0 || p.Building < NoGeneration || p.Building != NoGeneration && p.Building <= p.Current {
+		r.fail(fmt.Errorf("projection at generation %d, with %d being built", p.Current, p.Building))
 	}
 	return p, r.end()
 }

@@ -1,4 +1,4 @@
-package fdblayer
+package fdbevents
 
 import (
 	"strings"

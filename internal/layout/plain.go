@@ -1,4 +1,4 @@
-package fdblayer
+package layout
 
 import "encoding/binary"
 

@@ -1,34 +1,35 @@
-package fdblayer
+package layout
 
 import (
 	"encoding/binary"
 
+	"github.com/fdbevents/fdbevents"
 	"github.com/fdbevents/fdbevents/engine"
 )
 
 // newPosition is the place of the event with the given index in the transaction
 // that got stamp.
-func newPosition(stamp engine.Stamp, index int) Position {
+func NewPosition(stamp engine.Stamp, index int) fdbevents.Position {
 	var b [positionSize]byte
 	copy(b[:], stamp[:])
 	binary.BigEndian.PutUint16(b[len(stamp):], uint16(index))
-	return PositionFromBytes(b)
+	return fdbevents.PositionFromBytes(b)
 }
 
 // stampOf is the versionstamp of the transaction that wrote the event at a position.
-func stampOf(at Position) engine.Stamp {
+func StampOf(at fdbevents.Position) engine.Stamp {
 	b := at.Bytes()
 	return engine.Stamp(b[:len(engine.Stamp{})])
 }
 
 // lastOfVersion is at or after every event that a reader at version can see.
-func lastOfVersion(version int64) Position {
-	b := End.Bytes()
+func LastOfVersion(version int64) fdbevents.Position {
+	b := fdbevents.End.Bytes()
 	binary.BigEndian.PutUint64(b[:8], uint64(version))
-	return PositionFromBytes(b)
+	return fdbevents.PositionFromBytes(b)
 }
 
-func appendPositionBytes(dst []byte, at Position) []byte {
+func appendPositionBytes(dst []byte, at fdbevents.Position) []byte {
 	b := at.Bytes()
 	return append(dst, b[:]...)
 }

@@ -1,0 +1,62 @@
+package layout
+
+import (
+	"fmt"
+
+	"github.com/fdbevents/fdbevents"
+	"github.com/google/uuid"
+)
+
+// systemIndex says that appends write a system index, and when it is ready that
+// readers may use it, because the events before it was created are in it, too.
+type SystemIndex struct {
+	Name  string
+	Ready bool
+}
+
+// header describes a store. All but its indexes is written once.
+type Header struct {
+	ID          uuid.UUID
+	Partitions  int
+	InlineLimit int
+	Indexes     []SystemIndex
+}
+
+func AppendHeader(dst []byte, h Header) []byte {
+	w := beginValue(dst, formatStore, 5)
+	w.bytes(h.ID[:])
+	w.int(int64(h.Partitions))
+	w.int(int64(h.InlineLimit))
+	w.array(len(h.Indexes))
+	for _, index := range h.Indexes {
+		w.array(2)
+		w.text(index.Name)
+		w.bool(index.Ready)
+	}
+	return w.end()
+}
+
+// decodeHeader refuses other formats in its own words: they are about the store as a
+// whole.
+func DecodeHeader(src []byte) (h Header, err error) {
+	r := newValueReader(src)
+	switch format, n := r.preamble(); {
+	case format < formatStore:
+		r.refuse(fmt.Errorf("%w %d: this build knows format %d; read the events with the fdbevents that made it, and append them to a new store", fdbevents.ErrFormat, format, formatStore))
+	case format != formatStore || n != 5:
+		r.refuse(fmt.Errorf("%w %d: this build knows format %d; use a newer fdbevents", fdbevents.ErrFormat, format, formatStore))
+	}
+	h.ID = r.uuid()
+	h.Partitions = int(r.int())
+	h.InlineLimit = int(r.int())
+	for range r.count() {
+		if n := r.array(); n != 2 {
+			r.fail(fmt.Errorf("index of %d fields", n))
+		}
+		h.Indexes = append(h.Indexes, SystemIndex{Name: r.text(), Ready: r.bool()})
+	}
+	if h.Partitions < 1 || h.Partitions > fdbevents.MaxPartitions || h.InlineLimit < 0 {
+		r.fail(fmt.Errorf("header with %d partitions, inline limit %d", h.Partitions, h.InlineLimit))
+	}
+	return h, r.end()
+}
