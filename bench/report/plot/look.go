@@ -1,4 +1,4 @@
-package report
+package plot
 
 import (
 	"image/color"
@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/fdbevents/fdbevents/bench/harness"
+	"github.com/fdbevents/fdbevents/bench/report"
 	xfont "golang.org/x/image/font"
 	"gonum.org/v1/plot"
 	"gonum.org/v1/plot/font"
@@ -36,18 +37,19 @@ type paint struct {
 	dash  []vg.Length
 }
 
+// paints are by the names of systems, as they are in reports.
 var paints = map[string]paint{
-	embedded:     {color.RGBA{0x00, 0x4c, 0xb3, 0xff}, draw.CircleGlyph{}, nil},
-	onFDB:        {color.RGBA{0x7a, 0x1f, 0xa2, 0xff}, draw.BoxGlyph{}, nil},
-	pebble:       {color.RGBA{0x55, 0x55, 0x55, 0xff}, draw.RingGlyph{}, []vg.Length{6, 3}},
-	foundationDB: {color.RGBA{0x7d, 0x7d, 0x7d, 0xff}, draw.SquareGlyph{}, []vg.Length{3, 3}},
-	fsync:        {color.RGBA{0xa3, 0xa3, 0xa3, 0xff}, draw.CrossGlyph{}, []vg.Length{1, 3}},
-	jetStream:    {color.RGBA{0xe6, 0x9f, 0x00, 0xff}, draw.TriangleGlyph{}, nil},
-	messageDB:    {color.RGBA{0x00, 0x9e, 0x73, 0xff}, draw.PyramidGlyph{}, nil},
-	etcd:         {color.RGBA{0x56, 0xb4, 0xe9, 0xff}, draw.BoxGlyph{}, nil},
-	redis:        {color.RGBA{0xd5, 0x5e, 0x00, 0xff}, draw.PlusGlyph{}, nil},
-	sqlite:       {color.RGBA{0xcc, 0x79, 0xa7, 0xff}, draw.CrossGlyph{}, nil},
-	bbolt:        {color.RGBA{0x9a, 0x8a, 0x1a, 0xff}, draw.RingGlyph{}, nil},
+	"fdbevents":     {color.RGBA{0x00, 0x4c, 0xb3, 0xff}, draw.CircleGlyph{}, nil},
+	"fdbevents-fdb": {color.RGBA{0x7a, 0x1f, 0xa2, 0xff}, draw.BoxGlyph{}, nil},
+	"pebble":        {color.RGBA{0x55, 0x55, 0x55, 0xff}, draw.RingGlyph{}, []vg.Length{6, 3}},
+	"fdb":           {color.RGBA{0x7d, 0x7d, 0x7d, 0xff}, draw.SquareGlyph{}, []vg.Length{3, 3}},
+	"fsync":         {color.RGBA{0xa3, 0xa3, 0xa3, 0xff}, draw.CrossGlyph{}, []vg.Length{1, 3}},
+	"jetstream":     {color.RGBA{0xe6, 0x9f, 0x00, 0xff}, draw.TriangleGlyph{}, nil},
+	"messagedb":     {color.RGBA{0x00, 0x9e, 0x73, 0xff}, draw.PyramidGlyph{}, nil},
+	"etcd":          {color.RGBA{0x56, 0xb4, 0xe9, 0xff}, draw.BoxGlyph{}, nil},
+	"redis":         {color.RGBA{0xd5, 0x5e, 0x00, 0xff}, draw.PlusGlyph{}, nil},
+	"sqlite":        {color.RGBA{0xcc, 0x79, 0xa7, 0xff}, draw.CrossGlyph{}, nil},
+	"bbolt":         {color.RGBA{0x9a, 0x8a, 0x1a, 0xff}, draw.RingGlyph{}, nil},
 }
 
 // spare are for systems without a paint of their own.
@@ -161,7 +163,7 @@ func atValues(xs []float64) (ticks plot.ConstantTicks) {
 	for _, x := range xs {
 		tick := plot.Tick{Value: x}
 		if math.Log(x)-last >= apart {
-			tick.Label, last = short(x), math.Log(x)
+			tick.Label, last = report.Short(x), math.Log(x)
 		}
 		ticks = append(ticks, tick)
 	}
@@ -186,7 +188,7 @@ func rounded(low, high float64) (ticks plot.ConstantTicks) {
 			}
 			tick := plot.Tick{Value: v}
 			if i == 0 || !wide {
-				tick.Label = short(v)
+				tick.Label = report.Short(v)
 			}
 			ticks = append(ticks, tick)
 			if v >= high && len(ticks) > 1 {
@@ -207,22 +209,8 @@ func (linear) Ticks(low, high float64) []plot.Tick {
 		case ticks[i].Value == 0:
 			ticks[i].Label = "0"
 		default:
-			ticks[i].Label = short(ticks[i].Value)
+			ticks[i].Label = report.Short(ticks[i].Value)
 		}
 	}
 	return ticks
-}
-
-// short is a number on an axis: 500, 20 k, 1 M. Thousands have four digits still.
-func short(v float64) string {
-	switch {
-	case v >= 1e6:
-		return trimmed(v/1e6) + " M"
-	case v >= 1e4:
-		return trimmed(v/1e3) + " k"
-	case v >= 1 && v == math.Trunc(v):
-		return whole(int(v)) // 1,024 writers are not 1,020
-	default:
-		return trimmed(v)
-	}
 }
