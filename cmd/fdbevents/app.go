@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"runtime/debug"
 
 	"github.com/urfave/cli/v2"
 )
@@ -31,7 +30,7 @@ func (p *program) app() *cli.App {
 	return &cli.App{
 		Name:    "fdbevents",
 		Usage:   "append to, read and follow an event store",
-		Version: version(debug.ReadBuildInfo()),
+		Version: thisEdition().String(),
 		Description: "Exit codes: 0 success, 1 failure, 2 wrong command line,\n" +
 			"3 wrong expected revision, failed append condition, or conflicting import,\n4 stream, event or group not found.",
 		Flags: []cli.Flag{
@@ -122,28 +121,4 @@ func (p *program) helpCommand() *cli.Command {
 			return cli.ShowCommandHelp(c, c.Args().First())
 		},
 	}
-}
-
-// version is that of the module when it was built from a released one, and
-// otherwise the commit.
-func version(info *debug.BuildInfo, ok bool) string {
-	if !ok {
-		return "unknown"
-	}
-	text := info.Main.Version
-	if text == "" {
-		text = "(devel)"
-	}
-	if text != "(devel)" {
-		return text
-	}
-	for _, setting := range info.Settings {
-		switch {
-		case setting.Key == "vcs.revision":
-			text += " " + setting.Value
-		case setting.Key == "vcs.modified" && setting.Value == "true":
-			text += " modified"
-		}
-	}
-	return text
 }

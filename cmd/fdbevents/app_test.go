@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"runtime/debug"
 	"slices"
 	"strings"
 	"testing"
@@ -14,26 +13,6 @@ import (
 	"github.com/fdbevents/fdbevents/fdblayer/archive"
 	"github.com/fdbevents/fdbevents/jsonl"
 )
-
-func TestVersion(t *testing.T) {
-	for _, tt := range []struct {
-		info *debug.BuildInfo
-		want string
-	}{
-		{nil, "unknown"},
-		{&debug.BuildInfo{}, "(devel)"},
-		{&debug.BuildInfo{Main: debug.Module{Version: "v1.2.3"}}, "v1.2.3"},
-		{&debug.BuildInfo{Main: debug.Module{Version: "(devel)"}, Settings: []debug.BuildSetting{
-			{Key: "vcs.revision", Value: "abc"}, {Key: "vcs.modified", Value: "true"}}}, "(devel) abc modified"},
-	} {
-		equal(t, "version", version(tt.info, tt.info != nil), tt.want)
-	}
-	for _, flag := range []string{"--version", "-v"} {
-		if out := must(t, "", flag); !strings.HasPrefix(out, "fdbevents version ") {
-			t.Errorf("%s prints %q", flag, out)
-		}
-	}
-}
 
 func TestHelp(t *testing.T) {
 	overview := must(t, "")
