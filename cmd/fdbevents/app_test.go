@@ -175,6 +175,7 @@ func TestExitCodes(t *testing.T) {
 		want int
 	}{
 		{errors.New("x"), exitFailure},
+		{errors.Join(errors.New("x"), fdblayer.ErrEventNotFound), exitNotFound},
 		{&usageError{}, exitUsage},
 		{&fdblayer.InvalidError{}, exitUsage},
 		{&jsonl.LineError{Err: &fdblayer.InvalidError{}}, exitFailure},

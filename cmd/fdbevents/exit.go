@@ -3,12 +3,11 @@ package main
 import (
 	"errors"
 	"fmt"
-	"io"
-	"syscall"
+	"strings"
 
 	"github.com/fdbevents/fdbevents/fdblayer"
+	"github.com/fdbevents/fdbevents/fdblayer/archive"
 	"github.com/fdbevents/fdbevents/jsonl"
-	"github.com/urfave/cli/v2"
 )
 
 const (
@@ -19,57 +18,65 @@ const (
 	exitNotFound = 4
 )
 
-// usageError is a command line that is wrong.
-type usageError struct {
-	// command is the one whose help tells more.
-	command string
-	text    string
+// exits is the one table of exit codes. The help and exitCode are made from it.
+var exits = []struct {
+	code int
+	// meaning is for the help.
+	meaning string
+	// holds reports whether an error leads to the code; the first row that holds
+	// decides. The row without it is for all other errors.
+	holds func(error) bool
+}{
+	{exitOK, "success", func(err error) bool { return err == nil }},
+	{exitFailure, "any other failure", nil},
+	{exitUsage, "wrong command line", isUsage},
+	{exitRefused, "wrong expected revision, failed append condition, or conflicting import", isRefused},
+	{exitNotFound, "stream, event or group not found", isNotFound},
 }
-
-func (e *usageError) Error() string {
-	return fmt.Sprintf("%s\nSee: %s --help", e.text, e.command)
-}
-
-func usagef(c *cli.Context, format string, args ...any) error {
-	command := "fdbevents"
-	if c.Command.Name != c.App.Name {
-		command += " " + c.Command.Name
-	}
-	return &usageError{command, fmt.Sprintf(format, args...)}
-}
-
-// onUsageError is called with what the flag parser found.
-func onUsageError(c *cli.Context, err error, _ bool) error { return usagef(c, "%v", err) }
 
 // exitCode is the exit code for an error.
 func exitCode(err error) int {
-	var (
-		usage     *usageError
-		wrong     *fdblayer.WrongExpectedRevisionError
-		condition *fdblayer.ConditionError
-		line      *jsonl.LineError
-		invalid   *fdblayer.InvalidError
-		limit     *fdblayer.LimitError
-		conflict  *fdblayer.RestoreConflictError
-	)
-	switch {
-	case errors.As(err, &usage):
-		return exitUsage
-	case errors.As(err, &wrong), errors.As(err, &condition), errors.As(err, &conflict):
-		return exitRefused
-	case errors.Is(err, fdblayer.ErrStreamNotFound), errors.Is(err, fdblayer.ErrEventNotFound), errors.Is(err, fdblayer.ErrGroupNotFound):
-		return exitNotFound
-	case errors.As(err, &line), fromArchive(err):
-		return exitFailure
-	case errors.As(err, &invalid), errors.As(err, &limit):
-		// Not in the input, so the value came from the command line.
-		return exitUsage
+	for _, e := range exits {
+		if e.holds != nil && e.holds(err) {
+			return e.code
+		}
 	}
 	return exitFailure
 }
 
-// closedPipe reports whether err is that nobody reads our output any more. For a
-// command that only prints, this is an ordinary end.
-func closedPipe(err error) bool {
-	return errors.Is(err, syscall.EPIPE) || errors.Is(err, io.ErrClosedPipe)
+// exitHelp says what the codes mean, a line each.
+func exitHelp() string {
+	var b strings.Builder
+	b.WriteString("Exit codes:")
+	for _, e := range exits {
+		fmt.Fprintf(&b, "\n  %d  %s", e.code, e.meaning)
+	}
+	return b.String()
+}
+
+// isUsage holds for what is wrong with the command line. A value that the store finds
+// wrong came from there, too, unless it came from the input.
+func isUsage(err error) bool {
+	var usage *usageError
+	var invalid *fdblayer.InvalidError
+	var limit *fdblayer.LimitError
+	return errors.As(err, &usage) || (errors.As(err, &invalid) || errors.As(err, &limit)) && !fromInput(err)
+}
+
+// fromInput holds for what lines of the input or an archive have.
+func fromInput(err error) bool {
+	var line *jsonl.LineError
+	var block *archive.BlockError
+	return errors.As(err, &line) || errors.As(err, &block)
+}
+
+func isRefused(err error) bool {
+	var wrong *fdblayer.WrongExpectedRevisionError
+	var condition *fdblayer.ConditionError
+	var conflict *fdblayer.RestoreConflictError
+	return errors.As(err, &wrong) || errors.As(err, &condition) || errors.As(err, &conflict)
+}
+
+func isNotFound(err error) bool {
+	return errors.Is(err, fdblayer.ErrStreamNotFound) || errors.Is(err, fdblayer.ErrEventNotFound) || errors.Is(err, fdblayer.ErrGroupNotFound)
 }
