@@ -10,6 +10,7 @@ import (
 
 	"github.com/fdbevents/fdbevents/bench/harness"
 	"github.com/fdbevents/fdbevents/bench/report"
+	"github.com/fdbevents/fdbevents/bench/report/plot"
 )
 
 // What stands between these lines of a document comes from a report.
@@ -44,7 +45,7 @@ func render(file string) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	plots, err := report.Plots(filepath.Join(dir, "plots"), r)
+	plots, err := plot.Draw(filepath.Join(dir, "plots"), r)
 	if err != nil {
 		return nil, err
 	}

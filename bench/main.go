@@ -29,6 +29,7 @@ import (
 
 	"github.com/fdbevents/fdbevents/bench/harness"
 	"github.com/fdbevents/fdbevents/bench/report"
+	"github.com/fdbevents/fdbevents/bench/report/plot"
 	"github.com/fdbevents/fdbevents/bench/systems"
 	"github.com/schollz/progressbar/v3"
 	"github.com/urfave/cli/v2"
@@ -238,7 +239,7 @@ func publish(dir string, stdout io.Writer, r *harness.Report) error {
 	if dir == "" {
 		return report.Markdown(stdout, r, nil)
 	}
-	plots, err := report.Plots(filepath.Join(dir, "plots"), r)
+	plots, err := plot.Draw(filepath.Join(dir, "plots"), r)
 	if err != nil {
 		return err
 	}

@@ -1,7 +1,7 @@
 // Package ingest appends many events to a store, fast, and knows at the end what of
 // them is stored.
 //
-//	summary, err := ingest.Run(ctx, store, jsonl.NewReader(file, jsonl.Defaults{}), ingest.Options{Expected: fdblayer.Any})
+//	summary, err := ingest.Run(ctx, store, jsonl.NewReader(file, jsonl.Defaults{}), ingest.Options{Expected: fdbevents.Any})
 //
 // Many appends are under way at once, so that they share transactions and syncs of the
 // disk. Events of a stream keep their order; events of different streams can come into

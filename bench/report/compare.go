@@ -127,8 +127,8 @@ func judged(op harness.Operation) []Metric {
 // compareFigure is false where one of the reports does not have the figure.
 func compareFigure(old, new *harness.Report, x, y *harness.Result, m Metric) (Change, bool) {
 	c := Change{Workload: y.Workload, System: y.System, Metric: m,
-		Old: spreadOver(x, m.of), New: spreadOver(y, m.of)}
-	if !c.Old.measured() || !c.New.measured() {
+		Old: SpreadOver(x, m.Of), New: SpreadOver(y, m.Of)}
+	if !c.Old.Measured() || !c.New.Measured() {
 		return c, false
 	}
 	c.Slowdown = slowdown(c.Old, c.New, m)
@@ -136,9 +136,9 @@ func compareFigure(old, new *harness.Report, x, y *harness.Result, m Metric) (Ch
 
 	limit := limitOf[y.System]
 	name := y.Workload.Name()
-	before := spreadOf(ratios(x, old.Find(name, limit), m.of))
-	after := spreadOf(ratios(y, new.Find(name, limit), m.of))
-	if before.measured() && after.measured() {
+	before := spreadOf(ratios(x, old.Find(name, limit), m.Of))
+	after := spreadOf(ratios(y, new.Find(name, limit), m.Of))
+	if before.Measured() && after.Measured() {
 		c.Limit = limit
 		c.Relative = slowdown(before, after, m)
 		c.Verdict = agreed(c.Verdict, changed(before, after, m), c.Relative)

@@ -6,20 +6,21 @@ import (
 	"testing"
 
 	"github.com/fdbevents/fdbevents/bench/harness"
+	"github.com/fdbevents/fdbevents/bench/report/reporttest"
 )
 
 const trials = 1000
 
 // verdicts counts those of the embedded store's appends over many pairs of runs
 // whose turns are off by 15 %.
-func verdicts(t *testing.T, turns int, old, new func(*synthetic)) map[Verdict]int {
+func verdicts(t *testing.T, turns int, old, new func(*reporttest.Synthetic)) map[Verdict]int {
 	t.Helper()
 	counts := make(map[Verdict]int)
 	for trial := range uint64(trials) {
-		a, b := noisy(turns, 0.15, 2*trial), noisy(turns, 0.15, 2*trial+1)
+		a, b := reporttest.Noisy(turns, 0.15, 2*trial), reporttest.Noisy(turns, 0.15, 2*trial+1)
 		old(&a)
 		new(&b)
-		for _, c := range Compare(a.report(harness.BaseAppend), b.report(harness.BaseAppend)) {
+		for _, c := range Compare(a.Report(harness.BaseAppend), b.Report(harness.BaseAppend)) {
 			if c.System == embedded && c.Metric == Rate {
 				counts[c.Verdict]++
 			}
@@ -29,28 +30,28 @@ func verdicts(t *testing.T, turns int, old, new func(*synthetic)) map[Verdict]in
 	return counts
 }
 
-func asItIs(*synthetic) {}
+func asItIs(*reporttest.Synthetic) {}
 
-func slowed(by float64) func(*synthetic) {
-	return func(s *synthetic) { s.slow = map[string]float64{embedded: by} }
+func slowed(by float64) func(*reporttest.Synthetic) {
+	return func(s *reporttest.Synthetic) { s.Slow = map[string]float64{embedded: by} }
 }
 
-func onMachine(slowdown float64) func(*synthetic) {
-	return func(s *synthetic) { s.machine = slowdown }
+func onMachine(slowdown float64) func(*reporttest.Synthetic) {
+	return func(s *reporttest.Synthetic) { s.Machine = slowdown }
 }
 
-func without(systems ...string) func(*synthetic) {
-	return func(s *synthetic) { s.without = append(s.without, systems...) }
+func without(systems ...string) func(*reporttest.Synthetic) {
+	return func(s *reporttest.Synthetic) { s.Without = append(s.Without, systems...) }
 }
 
-func both(f, g func(*synthetic)) func(*synthetic) {
-	return func(s *synthetic) { f(s); g(s) }
+func both(f, g func(*reporttest.Synthetic)) func(*reporttest.Synthetic) {
+	return func(s *reporttest.Synthetic) { f(s); g(s) }
 }
 
 func TestCompareRates(t *testing.T) {
 	for _, test := range []struct {
 		name     string
-		old, new func(*synthetic)
+		old, new func(*reporttest.Synthetic)
 		verdict  Verdict
 		turns    int
 		// least and most of the trials in which it is to be.
@@ -84,10 +85,10 @@ func TestCompareRates(t *testing.T) {
 
 // Half the speed shows in the latencies as well, and nowhere else.
 func TestCompareTellsWhat(t *testing.T) {
-	old, new := noisy(5, 0.15, 1), noisy(5, 0.15, 2)
-	new.slow = map[string]float64{embedded: 2}
+	old, new := reporttest.Noisy(5, 0.15, 1), reporttest.Noisy(5, 0.15, 2)
+	new.Slow = map[string]float64{embedded: 2}
 	got := make(map[string]Verdict)
-	for _, c := range Compare(old.report(harness.BaseAppend, harness.LiveHundred), new.report(harness.BaseAppend, harness.LiveHundred)) {
+	for _, c := range Compare(old.Report(harness.BaseAppend, harness.LiveHundred), new.Report(harness.BaseAppend, harness.LiveHundred)) {
 		got[fmt.Sprintf("%s %s %s", c.Workload.Operation, c.System, c.Metric)] = c.Verdict
 	}
 	want := map[string]Verdict{
@@ -107,19 +108,19 @@ func TestCompareTellsWhat(t *testing.T) {
 }
 
 func TestPrintChanges(t *testing.T) {
-	old, new := noisy(5, 0.1, 1), noisy(5, 0.1, 2)
-	new.slow = map[string]float64{embedded: 2, onFDB: 0.4}
+	old, new := reporttest.Noisy(5, 0.1, 1), reporttest.Noisy(5, 0.1, 2)
+	new.Slow = map[string]float64{embedded: 2, onFDB: 0.4}
 	golden(t, "changes.md", func(b *bytes.Buffer) error {
-		return PrintChanges(b, Compare(old.report(harness.BaseAppend, harness.ReadWarm, harness.HotAppend), new.report(harness.BaseAppend, harness.ReadWarm, harness.OpenMillion)))
+		return PrintChanges(b, Compare(old.Report(harness.BaseAppend, harness.ReadWarm, harness.HotAppend), new.Report(harness.BaseAppend, harness.ReadWarm, harness.OpenMillion)))
 	})
 }
 
 func TestPrintChangesOfLittle(t *testing.T) {
-	zeros := &harness.Report{Systems: systems, Results: []harness.Result{
+	zeros := &harness.Report{Systems: reporttest.Systems, Results: []harness.Result{
 		{Workload: harness.BaseAppend, System: embedded, Samples: []harness.Sample{{}, {Seconds: 1}}},
 		{Workload: harness.LoneAppend, System: embedded, Error: "none"},
 	}}
-	equal := steady(2).report(harness.BaseAppend)
+	equal := reporttest.Steady(2).Report(harness.BaseAppend)
 	for _, test := range []struct {
 		name     string
 		old, new *harness.Report
@@ -128,7 +129,7 @@ func TestPrintChangesOfLittle(t *testing.T) {
 		{"zeros", zeros, zeros},
 		{"zeros after something", equal, zeros},
 		{"equal", equal, equal},
-		{"one turn", steady(1).report(harness.BaseAppend), equal},
+		{"one turn", reporttest.Steady(1).Report(harness.BaseAppend), equal},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			var b bytes.Buffer

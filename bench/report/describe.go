@@ -20,8 +20,8 @@ var operations = map[harness.Operation]struct{ title, about string }{
 	harness.Open:         {"Open", "The system is closed and opened again. Latency is the time that opening takes, and it is what systems are compared by."},
 }
 
-// describe is a workload in words: "64 writers, 256 B, 1,000 streams".
-func describe(w harness.Workload) string {
+// Describe is a workload in words: "64 writers, 256 B, 1,000 streams".
+func Describe(w harness.Workload) string {
 	var words []string
 	add := func(n int, one, many string) {
 		switch {

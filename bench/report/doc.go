@@ -1,7 +1,8 @@
-// Package report says what a harness.Report means: as a document with plots,
-// against the project's targets, and compared with an earlier one.
+// Package report says what a harness.Report means: as a document, against the
+// project's targets, and compared with an earlier one.
 //
-//   - Plots draws, Markdown writes the document that shows them.
+//   - Markdown writes the document, which can show the plots of package plot.
+//   - Summary writes one table, for a terminal.
 //   - Targets are what fdbevents promises; Target.Evaluate measures one.
 //   - Compare finds what has become slower since another report.
 //

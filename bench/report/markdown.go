@@ -10,8 +10,15 @@ import (
 	"github.com/fdbevents/fdbevents/bench/harness"
 )
 
+// Plot is a drawing that was written.
+type Plot struct {
+	Title string
+	// Path is from the folder that the plots' own is in, with slashes: "plots/x.svg".
+	Path string
+}
+
 // Markdown writes the report as a document in GitHub's Markdown. Plots are those
-// that Plots drew in a folder beside it.
+// that were drawn in a folder beside it; there may be none.
 func Markdown(w io.Writer, r *harness.Report, plots []Plot) error {
 	var b strings.Builder
 	writeRun(&b, r)
@@ -105,7 +112,7 @@ func writeResults(b *strings.Builder, r *harness.Report) {
 			title, about = o.title, o.about+"\n\n"
 		}
 		fmt.Fprintf(b, "### %s\n\n%s", title, about)
-		for _, w := range workloadsOf(r, op) {
+		for _, w := range WorkloadsOf(r, op) {
 			writeWorkload(b, r, w)
 		}
 	}
@@ -121,7 +128,8 @@ func operationsOf(r *harness.Report) (ops []harness.Operation) {
 	return ops
 }
 
-func workloadsOf(r *harness.Report, op harness.Operation) (workloads []harness.Workload) {
+// WorkloadsOf are the workloads of an operation, in the order in which they were run.
+func WorkloadsOf(r *harness.Report, op harness.Operation) (workloads []harness.Workload) {
 	for _, x := range r.Results {
 		if x.Workload.Operation == op && !slices.Contains(workloads, x.Workload) {
 			workloads = append(workloads, x.Workload)

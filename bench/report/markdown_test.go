@@ -12,6 +12,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/fdbevents/fdbevents/bench/harness"
+	"github.com/fdbevents/fdbevents/bench/report/reporttest"
 )
 
 var update = flag.Bool("update", false, "write testdata anew")
@@ -19,7 +20,7 @@ var update = flag.Bool("update", false, "write testdata anew")
 // small has a row of each kind: subjects, a limit, peers, a relaxed one, one that is
 // missing, one that does not offer an operation and one that failed.
 func small() *harness.Report {
-	r := steady(3).report(harness.BaseAppend, harness.LoneAppend, harness.ReadWarm, harness.LiveHundred, harness.OpenMillion)
+	r := reporttest.Steady(3).Report(harness.BaseAppend, harness.LoneAppend, harness.ReadWarm, harness.LiveHundred, harness.OpenMillion)
 	kept := map[string]bool{embedded: true, pebble: true, jetStream: true, redis + "-everysec": true, messageDB: true, onFDB: true, foundationDB: true}
 	var systems []harness.SystemReport
 	for _, s := range r.Systems {
@@ -115,14 +116,14 @@ func sound(t *testing.T, text string) {
 
 // A report in which nothing took time or did anything is written all the same.
 func TestMarkdownOfLittle(t *testing.T) {
-	zeros := &harness.Report{Systems: systems}
+	zeros := &harness.Report{Systems: reporttest.Systems}
 	for _, w := range []harness.Workload{harness.BaseAppend, harness.LiveHundred, harness.OpenMillion, {Operation: "strange"}, {}} {
-		for _, s := range systems {
+		for _, s := range reporttest.Systems {
 			zeros.Results = append(zeros.Results, harness.Result{Workload: w, System: s.Name, Samples: []harness.Sample{{}, {Seconds: 1}, {Events: 1}}})
 		}
 	}
 	none := &harness.Report{Results: []harness.Result{{Workload: harness.BaseAppend, System: embedded}}}
-	for _, r := range []*harness.Report{{}, none, zeros, steady(1).report(harness.BaseAppend, harness.LiveHundred), large()} {
+	for _, r := range []*harness.Report{{}, none, zeros, reporttest.Steady(1).Report(harness.BaseAppend, harness.LiveHundred), reporttest.Large()} {
 		var b strings.Builder
 		if err := Markdown(&b, r, nil); err != nil {
 			t.Fatal(err)
@@ -148,38 +149,38 @@ func TestWriteErrors(t *testing.T) {
 
 func TestNumbers(t *testing.T) {
 	for _, test := range []struct{ got, want string }{
-		{number(83_214), "83,200"},
-		{number(1_234_567), "1,230,000"},
-		{number(999.6), "1,000"},
-		{number(99.96), "100"},
-		{number(0.999), "1.00"},
-		{number(1e-9), none},
-		{number(14.26), "14.3"},
-		{number(1), "1.00"},
-		{number(0.194), "0.19"},
-		{number(0.0123), "0.012"},
-		{number(0), none},
-		{number(-1), none},
+		{Number(83_214), "83,200"},
+		{Number(1_234_567), "1,230,000"},
+		{Number(999.6), "1,000"},
+		{Number(99.96), "100"},
+		{Number(0.999), "1.00"},
+		{Number(1e-9), none},
+		{Number(14.26), "14.3"},
+		{Number(1), "1.00"},
+		{Number(0.194), "0.19"},
+		{Number(0.0123), "0.012"},
+		{Number(0), none},
+		{Number(-1), none},
 		{byteText(256), "256 B"},
 		{byteText(1.25 * (1 << 20)), "1.25 MiB"},
 		{durationText(12.34), "12.3 µs"},
 		{durationText(190), "0.19 ms"},
 		{durationText(1_300_000), "1.30 s"},
 		{times(0.823), "0.82×"},
-		{spreadText(Spread{2, 1, 3, 3}, number), "2.00 (1.00 to 3.00)"},
-		{spreadText(Spread{2, 2, 2, 1}, number), "2.00"},
+		{spreadText(Spread{2, 1, 3, 3}, Number), "2.00 (1.00 to 3.00)"},
+		{spreadText(Spread{2, 2, 2, 1}, Number), "2.00"},
 		{spreadText(Spread{200, 190, 210, 3}, durationText), "0.20 (0.19 to 0.21) ms"},
 		{spreadText(Spread{200, 19, 210, 3}, durationText), "0.20 ms (19.0 µs to 0.21 ms)"},
 		{spreadText(Spread{}, durationText), none},
 		{trim("10.0×"), "10×"},
 		{trim("512 MiB"), "512 MiB"},
-		{short(1024), "1,024"},
-		{short(20_000_000), "20 M"},
-		{short(0.5), "0.5"},
-		{describe(harness.BaseAppend), "64 writers, 256 B, 1,000 streams"},
-		{describe(harness.Workload{Operation: harness.Consume, Readers: 4, Events: 10, Log: 1000, Rate: 500, Cold: true}),
+		{Short(1024), "1,024"},
+		{Short(20_000_000), "20 M"},
+		{Short(0.5), "0.5"},
+		{Describe(harness.BaseAppend), "64 writers, 256 B, 1,000 streams"},
+		{Describe(harness.Workload{Operation: harness.Consume, Readers: 4, Events: 10, Log: 1000, Rate: 500, Cold: true}),
 			"4 members, 10 events an append, log of 1,000, 500 appends a second, cold"},
-		{describe(harness.Workload{Operation: harness.Open}), "open"},
+		{Describe(harness.Workload{Operation: harness.Open}), "open"},
 	} {
 		if test.got != test.want {
 			t.Errorf("got %q, want %q", test.got, test.want)

@@ -15,9 +15,9 @@ const (
 	Resident Metric = "resident"
 )
 
-// of is the figure of a turn: events a second, microseconds, or bytes; zero when it
+// Of is the figure of a turn: events a second, microseconds, or bytes; zero when it
 // was not measured.
-func (m Metric) of(s harness.Sample) float64 {
+func (m Metric) Of(s harness.Sample) float64 {
 	switch m {
 	case P50:
 		return s.Latency.P50
@@ -38,7 +38,7 @@ func (m Metric) text(v float64) string {
 	case m == Resident:
 		return byteText(v)
 	case m == Rate:
-		return number(v)
+		return Number(v)
 	default:
 		return durationText(v)
 	}
@@ -47,20 +47,19 @@ func (m Metric) text(v float64) string {
 // rate is Sample.Rate without the infinities of turns that took no time.
 func rate(s harness.Sample) float64 { return over(float64(s.Events), s.Seconds) }
 
-// perEvent are costs, zero when nothing was done.
-func perEvent(cost func(harness.Sample) float64) func(harness.Sample) float64 {
-	return func(s harness.Sample) float64 { return over(cost(s), float64(s.Events)) }
-}
+// CPUMicros are the microseconds of processor time that an event takes; zero, as all
+// costs, when nothing was done.
+func CPUMicros(s harness.Sample) float64 { return over(s.CPUSeconds*1e6, float64(s.Events)) }
 
-var (
-	cpuMicros   = perEvent(func(s harness.Sample) float64 { return s.CPUSeconds * 1e6 })
-	allocations = perEvent(func(s harness.Sample) float64 { return float64(s.Allocations) })
-	written     = perEvent(func(s harness.Sample) float64 { return float64(s.BytesWritten) })
-)
+// Written are the bytes that are written to the disk for an event.
+func Written(s harness.Sample) float64 { return over(float64(s.BytesWritten), float64(s.Events)) }
+
+// DiskPerEvent are the bytes that an event takes on the disk afterwards.
+func DiskPerEvent(s harness.Sample) float64 { return over(float64(s.DiskBytes), float64(s.LogEvents)) }
+
+func allocations(s harness.Sample) float64 { return over(float64(s.Allocations), float64(s.Events)) }
 
 func amplification(s harness.Sample) float64 { return over(float64(s.BytesWritten), float64(s.Bytes)) }
-
-func diskPerEvent(s harness.Sample) float64 { return over(float64(s.DiskBytes), float64(s.LogEvents)) }
 
 // comparedBy is the metric in which systems are compared at an operation. Live
 // workloads have the rate that they are given, and opening has no events.

@@ -9,9 +9,9 @@ import (
 // none stands where nothing was measured.
 const none = "–"
 
-// number has three significant digits at most, since no run repeats a fourth:
+// Number has three significant digits at most, since no run repeats a fourth:
 // 83,200, 14.3, 0.19.
-func number(v float64) string {
+func Number(v float64) string {
 	if !(v >= 1e-6) || math.IsInf(v, 0) {
 		return none
 	}
@@ -54,7 +54,7 @@ func byteText(v float64) string {
 		v /= 1024
 		i++
 	}
-	return number(v) + " " + units[i]
+	return Number(v) + " " + units[i]
 }
 
 // durationText is a time given in microseconds: 12 µs, 0.19 ms, 1.3 s.
@@ -63,11 +63,11 @@ func durationText(micros float64) string {
 	case micros <= 0:
 		return none
 	case micros < 100:
-		return number(micros) + " µs"
+		return Number(micros) + " µs"
 	case micros < 1e6:
-		return number(micros/1000) + " ms"
+		return Number(micros/1000) + " ms"
 	default:
-		return number(micros/1e6) + " s"
+		return Number(micros/1e6) + " s"
 	}
 }
 
@@ -76,7 +76,7 @@ func times(v float64) string {
 	if v <= 0 {
 		return none
 	}
-	return number(v) + "×"
+	return Number(v) + "×"
 }
 
 // spreadText is the median, and the least and the most of the turns if there are
@@ -98,8 +98,22 @@ func spreadText(s Spread, text func(float64) string) string {
 // unitOf is what follows the figures.
 func unitOf(s string) string { return strings.TrimLeft(s, "0123456789,.") }
 
+// Short is a number on an axis: 500, 20 k, 1 M. Thousands have four digits still.
+func Short(v float64) string {
+	switch {
+	case v >= 1e6:
+		return trimmed(v/1e6) + " M"
+	case v >= 1e4:
+		return trimmed(v/1e3) + " k"
+	case v >= 1 && v == math.Trunc(v):
+		return whole(int(v)) // 1,024 writers are not 1,020
+	default:
+		return trimmed(v)
+	}
+}
+
 // trimmed is a number without zeros at its end.
-func trimmed(v float64) string { return trim(number(v)) }
+func trimmed(v float64) string { return trim(Number(v)) }
 
 // trim takes the zeros from the end of the fraction; a unit may follow.
 func trim(s string) string {

@@ -23,7 +23,7 @@ func (t Target) Evaluate(r *harness.Report) Outcome {
 	var o Outcome
 	if t.Workload == (harness.Workload{}) {
 		o.Measured = everywhere(r, t.System, t.Metric)
-		if !o.Measured.measured() {
+		if !o.Measured.Measured() {
 			o.Why = reason(r, "", t.System)
 		}
 	} else {
@@ -38,11 +38,11 @@ func (t Target) Evaluate(r *harness.Report) Outcome {
 func (t Target) measure(r *harness.Report) (Spread, string) {
 	name := t.Workload.Name()
 	x := r.Find(name, t.System)
-	if !spreadOver(x, t.Metric.of).measured() {
+	if !SpreadOver(x, t.Metric.Of).Measured() {
 		return Spread{}, reason(r, name, t.System)
 	}
 	if t.Against == "" {
-		return spreadOver(x, t.Metric.of), ""
+		return SpreadOver(x, t.Metric.Of), ""
 	}
 	if t.Baseline != (harness.Workload{}) {
 		name = t.Baseline.Name()
@@ -51,8 +51,8 @@ func (t Target) measure(r *harness.Report) (Spread, string) {
 		return Spread{}, t.Against + " acknowledges before the disk has it"
 	}
 	y := r.Find(name, t.Against)
-	s := spreadOf(ratios(x, y, t.Metric.of))
-	if !s.measured() {
+	s := spreadOf(ratios(x, y, t.Metric.Of))
+	if !s.Measured() {
 		return Spread{}, reason(r, name, t.Against)
 	}
 	return s, ""
@@ -63,7 +63,7 @@ func everywhere(r *harness.Report, system string, m Metric) Spread {
 	var values []float64
 	for i := range r.Results {
 		if x := &r.Results[i]; x.System == system {
-			values = append(values, figures(x, m.of)...)
+			values = append(values, figures(x, m.Of)...)
 		}
 	}
 	return spreadOf(values)
@@ -148,7 +148,7 @@ func (t Target) figureText() string {
 }
 
 func (t Target) workloadText() string {
-	text := func(w harness.Workload) string { return string(w.Operation) + ", " + describe(w) }
+	text := func(w harness.Workload) string { return string(w.Operation) + ", " + Describe(w) }
 	switch {
 	case t.Workload == (harness.Workload{}):
 		return "each, at its worst"

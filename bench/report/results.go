@@ -28,7 +28,7 @@ func writeWorkload(b *strings.Builder, r *harness.Report, w harness.Workload) {
 			t.add(resultRow(r, x)...)
 		}
 	}
-	fmt.Fprintf(b, "#### %s\n\n", describe(w))
+	fmt.Fprintf(b, "#### %s\n\n", Describe(w))
 	if len(t.rows) > 0 {
 		t.dropEmpty()
 		fmt.Fprintf(b, "%s\n", &t)
@@ -44,21 +44,21 @@ func writeWorkload(b *strings.Builder, r *harness.Report, w harness.Workload) {
 }
 
 func resultRow(r *harness.Report, x *harness.Result) []string {
-	median := func(figure func(harness.Sample) float64) string { return number(spreadOver(x, figure).Median) }
+	median := func(figure func(harness.Sample) float64) string { return Number(SpreadOver(x, figure).Median) }
 	amplified := none
 	if writes(x.Workload.Operation) {
 		amplified = median(amplification)
 	}
-	resident := spreadOver(x, Resident.of).Max
+	resident := SpreadOver(x, Resident.Of).Max
 	return []string{
 		systemText(x.System, relaxed(r, x.System)),
-		spreadText(spreadOver(x, rate), number),
+		spreadText(SpreadOver(x, rate), Number),
 		comparison(r, x),
 		median(func(s harness.Sample) float64 { return s.Latency.P50 / 1000 }),
 		median(func(s harness.Sample) float64 { return s.Latency.P99 / 1000 }),
 		median(func(s harness.Sample) float64 { return s.Latency.P999 / 1000 }),
-		median(cpuMicros), median(allocations), median(written), amplified, median(diskPerEvent),
-		number(resident / (1 << 20)),
+		median(CPUMicros), median(allocations), median(Written), amplified, median(DiskPerEvent),
+		Number(resident / (1 << 20)),
 	}
 }
 
@@ -73,7 +73,7 @@ func comparison(r *harness.Report, x *harness.Result) string {
 		return none
 	}
 	m := comparedBy(x.Workload.Operation)
-	quotients := ratios(r.Find(x.Workload.Name(), subject), x, m.of)
+	quotients := ratios(r.Find(x.Workload.Name(), subject), x, m.Of)
 	if !m.moreIsBetter() {
 		for i, q := range quotients {
 			quotients[i] = over(1, q)

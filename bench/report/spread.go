@@ -35,8 +35,9 @@ func spreadOf(values []float64) Spread {
 	return Spread{Median: median, Min: measured[0], Max: measured[n-1], Turns: n}
 }
 
-// spreadOver is of a figure of each turn; a nil result has none.
-func spreadOver(x *harness.Result, figure func(harness.Sample) float64) Spread {
+// SpreadOver is of a figure of each turn: a Metric's Of, or a cost. A nil result has
+// none.
+func SpreadOver(x *harness.Result, figure func(harness.Sample) float64) Spread {
 	return spreadOf(figures(x, figure))
 }
 
@@ -70,4 +71,5 @@ func over(a, b float64) float64 {
 	return a / b
 }
 
-func (s Spread) measured() bool { return s.Turns > 0 }
+// Measured tells whether a turn had the figure.
+func (s Spread) Measured() bool { return s.Turns > 0 }

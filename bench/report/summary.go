@@ -16,15 +16,15 @@ func Summary(w io.Writer, r *harness.Report) error {
 		if x.Error == harness.NotOffered {
 			continue
 		}
-		median := func(figure func(harness.Sample) float64) string { return number(spreadOver(x, figure).Median) }
+		median := func(figure func(harness.Sample) float64) string { return Number(SpreadOver(x, figure).Median) }
 		failed := none
 		if x.Error != "" {
 			failed = x.Error
 		}
-		t.add(x.Workload.Name(), x.System, spreadText(spreadOver(x, rate), number),
+		t.add(x.Workload.Name(), x.System, spreadText(SpreadOver(x, rate), Number),
 			median(func(s harness.Sample) float64 { return s.Latency.P50 / 1000 }),
 			median(func(s harness.Sample) float64 { return s.Latency.P99 / 1000 }),
-			median(cpuMicros), failed)
+			median(CPUMicros), failed)
 	}
 	t.dropEmpty()
 	_, err := fmt.Fprint(w, &t)

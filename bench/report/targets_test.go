@@ -4,6 +4,7 @@ import (
 	"testing"
 
 	"github.com/fdbevents/fdbevents/bench/harness"
+	"github.com/fdbevents/fdbevents/bench/report/reporttest"
 )
 
 // turnsOf is a result with these rates, latencies and memory in its turns.
@@ -27,7 +28,7 @@ func TestTargetsEvaluate(t *testing.T) {
 	memory := Target{System: embedded, Metric: Resident, Bound: 2 << 20}
 	flat := Target{System: embedded, Workload: harness.LoneAppend, Metric: Rate, Against: embedded, Baseline: harness.BaseAppend, Bound: 0.8}
 	ran := func(results ...harness.Result) *harness.Report {
-		return &harness.Report{Systems: systems, Results: results}
+		return &harness.Report{Systems: reporttest.Systems, Results: results}
 	}
 	for _, test := range []struct {
 		name   string
@@ -88,7 +89,7 @@ func TestTargetsAreMeasurable(t *testing.T) {
 			}
 		}
 	}
-	r := steady(3).report(workloads...)
+	r := reporttest.Steady(3).Report(workloads...)
 	for _, target := range Targets() {
 		o := target.Evaluate(r)
 		if o.Why != "" || o.Measured.Turns < 3 {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"runtime/debug"
 
 	"github.com/urfave/cli/v2"
 )
@@ -20,20 +19,18 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 	p := &program{stdin: stdin, stdout: stdout, stderr: stderr}
 	app := p.app()
 	err := app.RunContext(ctx, arrange(app, args))
-	if err == nil {
-		return exitOK
+	if err != nil {
+		fmt.Fprintf(stderr, "fdbevents: %v\n", err)
 	}
-	fmt.Fprintf(stderr, "fdbevents: %v\n", err)
 	return exitCode(err)
 }
 
 func (p *program) app() *cli.App {
 	return &cli.App{
-		Name:    "fdbevents",
-		Usage:   "append to, read and follow an event store",
-		Version: version(debug.ReadBuildInfo()),
-		Description: "Exit codes: 0 success, 1 failure, 2 wrong command line,\n" +
-			"3 wrong expected revision, failed append condition, or conflicting import,\n4 stream, event or group not found.",
+		Name:        "fdbevents",
+		Usage:       "append to, read and follow an event store",
+		Version:     thisEdition().String(),
+		Description: exitHelp(),
 		Flags: []cli.Flag{
 			&cli.StringFlag{
 				Name:    "db",
@@ -91,10 +88,6 @@ GLOBAL OPTIONS:
 	return c
 }
 
-func helpFlag() cli.Flag {
-	return &cli.BoolFlag{Name: "help", DisableDefaultText: true, Aliases: []string{"h"}, Usage: "show help"}
-}
-
 // noCommand is what happens when the command line names no command of ours.
 func (p *program) noCommand(c *cli.Context) error {
 	switch {
@@ -105,45 +98,4 @@ func (p *program) noCommand(c *cli.Context) error {
 		return usagef(c, "unknown command %q", c.Args().First())
 	}
 	return cli.ShowAppHelp(c)
-}
-
-func (p *program) helpCommand() *cli.Command {
-	return &cli.Command{
-		Name:      "help",
-		Usage:     "show the commands, or the help of one",
-		UsageText: "fdbevents help [COMMAND]",
-		Action: func(c *cli.Context) error {
-			if !c.Args().Present() {
-				return cli.ShowAppHelp(c)
-			}
-			if name := c.Args().First(); c.App.Command(name) == nil {
-				return usagef(c, "unknown command %q", name)
-			}
-			return cli.ShowCommandHelp(c, c.Args().First())
-		},
-	}
-}
-
-// version is that of the module when it was built from a released one, and
-// otherwise the commit.
-func version(info *debug.BuildInfo, ok bool) string {
-	if !ok {
-		return "unknown"
-	}
-	text := info.Main.Version
-	if text == "" {
-		text = "(devel)"
-	}
-	if text != "(devel)" {
-		return text
-	}
-	for _, setting := range info.Settings {
-		switch {
-		case setting.Key == "vcs.revision":
-			text += " " + setting.Value
-		case setting.Key == "vcs.modified" && setting.Value == "true":
-			text += " modified"
-		}
-	}
-	return text
 }

@@ -1,11 +1,11 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
-	"runtime/debug"
 	"slices"
 	"strings"
 	"testing"
@@ -15,26 +15,6 @@ import (
 	"github.com/fdbevents/fdbevents/fdblayer/archive"
 	"github.com/fdbevents/fdbevents/jsonl"
 )
-
-func TestVersion(t *testing.T) {
-	for _, tt := range []struct {
-		info *debug.BuildInfo
-		want string
-	}{
-		{nil, "unknown"},
-		{&debug.BuildInfo{}, "(devel)"},
-		{&debug.BuildInfo{Main: debug.Module{Version: "v1.2.3"}}, "v1.2.3"},
-		{&debug.BuildInfo{Main: debug.Module{Version: "(devel)"}, Settings: []debug.BuildSetting{
-			{Key: "vcs.revision", Value: "abc"}, {Key: "vcs.modified", Value: "true"}}}, "(devel) abc modified"},
-	} {
-		equal(t, "version", version(tt.info, tt.info != nil), tt.want)
-	}
-	for _, flag := range []string{"--version", "-v"} {
-		if out := must(t, "", flag); !strings.HasPrefix(out, "fdbevents version ") {
-			t.Errorf("%s prints %q", flag, out)
-		}
-	}
-}
 
 func TestHelp(t *testing.T) {
 	overview := must(t, "")
@@ -197,6 +177,7 @@ func TestExitCodes(t *testing.T) {
 		want int
 	}{
 		{errors.New("x"), exitFailure},
+		{errors.Join(errors.New("x"), fdbevents.ErrEventNotFound), exitNotFound},
 		{&usageError{}, exitUsage},
 		{&fdbevents.InvalidError{}, exitUsage},
 		{&jsonl.LineError{Err: &fdbevents.InvalidError{}}, exitFailure},
@@ -208,8 +189,14 @@ func TestExitCodes(t *testing.T) {
 		{&archive.BlockError{Err: &fdbevents.InvalidError{}}, exitFailure},
 		{fdbevents.ErrStreamNotFound, exitNotFound},
 		{fdbevents.ErrGroupNotFound, exitNotFound},
-		{fdbevents.ErrGroupDeleted, exitFailure},
-		{fdbevents.ErrStreamDeleted, exitFailure},
+		{fdbevents.ErrProjectionNotFound, exitNotFound},
+		{fdbevents.ErrGroupDeleted, exitNotFound},
+		{fdbevents.ErrStreamDeleted, exitNotFound},
+		{&fdbevents.TruncatedError{}, exitNotFound},
+		{&fdbevents.IDConflictError{}, exitRefused},
+		{fdbevents.ErrOutcomeUnknown, exitFailure},
+		{fdbevents.ErrClosed, exitFailure},
+		{context.Canceled, exitFailure},
 	} {
 		if got := exitCode(fmt.Errorf("wrapped: %w", tt.err)); got != tt.want {
 			t.Errorf("%T: %d, want %d", tt.err, got, tt.want)

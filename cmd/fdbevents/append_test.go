@@ -69,7 +69,7 @@ func TestAppendOneRefused(t *testing.T) {
 	}{
 		{[]string{"--data", "1", "--expected", "none"}, exitRefused, `wrong expected revision of stream "s": expected none, but its last revision is 0`},
 		{[]string{"--data", "1", "--expected", "7"}, exitRefused, `wrong expected revision of stream "s": expected 7, but its last revision is 0`},
-		{[]string{"--data", "2", "--id", someID}, exitFailure, `event id ` + someID + ` is already in stream "s" at revision 0, with other data; give new events new ids`},
+		{[]string{"--data", "2", "--id", someID}, exitRefused, `event id ` + someID + ` is already in stream "s" at revision 0, with other data; give new events new ids`},
 		{[]string{"--data", "@no-such-file"}, exitFailure, "reading --data: open no-such-file: no such file or directory"},
 	} {
 		r := invoke(t, "", append([]string{"append", "s", "--type", "T", db}, tt.args...)...)
@@ -316,7 +316,7 @@ func TestAppendRefusedAmongMany(t *testing.T) {
 		fmt.Fprintf(&in, `{"stream":"t-%d","type":"T"}`+"\n", i)
 	}
 	r := invoke(t, in.String(), "append", db)
-	if r.code != exitFailure {
+	if r.code != exitRefused {
 		t.Errorf("exit code %d", r.code)
 	}
 	stored := len(lines(r.out))

@@ -42,7 +42,7 @@ func (p *program) bench(c *cli.Context) (err error) {
 	if c.Args().Present() {
 		return usagef(c, "bench takes no arguments, got %q", c.Args().Slice())
 	}
-	o := harness.Options{Rounds: c.Int("rounds"), Turn: c.Duration("turn"), Command: "fdbevents bench", Revision: c.App.Version}
+	o := harness.Options{Rounds: c.Int("rounds"), Turn: c.Duration("turn"), Command: "fdbevents bench", Revision: thisEdition().revision()}
 	if o.Rounds < 1 || o.Turn <= 0 {
 		return usagef(c, "--rounds %d, --turn %v: want more than 0", o.Rounds, o.Turn)
 	}

@@ -46,11 +46,3 @@ func (p *program) deleteCommand() *cli.Command {
 		},
 	}
 }
-
-// oneStream is the STREAM of a command that takes just that.
-func oneStream(c *cli.Context) (string, error) {
-	if c.NArg() != 1 {
-		return "", usagef(c, "%s takes one STREAM, got %q", c.Command.Name, c.Args().Slice())
-	}
-	return c.Args().First(), nil
-}

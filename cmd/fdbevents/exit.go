@@ -3,13 +3,12 @@ package main
 import (
 	"errors"
 	"fmt"
-	"io"
-	"syscall"
+	"slices"
+	"strings"
 
 	"github.com/fdbevents/fdbevents"
-	"github.com/fdbevents/fdbevents/fdblayer"
+	"github.com/fdbevents/fdbevents/fdblayer/archive"
 	"github.com/fdbevents/fdbevents/jsonl"
-	"github.com/urfave/cli/v2"
 )
 
 const (
@@ -20,57 +19,47 @@ const (
 	exitNotFound = 4
 )
 
-// usageError is a command line that is wrong.
-type usageError struct {
-	// command is the one whose help tells more.
-	command string
-	text    string
+// exits is the one table of exit codes. The help and exitCode are made from it.
+var exits = []struct {
+	code int
+	// meaning is for the help.
+	meaning string
+	// kinds are those of the errors that lead to the code. The row without kinds is for
+	// all others.
+	kinds []fdbevents.Kind
+}{
+	{exitOK, "success", []fdbevents.Kind{fdbevents.OK}},
+	{exitFailure, "any other failure", nil},
+	{exitUsage, "wrong command line", []fdbevents.Kind{fdbevents.Invalid, fdbevents.TooLarge}},
+	{exitRefused, "wrong expected revision, failed append condition, or another conflict", []fdbevents.Kind{fdbevents.Conflict}},
+	{exitNotFound, "stream, event, group or projection not found, deleted or truncated", []fdbevents.Kind{fdbevents.NotFound, fdbevents.Gone}},
 }
-
-func (e *usageError) Error() string {
-	return fmt.Sprintf("%s\nSee: %s --help", e.text, e.command)
-}
-
-func usagef(c *cli.Context, format string, args ...any) error {
-	command := "fdbevents"
-	if c.Command.Name != c.App.Name {
-		command += " " + c.Command.Name
-	}
-	return &usageError{command, fmt.Sprintf(format, args...)}
-}
-
-// onUsageError is called with what the flag parser found.
-func onUsageError(c *cli.Context, err error, _ bool) error { return usagef(c, "%v", err) }
 
 // exitCode is the exit code for an error.
 func exitCode(err error) int {
-	var (
-		usage     *usageError
-		wrong     *fdbevents.WrongExpectedRevisionError
-		condition *fdbevents.ConditionError
-		line      *jsonl.LineError
-		invalid   *fdbevents.InvalidError
-		limit     *fdbevents.LimitError
-		conflict  *fdblayer.RestoreConflictError
-	)
-	switch {
-	case errors.As(err, &usage):
-		return exitUsage
-	case errors.As(err, &wrong), errors.As(err, &condition), errors.As(err, &conflict):
-		return exitRefused
-	case errors.Is(err, fdbevents.ErrStreamNotFound), errors.Is(err, fdbevents.ErrEventNotFound), errors.Is(err, fdbevents.ErrGroupNotFound):
-		return exitNotFound
-	case errors.As(err, &line), fromArchive(err):
-		return exitFailure
-	case errors.As(err, &invalid), errors.As(err, &limit):
-		// Not in the input, so the value came from the command line.
-		return exitUsage
+	kind := fdbevents.KindOf(err)
+	for _, e := range exits {
+		if slices.Contains(e.kinds, kind) && (e.code != exitUsage || !fromInput(err)) {
+			return e.code
+		}
 	}
 	return exitFailure
 }
 
-// closedPipe reports whether err is that nobody reads our output any more. For a
-// command that only prints, this is an ordinary end.
-func closedPipe(err error) bool {
-	return errors.Is(err, syscall.EPIPE) || errors.Is(err, io.ErrClosedPipe)
+// fromInput reports whether lines of the input, or an archive, are to blame for err. A
+// value that the store finds invalid came from the command line otherwise.
+func fromInput(err error) bool {
+	var line *jsonl.LineError
+	var block *archive.BlockError
+	return errors.As(err, &line) || errors.As(err, &block)
+}
+
+// exitHelp says what the codes mean, a line each.
+func exitHelp() string {
+	var b strings.Builder
+	b.WriteString("Exit codes:")
+	for _, e := range exits {
+		fmt.Fprintf(&b, "\n  %d  %s", e.code, e.meaning)
+	}
+	return b.String()
 }

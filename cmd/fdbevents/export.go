@@ -1,7 +1,6 @@
 package main
 
 import (
-	"errors"
 	"fmt"
 	"time"
 
@@ -75,11 +74,4 @@ func (p *program) export(c *cli.Context, store *fdblayer.Store, name string, o a
 	}
 	_, err = fmt.Fprintln(p.stderr, text)
 	return err
-}
-
-// fromArchive reports whether err is about what an archive has, not about the
-// command line.
-func fromArchive(err error) bool {
-	var block *archive.BlockError
-	return errors.As(err, &block)
 }

@@ -90,7 +90,7 @@ func TestStreamLifetimeCommands(t *testing.T) {
 	equal(t, "streams", must(t, "", "streams", db), "         0          5  s (deleted) (newest 3) (newer than 48h0m0s)\n")
 	must(t, "", "append", db, "s", "--type", "T", "--data", "1", "--expected", "none")
 	equal(t, "delete --permanently", must(t, "", "delete", db, "s", "--permanently"), "deleted permanently: s\n")
-	if r = invoke(t, "", "append", db, "s", "--type", "T", "--data", "1"); r.code != exitFailure || r.errors != "fdbevents: stream \"s\": stream is permanently deleted\n" {
+	if r = invoke(t, "", "append", db, "s", "--type", "T", "--data", "1"); r.code != exitNotFound || r.errors != "fdbevents: stream \"s\": stream is permanently deleted\n" {
 		t.Errorf("got %+v", r)
 	}
 	equal(t, "scavenge", must(t, "", "scavenge", db), "4 events removed, 1 stream looked at\n")

@@ -1,8 +1,6 @@
 // Command fdbevents appends to, reads and follows an event store.
 //
-// Its exit code is 0 for success, 1 for failure, 2 for a command line that is
-// wrong, 3 for a wrong expected revision or a failed append condition, and 4 for
-// a stream or consumer group that is not there.
+// The table in exit.go says what its exit codes mean; so does its help.
 package main
 
 import (

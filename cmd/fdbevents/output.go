@@ -1,7 +1,9 @@
 package main
 
 import (
+	"errors"
 	"io"
+	"syscall"
 
 	"github.com/fdbevents/fdbevents"
 	"github.com/fdbevents/fdbevents/jsonl"
@@ -35,4 +37,18 @@ func newEventWriter(w io.Writer, asJSON bool) eventWriter {
 		return jsonl.NewWriter(w)
 	}
 	return newTextWriter(w)
+}
+
+// printed is the error of a command that only prints. An output that nobody reads
+// any more, as in "read --all | head", is its ordinary end.
+func printed(err error) error {
+	if closedPipe(err) {
+		return nil
+	}
+	return err
+}
+
+// closedPipe reports whether err is that nobody reads our output any more.
+func closedPipe(err error) bool {
+	return errors.Is(err, syscall.EPIPE) || errors.Is(err, io.ErrClosedPipe)
 }

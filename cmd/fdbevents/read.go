@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
 	"iter"
 
 	"github.com/fdbevents/fdbevents"
@@ -63,21 +62,4 @@ func (p *program) print(ctx context.Context, events iter.Seq2[fdbevents.Event, e
 		return nil
 	}()
 	return printed(errors.Join(err, out.Flush()))
-}
-
-// printed is the error of a command that only prints: an output that nobody
-// reads any more, as in "read --all | head", is none.
-func printed(err error) error {
-	if closedPipe(err) {
-		return nil
-	}
-	return err
-}
-
-// stopped says why, when err comes from the end of ctx.
-func stopped(ctx context.Context, err error) error {
-	if ctx.Err() != nil {
-		return fmt.Errorf("stopped: %w", context.Cause(ctx))
-	}
-	return err
 }

@@ -1,8 +1,6 @@
 package main
 
 import (
-	"fmt"
-
 	"github.com/fdbevents/fdbevents/fdblayer"
 	"github.com/urfave/cli/v2"
 )
@@ -37,13 +35,4 @@ func (p *program) truncateCommand() *cli.Command {
 			})
 		},
 	}
-}
-
-// printStream prints the line that "streams" has of a stream.
-func (p *program) printStream(c *cli.Context, store *fdblayer.Store, stream string) error {
-	info, err := store.Stream(c.Context, stream)
-	if err == nil {
-		_, err = fmt.Fprintln(p.stdout, streamText(info))
-	}
-	return err
 }

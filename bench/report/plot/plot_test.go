@@ -1,4 +1,4 @@
-package report
+package plot
 
 import (
 	"bytes"
@@ -12,15 +12,16 @@ import (
 	"testing"
 
 	"github.com/fdbevents/fdbevents/bench/harness"
+	"github.com/fdbevents/fdbevents/bench/report/reporttest"
 	"gonum.org/v1/plot/vg/draw"
 	"gonum.org/v1/plot/vg/vgimg"
 )
 
 var pictures = flag.String("pictures", "", "folder for the plots of the tests as PNG, to be looked at")
 
-func TestPlots(t *testing.T) {
+func TestDraw(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "drawings")
-	plots, err := Plots(dir, large())
+	plots, err := Draw(dir, reporttest.Large())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -39,7 +40,7 @@ func TestPlots(t *testing.T) {
 		}
 		parse(t, file, data)
 	}
-	for i, f := range figuresOf(large()) {
+	for i, f := range figuresOf(reporttest.Large()) {
 		again, err := os.ReadFile(filepath.Join(dir, f.name+".svg"))
 		if err != nil {
 			t.Fatal(err)
@@ -84,18 +85,18 @@ func picture(t *testing.T, f figure) {
 }
 
 // What has one point only, or none, is not drawn, and nothing is divided by zero.
-func TestPlotsOfLittle(t *testing.T) {
-	empty := &harness.Report{Systems: systems}
-	for _, system := range systems {
+func TestDrawLittle(t *testing.T) {
+	empty := &harness.Report{Systems: reporttest.Systems}
+	for _, system := range reporttest.Systems {
 		empty.Results = append(empty.Results,
 			harness.Result{Workload: harness.BaseAppend, System: system.Name, Error: harness.NotOffered},
 			harness.Result{Workload: harness.LoneAppend, System: system.Name, Samples: []harness.Sample{{}}})
 	}
-	single := steady(1).report(harness.BaseAppend)
+	single := reporttest.Steady(1).Report(harness.BaseAppend)
 	single.Systems = single.Systems[:1]
-	equal := &harness.Report{Systems: systems, Results: []harness.Result{
-		{Workload: harness.BaseAppend, System: embedded, Samples: []harness.Sample{{Seconds: 1, Events: 10}}},
-		{Workload: harness.LoneAppend, System: embedded, Samples: []harness.Sample{{Seconds: 1, Events: 10}}},
+	equal := &harness.Report{Systems: reporttest.Systems, Results: []harness.Result{
+		{Workload: harness.BaseAppend, System: "fdbevents", Samples: []harness.Sample{{Seconds: 1, Events: 10}}},
+		{Workload: harness.LoneAppend, System: "fdbevents", Samples: []harness.Sample{{Seconds: 1, Events: 10}}},
 	}}
 	for _, test := range []struct {
 		name   string
@@ -120,12 +121,12 @@ func TestPlotsOfLittle(t *testing.T) {
 	}
 }
 
-func TestPlotsNeedAFolder(t *testing.T) {
+func TestDrawNeedsAFolder(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "file")
 	if err := os.WriteFile(file, nil, 0o644); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := Plots(file, large()); err == nil || !strings.Contains(err.Error(), "folder of plots") {
+	if _, err := Draw(file, reporttest.Large()); err == nil || !strings.Contains(err.Error(), "folder of plots") {
 		t.Errorf("error is %v", err)
 	}
 }

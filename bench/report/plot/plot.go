@@ -1,4 +1,4 @@
-package report
+package plot
 
 import (
 	"bytes"
@@ -9,31 +9,25 @@ import (
 	"slices"
 
 	"github.com/fdbevents/fdbevents/bench/harness"
+	"github.com/fdbevents/fdbevents/bench/report"
 	"gonum.org/v1/plot/vg"
 	"gonum.org/v1/plot/vg/draw"
 	"gonum.org/v1/plot/vg/vgsvg"
 )
 
-// Plot is a drawing that was written.
-type Plot struct {
-	Title string
-	// Path is from the folder that the plots' own is in, with slashes: "plots/x.svg".
-	Path string
-}
-
-// Plots draws what there is in the report, as SVG files in the directory, which it
+// Draw draws what there is in the report, as SVG files in the directory, which it
 // makes if need be. What has fewer than two points is not drawn.
-func Plots(dir string, r *harness.Report) ([]Plot, error) {
+func Draw(dir string, r *harness.Report) ([]report.Plot, error) {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return nil, fmt.Errorf("make the folder of plots: %w", err)
 	}
-	var plots []Plot
+	var plots []report.Plot
 	for _, f := range figuresOf(r) {
 		file := f.name + ".svg"
 		if err := os.WriteFile(filepath.Join(dir, file), f.svg(), 0o644); err != nil {
 			return nil, fmt.Errorf("write plot: %w", err)
 		}
-		plots = append(plots, Plot{f.title, path.Join(filepath.Base(dir), file)})
+		plots = append(plots, report.Plot{Title: f.title, Path: path.Join(filepath.Base(dir), file)})
 	}
 	return plots, nil
 }
@@ -76,23 +70,23 @@ type sweep struct {
 	name, title, unit string
 	operation         harness.Operation
 	field             func(*harness.Workload) *int
-	metric            Metric
+	metric            report.Metric
 	// with is a field that may differ along with it.
 	with func(*harness.Workload) *int
 }
 
 var sweeps = []sweep{
-	{"append-writers", "Appends by writers", "writers", harness.Append, writersOf, Rate, nil},
-	{"append-streams", "Appends by streams", "streams", harness.Append, streamsOf, Rate, nil},
-	{"append-events", "Appends by events an append", "events an append", harness.Append, eventsOf, Rate, nil},
-	{"append-size", "Appends by size of an event", "bytes of data an event", harness.Append, sizeOf, Rate, nil},
-	{"append-partitions", "Appends by partitions", "partitions of the log", harness.Append, partitionsOf, Rate, nil},
-	{"read-partitions", "Reading by partitions", "partitions of the log", harness.ReadLog, partitionsOf, Rate, nil},
-	{"append-log", "Appends as the log grows", "events in the log", harness.Append, logOf, P50, nil},
-	{"read-log", "Reading as the log grows", "events in the log", harness.ReadLog, logOf, Rate, nil},
-	{"load-log", "Loading a stream as the log grows", "events in the log", harness.Load, logOf, P50, nil},
-	{"open-log", "Opening as the log grows", "events in the log", harness.Open, logOf, P50, streamsOf},
-	{"live-readers", "Live by readers", "readers", harness.Live, readersOf, P50, nil},
+	{"append-writers", "Appends by writers", "writers", harness.Append, writersOf, report.Rate, nil},
+	{"append-streams", "Appends by streams", "streams", harness.Append, streamsOf, report.Rate, nil},
+	{"append-events", "Appends by events an append", "events an append", harness.Append, eventsOf, report.Rate, nil},
+	{"append-size", "Appends by size of an event", "bytes of data an event", harness.Append, sizeOf, report.Rate, nil},
+	{"append-partitions", "Appends by partitions", "partitions of the log", harness.Append, partitionsOf, report.Rate, nil},
+	{"read-partitions", "Reading by partitions", "partitions of the log", harness.ReadLog, partitionsOf, report.Rate, nil},
+	{"append-log", "Appends as the log grows", "events in the log", harness.Append, logOf, report.P50, nil},
+	{"read-log", "Reading as the log grows", "events in the log", harness.ReadLog, logOf, report.Rate, nil},
+	{"load-log", "Loading a stream as the log grows", "events in the log", harness.Load, logOf, report.P50, nil},
+	{"open-log", "Opening as the log grows", "events in the log", harness.Open, logOf, report.P50, streamsOf},
+	{"live-readers", "Live by readers", "readers", harness.Live, readersOf, report.P50, nil},
 }
 
 func writersOf(w *harness.Workload) *int    { return &w.Writers }
@@ -105,15 +99,15 @@ func logOf(w *harness.Workload) *int        { return &w.Log }
 
 func (s sweep) figure(r *harness.Report) (figure, bool) {
 	rest, family := s.family(r)
-	c := chart{title: s.title, subtitle: describe(rest), x: s.unit, y: s.metric.axis(rest.Operation)}
+	c := chart{title: s.title, subtitle: report.Describe(rest), x: s.unit, y: axis(s.metric, rest.Operation)}
 	for _, system := range r.Systems {
 		var points []point
 		for _, w := range family {
-			y := spreadOver(r.Find(w.Name(), system.Name), s.metric.of)
+			y := report.SpreadOver(r.Find(w.Name(), system.Name), s.metric.Of)
 			x := float64(*s.field(&w))
 			again := slices.ContainsFunc(points, func(p point) bool { return p.x == x })
-			if x > 0 && y.measured() && !again {
-				points = append(points, point{x, y.scaled(s.metric.scale())})
+			if x > 0 && y.Measured() && !again {
+				points = append(points, point{x, scaled(y, scale(s.metric))})
 			}
 		}
 		c.add(system, points)
@@ -128,7 +122,7 @@ func (s sweep) figure(r *harness.Report) (figure, bool) {
 // common. There may be several; the largest shows most.
 func (s sweep) family(r *harness.Report) (rest harness.Workload, best []harness.Workload) {
 	families := make(map[harness.Workload][]harness.Workload)
-	for _, w := range workloadsOf(r, s.operation) {
+	for _, w := range report.WorkloadsOf(r, s.operation) {
 		common := w
 		*s.field(&common) = 0
 		if s.with != nil {
@@ -143,9 +137,9 @@ func (s sweep) family(r *harness.Report) (rest harness.Workload, best []harness.
 }
 
 // axis says what the metric is, with the unit in which it is drawn.
-func (m Metric) axis(op harness.Operation) string {
+func axis(m report.Metric, op harness.Operation) string {
 	switch {
-	case m == Rate:
+	case m == report.Rate:
 		return "events a second"
 	case op == harness.Live:
 		return "acknowledgement to receipt, " + string(m) + ", ms"
@@ -155,13 +149,13 @@ func (m Metric) axis(op harness.Operation) string {
 }
 
 // scale turns the metric into the unit in which it is drawn.
-func (m Metric) scale() float64 {
-	if m == P50 || m == P99 {
+func scale(m report.Metric) float64 {
+	if m == report.P50 || m == report.P99 {
 		return 1e-3
 	}
 	return 1
 }
 
-func (s Spread) scaled(by float64) Spread {
-	return Spread{s.Median * by, s.Min * by, s.Max * by, s.Turns}
+func scaled(s report.Spread, by float64) report.Spread {
+	return report.Spread{Median: s.Median * by, Min: s.Min * by, Max: s.Max * by, Turns: s.Turns}
 }

@@ -1,4 +1,4 @@
-package report
+package plot
 
 import (
 	"cmp"
@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"github.com/fdbevents/fdbevents/bench/harness"
+	"github.com/fdbevents/fdbevents/bench/report"
 	"gonum.org/v1/plot"
 	"gonum.org/v1/plot/plotter"
 	"gonum.org/v1/plot/vg"
@@ -28,7 +29,7 @@ type curve struct {
 
 type point struct {
 	x float64
-	y Spread
+	y report.Spread
 }
 
 // add takes a system's points if they make a curve.
@@ -158,7 +159,7 @@ func (c *chart) legend(canvas draw.Canvas) {
 
 // percentiles draws how slow the slower operations are.
 func percentiles(r *harness.Report, w harness.Workload) (figure, bool) {
-	c := chart{title: "Latency of appends", subtitle: describe(w), x: "percentile of appends", y: "latency, ms",
+	c := chart{title: "Latency of appends", subtitle: report.Describe(w), x: "percentile of appends", y: "latency, ms",
 		names: []string{"50 %", "90 %", "99 %", "99.9 %", "slowest"}}
 	at := []func(harness.Latency) float64{
 		func(l harness.Latency) float64 { return l.P50 },
@@ -170,9 +171,9 @@ func percentiles(r *harness.Report, w harness.Workload) (figure, bool) {
 	for _, system := range r.Systems {
 		var points []point
 		for i, percentile := range at {
-			y := spreadOver(r.Find(w.Name(), system.Name), func(s harness.Sample) float64 { return percentile(s.Latency) })
-			if y.measured() {
-				points = append(points, point{float64(i), y.scaled(1e-3)})
+			y := report.SpreadOver(r.Find(w.Name(), system.Name), func(s harness.Sample) float64 { return percentile(s.Latency) })
+			if y.Measured() {
+				points = append(points, point{float64(i), scaled(y, 1e-3)})
 			}
 		}
 		c.add(system, points)

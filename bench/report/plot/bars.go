@@ -1,10 +1,11 @@
-package report
+package plot
 
 import (
 	"cmp"
 	"slices"
 
 	"github.com/fdbevents/fdbevents/bench/harness"
+	"github.com/fdbevents/fdbevents/bench/report"
 	"gonum.org/v1/plot"
 	"gonum.org/v1/plot/vg"
 	"gonum.org/v1/plot/vg/draw"
@@ -13,7 +14,7 @@ import (
 // bar is a system's; of a spread that was not measured there is but the name.
 type bar struct {
 	system harness.SystemReport
-	value  Spread
+	value  report.Spread
 }
 
 const barHeight = 24
@@ -22,7 +23,7 @@ const barHeight = 24
 func barsOf(r *harness.Report, w harness.Workload, value func(harness.Sample) float64) (bars []bar) {
 	for _, system := range r.Systems {
 		if x := r.Find(w.Name(), system.Name); x != nil && len(x.Samples) > 0 {
-			bars = append(bars, bar{system, spreadOver(x, value)})
+			bars = append(bars, bar{system, report.SpreadOver(x, value)})
 		}
 	}
 	return bars
@@ -31,7 +32,7 @@ func barsOf(r *harness.Report, w harness.Workload, value func(harness.Sample) fl
 // measuredIn counts the bars that have a length.
 func measuredIn(bars []bar) (n int) {
 	for _, b := range bars {
-		if b.value.measured() {
+		if b.value.Measured() {
 			n++
 		}
 	}
@@ -40,14 +41,14 @@ func measuredIn(bars []bar) (n int) {
 
 // ratesAt draws who appends how fast, the fastest first.
 func ratesAt(r *harness.Report, w harness.Workload) (figure, bool) {
-	bars := barsOf(r, w, rate)
+	bars := barsOf(r, w, report.Rate.Of)
 	if measuredIn(bars) < 2 {
 		return figure{}, false
 	}
 	slices.SortStableFunc(bars, func(a, b bar) int { return cmp.Compare(b.value.Median, a.value.Median) })
 	title := "Appends by system"
 	return figure{"append-systems", title, chartWidth, vg.Length(110 + barHeight*len(bars)), func(c draw.Canvas) {
-		drawBars(head(c, title, describe(w)), bars, "events a second")
+		drawBars(head(c, title, report.Describe(w)), bars, "events a second")
 	}}, true
 }
 
@@ -57,9 +58,9 @@ func costs(r *harness.Report, w harness.Workload) (figure, bool) {
 		unit string
 		bars []bar
 	}{
-		{"CPU, µs an event", barsOf(r, w, cpuMicros)},
-		{"written to disk, bytes an event", barsOf(r, w, written)},
-		{"size on disk, bytes an event", barsOf(r, w, diskPerEvent)},
+		{"CPU, µs an event", barsOf(r, w, report.CPUMicros)},
+		{"written to disk, bytes an event", barsOf(r, w, report.Written)},
+		{"size on disk, bytes an event", barsOf(r, w, report.DiskPerEvent)},
 		{"memory, MiB", barsOf(r, w, func(s harness.Sample) float64 { return float64(s.Resident) / (1 << 20) })},
 	}
 	most := 0
@@ -73,7 +74,7 @@ func costs(r *harness.Report, w harness.Workload) (figure, bool) {
 	height := vg.Length(60 + 2*(60+barHeight*len(panels[0].bars)))
 	return figure{"append-cost", title, chartWidth, height, func(c draw.Canvas) {
 		tiles := draw.Tiles{Cols: 2, Rows: 2, PadX: 24, PadY: 16}
-		c = head(c, title, describe(w))
+		c = head(c, title, report.Describe(w))
 		for i, p := range panels {
 			drawBars(tiles.At(c, i%2, i/2), p.bars, p.unit)
 		}
@@ -130,6 +131,6 @@ func (bars lying) Plot(c draw.Canvas, p *plot.Plot) {
 				c.StrokeLine2(whisker, x(v), middle-3, x(v), middle+3)
 			}
 		}
-		write(c, textStyle(11, draw.XLeft), max(end, x(b.value.Max))+5, middle, number(b.value.Median))
+		write(c, textStyle(11, draw.XLeft), max(end, x(b.value.Max))+5, middle, report.Number(b.value.Median))
 	}
 }

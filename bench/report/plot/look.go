@@ -1,4 +1,4 @@
-package report
+package plot
 
 import (
 	"image/color"
@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/fdbevents/fdbevents/bench/harness"
+	"github.com/fdbevents/fdbevents/bench/report"
 	xfont "golang.org/x/image/font"
 	"gonum.org/v1/plot"
 	"gonum.org/v1/plot/font"
@@ -17,8 +18,8 @@ import (
 )
 
 var (
-	ink  = color.RGBA{R: 0x22, G: 0x22, B: 0x22, A: 0xff}
-	pale = color.RGBA{R: 0xe2, G: 0xe2, B: 0xe2, A: 0xff}
+	ink  = color.RGBA{0x22, 0x22, 0x22, 0xff}
+	pale = color.RGBA{0xe2, 0xe2, 0xe2, 0xff}
 )
 
 // look is how a system is drawn, the same in all plots: subjects strong, limits
@@ -36,26 +37,27 @@ type paint struct {
 	dash  []vg.Length
 }
 
+// paints are by the names of systems, as they are in reports.
 var paints = map[string]paint{
-	embedded:     {color.RGBA{R: 0x00, G: 0x4c, B: 0xb3, A: 0xff}, draw.CircleGlyph{}, nil},
-	onFDB:        {color.RGBA{R: 0x7a, G: 0x1f, B: 0xa2, A: 0xff}, draw.BoxGlyph{}, nil},
-	pebble:       {color.RGBA{R: 0x55, G: 0x55, B: 0x55, A: 0xff}, draw.RingGlyph{}, []vg.Length{6, 3}},
-	foundationDB: {color.RGBA{R: 0x7d, G: 0x7d, B: 0x7d, A: 0xff}, draw.SquareGlyph{}, []vg.Length{3, 3}},
-	fsync:        {color.RGBA{R: 0xa3, G: 0xa3, B: 0xa3, A: 0xff}, draw.CrossGlyph{}, []vg.Length{1, 3}},
-	jetStream:    {color.RGBA{R: 0xe6, G: 0x9f, B: 0x00, A: 0xff}, draw.TriangleGlyph{}, nil},
-	messageDB:    {color.RGBA{R: 0x00, G: 0x9e, B: 0x73, A: 0xff}, draw.PyramidGlyph{}, nil},
-	etcd:         {color.RGBA{R: 0x56, G: 0xb4, B: 0xe9, A: 0xff}, draw.BoxGlyph{}, nil},
-	redis:        {color.RGBA{R: 0xd5, G: 0x5e, B: 0x00, A: 0xff}, draw.PlusGlyph{}, nil},
-	sqlite:       {color.RGBA{R: 0xcc, G: 0x79, B: 0xa7, A: 0xff}, draw.CrossGlyph{}, nil},
-	bbolt:        {color.RGBA{R: 0x9a, G: 0x8a, B: 0x1a, A: 0xff}, draw.RingGlyph{}, nil},
+	"fdbevents":     {color.RGBA{0x00, 0x4c, 0xb3, 0xff}, draw.CircleGlyph{}, nil},
+	"fdbevents-fdb": {color.RGBA{0x7a, 0x1f, 0xa2, 0xff}, draw.BoxGlyph{}, nil},
+	"pebble":        {color.RGBA{0x55, 0x55, 0x55, 0xff}, draw.RingGlyph{}, []vg.Length{6, 3}},
+	"fdb":           {color.RGBA{0x7d, 0x7d, 0x7d, 0xff}, draw.SquareGlyph{}, []vg.Length{3, 3}},
+	"fsync":         {color.RGBA{0xa3, 0xa3, 0xa3, 0xff}, draw.CrossGlyph{}, []vg.Length{1, 3}},
+	"jetstream":     {color.RGBA{0xe6, 0x9f, 0x00, 0xff}, draw.TriangleGlyph{}, nil},
+	"messagedb":     {color.RGBA{0x00, 0x9e, 0x73, 0xff}, draw.PyramidGlyph{}, nil},
+	"etcd":          {color.RGBA{0x56, 0xb4, 0xe9, 0xff}, draw.BoxGlyph{}, nil},
+	"redis":         {color.RGBA{0xd5, 0x5e, 0x00, 0xff}, draw.PlusGlyph{}, nil},
+	"sqlite":        {color.RGBA{0xcc, 0x79, 0xa7, 0xff}, draw.CrossGlyph{}, nil},
+	"bbolt":         {color.RGBA{0x9a, 0x8a, 0x1a, 0xff}, draw.RingGlyph{}, nil},
 }
 
 // spare are for systems without a paint of their own.
 var spare = []paint{
-	{color.RGBA{R: 0x8b, G: 0x5a, B: 0x2b, A: 0xff}, draw.RingGlyph{}, nil},
-	{color.RGBA{R: 0xb0, G: 0x30, B: 0x60, A: 0xff}, draw.TriangleGlyph{}, nil},
-	{color.RGBA{R: 0x2f, G: 0x6f, B: 0x6f, A: 0xff}, draw.SquareGlyph{}, nil},
-	{color.RGBA{R: 0x6b, G: 0x8e, B: 0x23, A: 0xff}, draw.PlusGlyph{}, nil},
+	{color.RGBA{0x8b, 0x5a, 0x2b, 0xff}, draw.RingGlyph{}, nil},
+	{color.RGBA{0xb0, 0x30, 0x60, 0xff}, draw.TriangleGlyph{}, nil},
+	{color.RGBA{0x2f, 0x6f, 0x6f, 0xff}, draw.SquareGlyph{}, nil},
+	{color.RGBA{0x6b, 0x8e, 0x23, 0xff}, draw.PlusGlyph{}, nil},
 }
 
 // paintOf goes by the name alone, so that it is the same in all plots. A relaxed
@@ -161,7 +163,7 @@ func atValues(xs []float64) (ticks plot.ConstantTicks) {
 	for _, x := range xs {
 		tick := plot.Tick{Value: x}
 		if math.Log(x)-last >= apart {
-			tick.Label, last = short(x), math.Log(x)
+			tick.Label, last = report.Short(x), math.Log(x)
 		}
 		ticks = append(ticks, tick)
 	}
@@ -186,7 +188,7 @@ func rounded(low, high float64) (ticks plot.ConstantTicks) {
 			}
 			tick := plot.Tick{Value: v}
 			if i == 0 || !wide {
-				tick.Label = short(v)
+				tick.Label = report.Short(v)
 			}
 			ticks = append(ticks, tick)
 			if v >= high && len(ticks) > 1 {
@@ -207,22 +209,8 @@ func (linear) Ticks(low, high float64) []plot.Tick {
 		case ticks[i].Value == 0:
 			ticks[i].Label = "0"
 		default:
-			ticks[i].Label = short(ticks[i].Value)
+			ticks[i].Label = report.Short(ticks[i].Value)
 		}
 	}
 	return ticks
-}
-
-// short is a number on an axis: 500, 20 k, 1 M. Thousands have four digits still.
-func short(v float64) string {
-	switch {
-	case v >= 1e6:
-		return trimmed(v/1e6) + " M"
-	case v >= 1e4:
-		return trimmed(v/1e3) + " k"
-	case v >= 1 && v == math.Trunc(v):
-		return whole(int(v)) // 1,024 writers are not 1,020
-	default:
-		return trimmed(v)
-	}
 }
