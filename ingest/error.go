@@ -6,8 +6,8 @@ import "fmt"
 type Error struct {
 	// Err is the reason. A failed append is a *[jsonl.LineError].
 	Err error
-	// Stored counts the events before the failure, all of which are stored, and LastLine
-	// is the line of the last of them; 0 when there is none.
+	// Stored counts the events before the failure, which all are stored. LastLine is the
+	// line of the last one, or 0 when nothing is stored.
 	Stored   int64
 	LastLine int
 	// StoredAfter and FailedAfter count events that were under way behind the append

@@ -60,20 +60,20 @@ func (in *input) Next() (jsonl.Entry, error) {
 func of(streams string) *input { return &input{streams: strings.Fields(streams), end: io.EOF} }
 
 // results keeps what it is called with, as "stream first to last".
-type results struct{ told []string }
+type results struct{ list []string }
 
 func (r *results) stored(a fdbevents.AppendResult, events int) error {
 	if a.LastRevision-a.FirstRevision != int64(events-1) {
 		return fmt.Errorf("%d events, but %+v", events, a)
 	}
-	r.told = append(r.told, fmt.Sprintf("%s %d to %d", a.Stream, a.FirstRevision, a.LastRevision))
+	r.list = append(r.list, fmt.Sprintf("%s %d to %d", a.Stream, a.FirstRevision, a.LastRevision))
 	return nil
 }
 
 func (r *results) want(t *testing.T, want ...string) {
 	t.Helper()
-	if !slices.Equal(r.told, want) {
-		t.Errorf("told of %q, want %q", r.told, want)
+	if !slices.Equal(r.list, want) {
+		t.Errorf("results are %q, want %q", r.list, want)
 	}
 }
 
@@ -137,9 +137,9 @@ func TestRunManyInOrder(t *testing.T) {
 		if err != nil || summary.Events != n {
 			t.Fatalf("%+v, %v", summary, err)
 		}
-		for i, told := range r.told {
-			if want := fmt.Sprintf("s-%d %d to %d", i%streams, i/streams, i/streams); told != want {
-				t.Fatalf("result %d is of %s, want %s", i, told, want)
+		for i, got := range r.list {
+			if want := fmt.Sprintf("s-%d %d to %d", i%streams, i/streams, i/streams); got != want {
+				t.Fatalf("result %d is of %s, want %s", i, got, want)
 			}
 		}
 		for i, data := range log(t, store) {
@@ -230,11 +230,11 @@ func TestRunRefusedAmongMany(t *testing.T) {
 	if !errors.As(err, &e) || !strings.HasPrefix(err.Error(), "line 11: event id "+id.String()+" is already in stream") {
 		t.Fatal(err)
 	}
-	if e.Stored != 10 || e.LastLine != 10 || e.StoredAfter != int64(len(r.told)-10) || e.FailedAfter != 0 || summary.Events != int64(len(r.told)) {
-		t.Errorf("%+v, %+v, told of %d", e, summary, len(r.told))
+	if e.Stored != 10 || e.LastLine != 10 || e.StoredAfter != int64(len(r.list)-10) || e.FailedAfter != 0 || summary.Events != int64(len(r.list)) {
+		t.Errorf("%+v, %+v, %d results", e, summary, len(r.list))
 	}
-	if n := len(log(t, store)); n != len(r.told)+1 {
-		t.Errorf("%d events in the store, told of %d", n, len(r.told))
+	if n := len(log(t, store)); n != len(r.list)+1 {
+		t.Errorf("%d events in the store, %d results", n, len(r.list))
 	}
 }
 

@@ -87,7 +87,7 @@ func (r *run) submit(ctx context.Context, entries <-chan read, underWay chan<- s
 	}
 }
 
-// start starts the append of a group, once there is room for it. What fails is
+// start starts the append of a group, once there is room for it. A failed append is
 // reported through underWay, where it has its place among the others.
 func (r *run) start(ctx context.Context, g group, underWay chan<- submitted) error {
 	if err := r.room.Acquire(ctx, g.weight()); err != nil {

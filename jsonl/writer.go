@@ -19,8 +19,8 @@ func NewWriter(w io.Writer) *Writer {
 	return &Writer{out: bufio.NewWriterSize(w, 64<<10)}
 }
 
-// Write writes an event. An error is that of the underlying writer, and comes again
-// with every later call.
+// Write writes an event. An error comes from the underlying writer, and again
+// from every later call.
 func (w *Writer) Write(ev *fdbevents.Event) error {
 	w.line = AppendEvent(w.line[:0], ev)
 	_, err := w.out.Write(w.line)

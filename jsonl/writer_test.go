@@ -74,7 +74,7 @@ func TestWriterErrors(t *testing.T) {
 	}
 }
 
-// What a Writer wrote, a Reader reads: the same event, its bytes the same.
+// A Reader reads what a Writer wrote: the same event, its bytes the same.
 func TestRoundTrip(t *testing.T) {
 	payload := rapid.OneOf(
 		rapid.SliceOf(rapid.Byte()),

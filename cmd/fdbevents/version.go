@@ -65,7 +65,7 @@ func commitOf(info *debug.BuildInfo) string {
 
 // thisEdition is the one that runs.
 func thisEdition() edition {
-	info, _ := debug.ReadBuildInfo() // nil when there is none
+	info, _ := debug.ReadBuildInfo() // nil when the build has no information
 	return editionOf(info, version, commit)
 }
 
