@@ -34,13 +34,13 @@ func BenchmarkTagQuery(b *testing.B) {
 	}
 	counting := &countingEngine{Engine: e}
 	reader := openStore(b, counting)
-	o := fdblayer.ReadOptions{Query: fdbevents.Query{Items: []fdbevents.QueryItem{{Tags: []string{"customer:77"}}}}}
+	o := fdblayer.ReadOptions{Filter: fdbevents.Filter{Query: fdbevents.Query{Items: []fdbevents.QueryItem{{Tags: []string{"customer:77"}}}}}}
 	read := func(o fdblayer.ReadOptions) (got int) {
 		for ev, err := range reader.ReadAll(b.Context(), fdbevents.Start, o) {
 			if err != nil {
 				b.Fatal(err)
 			}
-			if o.Query.Matches(ev.Type, ev.Tags) {
+			if o.Filter.Matches(&ev) {
 				got++
 			}
 		}

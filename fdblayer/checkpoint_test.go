@@ -76,7 +76,7 @@ func TestCheckpoints(t *testing.T) {
 // TestSubscribeFromKeepsItsPlace over breaks, ended contexts and filters.
 func TestSubscribeFromKeepsItsPlace(t *testing.T) {
 	eachStore(t, fdblayer.Options{}, func(t *testing.T, s *fdblayer.Store) {
-		o := fdblayer.SubscribeOptions{StreamPrefix: "a", CheckpointInterval: time.Hour}
+		o := fdblayer.SubscribeOptions{Filter: fdbevents.InStreams("a"), CheckpointInterval: time.Hour}
 		for i := range 5 {
 			mustAppend(t, s, "a", fdbevents.Any, event(fmt.Sprint(i)))
 			mustAppend(t, s, "b", fdbevents.Any, event("other"))
@@ -140,7 +140,7 @@ func TestSubscribeFromStoresInTime(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		ended := make(chan error, 1)
 		go func() {
-			o := fdblayer.SubscribeOptions{StreamPrefix: "a", CheckpointInterval: time.Millisecond, CaughtUp: func() { close(live) }}
+			o := fdblayer.SubscribeOptions{Filter: fdbevents.InStreams("a"), CheckpointInterval: time.Millisecond, CaughtUp: func() { close(live) }}
 			for _, err := range s.SubscribeFrom(ctx, "reader", o) {
 				if err != nil {
 					ended <- err

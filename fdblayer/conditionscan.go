@@ -33,7 +33,7 @@ func (p *plan) scan(c *fdbevents.Condition) []*conditionScan {
 	for i := range scans {
 		scan := &conditionScan{plan: p, item: &c.Query.Items[i], after: c.After, o: engine.RangeOptions{Limit: 256, Bytes: 1 << 20}}
 		scans[i] = scan
-		switch ways := accesses(scan.item, "", p.indexes); len(ways) {
+		switch ways := accesses(scan.item, new(fdbevents.Filter), p.indexes); len(ways) {
 		case 0:
 			scan.start(access{sources: p.store.partitions()})
 		case 1:

@@ -72,7 +72,7 @@ func TestExactlyOnceWhateverFails(t *testing.T) {
 		wg.Wait()
 		e.Quiet(true)
 		seen := make(map[string]bool)
-		for ev, err := range s.ReadAll(t.Context(), fdbevents.Start, fdblayer.ReadOptions{StreamPrefix: "s"}) {
+		for ev, err := range s.ReadAll(t.Context(), fdbevents.Start, fdblayer.ReadOptions{Filter: fdbevents.InStreams("s")}) {
 			if err != nil {
 				t.Fatal(err)
 			}

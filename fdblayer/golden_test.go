@@ -246,7 +246,9 @@ func goldenLines(t *testing.T, s *fdblayer.Store) (lines []string) {
 		ok(t, err)
 		for _, prefix := range []string{"", "order-"} {
 			var places []string
-			for _, ev := range collect(t, s.ReadAll(t.Context(), fdbevents.Start, fdblayer.ReadOptions{Query: q, StreamPrefix: prefix})) {
+			f := fdbevents.InStreams(prefix)
+			f.Query = q
+			for _, ev := range collect(t, s.ReadAll(t.Context(), fdbevents.Start, fdblayer.ReadOptions{Filter: f})) {
 				places = append(places, place(&ev))
 			}
 			add("query %.30q in streams %q: %s", text, prefix, strings.Join(places, " "))
@@ -340,7 +342,7 @@ func goldenGroups(t *testing.T, s *fdblayer.Store) (lines []string) {
 		ok(t, err)
 		o := i.Options
 		add("group %s prefix %q query %q from %s message time-out %s retries %d lease time %s paused %t members %s",
-			i.Name, o.StreamPrefix, o.Query, o.From, o.MessageTimeout, o.MaxRetries, o.LeaseTime, i.Paused, i.Members)
+			i.Name, strings.Join(o.Filter.StreamPrefixes, ","), o.Filter.Query, o.From, o.MessageTimeout, o.MaxRetries, o.LeaseTime, i.Paused, i.Members)
 		for n, p := range i.Partitions {
 			add("group %s partition %d owner %s epoch %d checkpoint %s ahead %d retrying %d lag %s parked %s replaying %s",
 				i.Name, n, p.Owner, p.Epoch, p.Checkpoint, p.Ahead, p.Retrying, p.Lag, p.Parked, p.Replaying)
@@ -466,7 +468,7 @@ func refuseGolden(t *testing.T, s *fdblayer.Store) {
 		t.Errorf("the id of another event: got %v", err)
 	}
 	chosen := query(fdbevents.QueryItem{Tags: []string{"chosen"}})
-	known := collect(t, s.ReadAll(ctx, fdbevents.Start, fdblayer.ReadOptions{Query: chosen}))
+	known := collect(t, s.ReadAll(ctx, fdbevents.Start, fdblayer.ReadOptions{Filter: fdbevents.Filter{Query: chosen}}))
 	condition := fdbevents.Condition{Query: chosen}
 	var refused *fdbevents.ConditionError
 	if _, err := s.AppendIf(ctx, condition, to("new-2", event("x"))); !errors.As(err, &refused) || refused.Position != known[0].Position {
@@ -524,7 +526,7 @@ func tallied(view sums, events []fdbevents.Event) sums {
 
 // goldenRebuilt are the options of the projection "names", which is being built anew.
 // The projection "totals" has the zero ones.
-var goldenRebuilt = fdblayer.ProjectOptions{StreamPrefix: "order-", Generation: 2}
+var goldenRebuilt = fdblayer.ProjectOptions{Filter: fdbevents.InStreams("order-"), Generation: 2}
 
 // projectGolden goes on with the projections, of which one had come to a view. Each
 // event counts once: those that a view has had already do not come again.
@@ -540,7 +542,7 @@ func projectGolden(t *testing.T, s *fdblayer.Store, totals sums) {
 	projectUntilCaughtUp(t, s, "totals", fdblayer.ProjectOptions{}, tally("totals"))
 	sameView(t, "totals", readView(t, s, "totals"), tallied(totals, fresh))
 
-	orders := choose(log, func(ev fdbevents.Event) bool { return strings.HasPrefix(ev.Stream, goldenRebuilt.StreamPrefix) })
+	orders := choose(log, func(ev fdbevents.Event) bool { return goldenRebuilt.Filter.Matches(&ev) })
 	projectUntilCaughtUp(t, s, "names", goldenRebuilt, tally("names"))
 	sameView(t, "names", readView(t, s, "names"), tallied(sums{}, orders))
 	if p, err = s.Projection(t.Context(), "names"); err != nil || p.Generation != goldenRebuilt.Generation || p.Rebuilding {

@@ -235,7 +235,7 @@ func (m *goldenMaker) readers() {
 // workOff makes the consumer groups. What it leaves undone is goldenUnsettled.
 func (m *goldenMaker) workOff() {
 	ctx := m.Context()
-	mails := newGroup(m, m.s, "mails", fdblayer.GroupOptions{StreamPrefix: "order-", MaxRetries: 2, LeaseTime: time.Second})
+	mails := newGroup(m, m.s, "mails", fdblayer.GroupOptions{Filter: fdbevents.InStreams("order-"), MaxRetries: 2, LeaseTime: time.Second})
 	member := join(m, mails)
 	held := make(map[string]*fdblayer.Message)
 	m.settle(member, held, fdblayer.Park, "the address is wrong", "order-3@0 attempt 1", "order-4@0 attempt 1")
@@ -258,15 +258,14 @@ func (m *goldenMaker) workOff() {
 		m.Fatalf("%+v", i)
 	}
 
-	bills := newGroup(m, m.s, "bills", fdblayer.GroupOptions{
-		Query: query(fdbevents.QueryItem{Types: []string{"sent", "returned"}, Tags: []string{"vip"}}), From: m.orders["order-0@2"],
+	bills := newGroup(m, m.s, "bills", fdblayer.GroupOptions{Filter: fdbevents.Filter{Query: query(fdbevents.QueryItem{Types: []string{"sent", "returned"}, Tags: []string{"vip"}})}, From: m.orders["order-0@2"],
 		MaxRetries: -1, MessageTimeout: time.Minute,
 	})
 	member = join(m, bills)
 	m.settle(member, make(map[string]*fdblayer.Message), 0, "", "order-2@2 attempt 1")
 	ok(m.T, bills.Pause(ctx))
 	ok(m.T, member.Close())
-	newGroup(m, m.s, "late", fdblayer.GroupOptions{StreamPrefix: "order-", From: fdbevents.End})
+	newGroup(m, m.s, "late", fdblayer.GroupOptions{Filter: fdbevents.InStreams("order-"), From: fdbevents.End})
 }
 
 // settle settles messages, in order; action 0 is to acknowledge them. Others that

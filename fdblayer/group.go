@@ -17,9 +17,8 @@ import (
 // does they are only compared, as far as they are not zero. The zero value
 // delivers every event.
 type GroupOptions struct {
-	// Query and StreamPrefix select events, as for reads.
-	Query        fdbevents.Query
-	StreamPrefix string
+	// Filter selects events. A group takes at most one stream prefix, and a query.
+	Filter fdbevents.Filter
 	// From is the position after which a new group begins: Start, or End for
 	// events that are appended later.
 	From fdbevents.Position
@@ -147,13 +146,12 @@ func startingPoint(tr engine.Transaction, p fdbevents.Position) (fdbevents.Posit
 }
 
 func (o *GroupOptions) check() error {
-	if err := o.Query.Validate(); err != nil {
+	f := &o.Filter
+	if err := f.Validate(); err != nil {
 		return err
 	}
-	if o.StreamPrefix != "" {
-		if err := fdbevents.ValidateName("stream prefix", o.StreamPrefix, fdbevents.MaxStreamName); err != nil {
-			return err
-		}
+	if f.Stream != "" || len(f.StreamPrefixes) > 1 || len(f.TypePrefixes) > 0 {
+		return &fdbevents.InvalidError{What: "group filter", Value: fmt.Sprintf("%+v", *f), Reason: "a consumer group selects by one stream prefix and a query; leave the rest to its members"}
 	}
 	for _, d := range []struct {
 		what  string
@@ -169,8 +167,11 @@ func (o *GroupOptions) check() error {
 // config is a new group's, with defaults filled in.
 func (o *GroupOptions) config() layout.GroupConfig {
 	c := layout.GroupConfig{
-		Incarnation: uuid.New(), Prefix: o.StreamPrefix, Query: o.Query, From: o.From,
+		Incarnation: uuid.New(), Query: o.Filter.Query, From: o.From,
 		MessageTimeout: o.MessageTimeout, MaxRetries: o.MaxRetries, LeaseTime: o.LeaseTime,
+	}
+	if len(o.Filter.StreamPrefixes) > 0 {
+		c.Prefix = o.Filter.StreamPrefixes[0]
 	}
 	if c.MessageTimeout == 0 {
 		c.MessageTimeout = defaultMessageTimeout
@@ -187,10 +188,16 @@ func (o *GroupOptions) config() layout.GroupConfig {
 	return c
 }
 
+// filterOf is the filter of a stored group.
+func filterOf(c layout.GroupConfig) fdbevents.Filter {
+	f := fdbevents.InStreams(c.Prefix)
+	f.Query = c.Query
+	return f
+}
+
 // optionsOf are those that Group would take to create the like.
 func optionsOf(c layout.GroupConfig) GroupOptions {
-	o := GroupOptions{
-		Query: c.Query, StreamPrefix: c.Prefix, From: c.From,
+	o := GroupOptions{Filter: filterOf(c), From: c.From,
 		MessageTimeout: c.MessageTimeout, MaxRetries: c.MaxRetries, LeaseTime: c.LeaseTime,
 	}
 	if o.MaxRetries == 0 {
@@ -207,8 +214,8 @@ func (o *GroupOptions) agrees(c layout.GroupConfig) error {
 		given      bool
 		want, have any
 	}{
-		{"query", len(o.Query.Items) > 0, normal(want.Query), normal(have.Query)},
-		{"stream prefix", o.StreamPrefix != "", want.Prefix, have.Prefix},
+		{"query", len(o.Filter.Query.Items) > 0, normal(want.Query), normal(have.Query)},
+		{"stream prefix", len(o.Filter.StreamPrefixes) > 0, want.Prefix, have.Prefix},
 		{"starting position", o.From != fdbevents.Start, want.From, have.From},
 		{"message time-out", o.MessageTimeout != 0, want.MessageTimeout, have.MessageTimeout},
 		{"retries", o.MaxRetries != 0, want.MaxRetries, have.MaxRetries},

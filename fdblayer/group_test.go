@@ -181,8 +181,8 @@ func TestGroupSettings(t *testing.T) {
 	eachHealthyStore(t, fdblayer.Options{Partitions: 3}, func(t *testing.T, s *fdblayer.Store) {
 		ctx := t.Context()
 		orders := query(fdbevents.QueryItem{Types: []string{"Placed", "Paid"}, Tags: []string{"vip"}}, fdbevents.QueryItem{Tags: []string{"b"}})
-		g := newGroup(t, s, "orders", fdblayer.GroupOptions{Query: orders, StreamPrefix: "o", From: fdbevents.End, MaxRetries: -1, MessageTimeout: time.Minute})
-		want := fdblayer.GroupOptions{Query: orders, StreamPrefix: "o", From: fdbevents.End, MaxRetries: -1, MessageTimeout: time.Minute, LeaseTime: 10 * time.Second}
+		g := newGroup(t, s, "orders", fdblayer.GroupOptions{Filter: fdbevents.Filter{StreamPrefixes: []string{"o"}, Query: orders}, From: fdbevents.End, MaxRetries: -1, MessageTimeout: time.Minute})
+		want := fdblayer.GroupOptions{Filter: fdbevents.Filter{StreamPrefixes: []string{"o"}, Query: orders}, From: fdbevents.End, MaxRetries: -1, MessageTimeout: time.Minute, LeaseTime: 10 * time.Second}
 		if !reflect.DeepEqual(g.Options(), want) || g.Name() != "orders" {
 			t.Errorf("%s: got %+v", g.Name(), g.Options())
 		}
@@ -200,8 +200,8 @@ func TestGroupSettings(t *testing.T) {
 			o       fdblayer.GroupOptions
 			message string
 		}{
-			{"orders", fdblayer.GroupOptions{Query: query(fdbevents.QueryItem{Types: []string{"Paid"}})}, `group query "type=Paid": the group was created with "type=Placed,Paid tag=vip or tag=b", which cannot change; leave it out, reset the group's position, or delete the group and create it anew`},
-			{"orders", fdblayer.GroupOptions{StreamPrefix: "p"}, `group stream prefix "p": the group was created with "o", which cannot change; `},
+			{"orders", fdblayer.GroupOptions{Filter: fdbevents.Filter{Query: query(fdbevents.QueryItem{Types: []string{"Paid"}})}}, `group query "type=Paid": the group was created with "type=Placed,Paid tag=vip or tag=b", which cannot change; leave it out, reset the group's position, or delete the group and create it anew`},
+			{"orders", fdblayer.GroupOptions{Filter: fdbevents.InStreams("p")}, `group stream prefix "p": the group was created with "o", which cannot change; `},
 			{"orders", fdblayer.GroupOptions{From: firstPosition}, `group starting position "000000000000000000000001": the group was created with "ffff`},
 			{"orders", fdblayer.GroupOptions{MaxRetries: 3}, `group retries "3": the group was created with "0"`},
 			{"orders", fdblayer.GroupOptions{MessageTimeout: time.Second}, `group message time-out "1s": the group was created with "1m0s"`},
@@ -211,9 +211,9 @@ func TestGroupSettings(t *testing.T) {
 			{strings.Repeat("x", 257), fdblayer.GroupOptions{}, "group name: 257 bytes, limit 256"},
 			{"new", fdblayer.GroupOptions{LeaseTime: -1}, `lease time "-1ns": want 0 for the default, or at least 10ms`},
 			{"new", fdblayer.GroupOptions{MessageTimeout: time.Millisecond}, `message time-out "1ms": want 0 for the default, or at least 10ms`},
-			{"new", fdblayer.GroupOptions{StreamPrefix: "\x00"}, `stream prefix "\x00": must not have control`},
-			{"new", fdblayer.GroupOptions{Query: query(fdbevents.QueryItem{Tags: []string{""}})}, `tag in query "": must not be empty`},
-			{"new", fdblayer.GroupOptions{Query: query(make([]fdbevents.QueryItem, 40_000)...)}, " bytes, limit 90000"},
+			{"new", fdblayer.GroupOptions{Filter: fdbevents.InStreams("\x00")}, `stream prefix "\x00": must not have control`},
+			{"new", fdblayer.GroupOptions{Filter: fdbevents.Filter{Query: query(fdbevents.QueryItem{Tags: []string{""}})}}, `tag in query "": must not be empty`},
+			{"new", fdblayer.GroupOptions{Filter: fdbevents.Filter{Query: query(make([]fdbevents.QueryItem, 40_000)...)}}, " bytes, limit 90000"},
 			{"new", fdblayer.GroupOptions{From: ahead}, "is ahead of this store, so it must come from another one"},
 		} {
 			_, err := s.Group(ctx, tt.name, tt.o)
@@ -270,7 +270,7 @@ func TestGroupSelects(t *testing.T) {
 			mustAppend(t, s, "stock-1", fdbevents.Any, tagged("paid", "vip"))
 		}
 		write()
-		o := fdblayer.GroupOptions{StreamPrefix: "order-", Query: query(fdbevents.QueryItem{Types: []string{"paid"}, Tags: []string{"vip"}})}
+		o := fdblayer.GroupOptions{Filter: fdbevents.Filter{StreamPrefixes: []string{"order-"}, Query: query(fdbevents.QueryItem{Types: []string{"paid"}, Tags: []string{"vip"}})}}
 		all := newGroup(t, s, "all", o)
 		o.From = fdbevents.End
 		fresh := newGroup(t, s, "fresh", o)
@@ -413,7 +413,7 @@ func TestGroupDelete(t *testing.T) {
 		for range a.Groups(ctx) {
 			t.Error("it is still there")
 		}
-		g := newGroup(t, b, "g", fdblayer.GroupOptions{StreamPrefix: "s"})
+		g := newGroup(t, b, "g", fdblayer.GroupOptions{Filter: fdbevents.InStreams("s")})
 		for what, call := range map[string]func() error{
 			"resetting":             func() error { return old.Reset(ctx, fdbevents.Start) },
 			"pausing":               func() error { return old.Pause(ctx) },

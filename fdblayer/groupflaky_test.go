@@ -216,7 +216,7 @@ func TestGroupSettlementInDoubt(t *testing.T) {
 		for _, lands := range []bool{true, false} {
 			name := fmt.Sprint("lands-", lands)
 			mustAppend(t, s, name, fdbevents.Any, event("0"), event("1"))
-			m := join(t, newGroup(t, s, name, fdblayer.GroupOptions{StreamPrefix: name}))
+			m := join(t, newGroup(t, s, name, fdblayer.GroupOptions{Filter: fdbevents.InStreams(name)}))
 			e.lands.Store(lands)
 			var msg *fdblayer.Message
 			var err error

@@ -213,7 +213,7 @@ func (g *Group) readInfo(r engine.Reader, info *GroupInfo) ([]layout.GroupProgre
 func (g *Group) lag(ctx context.Context, p int, progress layout.GroupProgress) (lag Count, err error) {
 	s, o := g.store, &g.options
 	looked := 0
-	var c cursor = s.newPartitionCursor(p, progress.Checkpoint, ReadOptions{StreamPrefix: o.StreamPrefix, Query: o.Query})
+	var c cursor = s.newPartitionCursor(p, progress.Checkpoint, ReadOptions{Filter: o.Filter})
 	for {
 		f := s.fetch(ctx, c)
 		if f.err != nil {
@@ -224,7 +224,7 @@ func (g *Group) lag(ctx context.Context, p int, progress layout.GroupProgress) (
 				lag.More = true
 				return lag, nil
 			}
-			if !selects(o.StreamPrefix, &o.Query, ev) {
+			if !o.Filter.Matches(ev) {
 				continue
 			}
 			if _, settled := slices.BinarySearchFunc(progress.Settled, ev.Position, fdbevents.Position.Compare); !settled {

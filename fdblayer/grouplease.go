@@ -121,7 +121,7 @@ func (m *Member) drop(l *lease) {
 // feed reads the partition until ctx ends.
 func (l *lease) feed(ctx context.Context) {
 	m := l.member
-	var c cursor = m.store.newPartitionCursor(l.partition, l.read, ReadOptions{StreamPrefix: m.config.Prefix, Query: m.config.Query})
+	var c cursor = m.store.newPartitionCursor(l.partition, l.read, ReadOptions{Filter: m.group.options.Filter})
 	for ctx.Err() == nil {
 		var err error
 		switch read, replay := l.work(); {
@@ -187,7 +187,7 @@ func (l *lease) add(p page) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	for _, ev := range p.events {
-		if !selects(m.config.Prefix, &m.config.Query, ev) {
+		if !m.group.options.Filter.Matches(ev) {
 			continue
 		}
 		if _, done := slices.BinarySearchFunc(l.stored.Settled, ev.Position, fdbevents.Position.Compare); done {

@@ -183,7 +183,7 @@ func TestGroupMessageTimeout(t *testing.T) {
 // it again.
 func TestGroupCheckpointPassesWhatIsNotSelected(t *testing.T) {
 	eachHealthyStore(t, fdblayer.Options{Partitions: 1}, func(t *testing.T, s *fdblayer.Store) {
-		g := newGroup(t, s, "g", fdblayer.GroupOptions{StreamPrefix: "mine", LeaseTime: quick.LeaseTime})
+		g := newGroup(t, s, "g", fdblayer.GroupOptions{Filter: fdbevents.InStreams("mine"), LeaseTime: quick.LeaseTime})
 		join(t, g)
 		last := mustAppend(t, s, "other", fdbevents.Any, event("0"), event("1"))
 		eventually(t, "the checkpoint to move", func() bool { return !info(t, g).Partitions[0].Checkpoint.Before(last.Position) })
@@ -249,7 +249,7 @@ func TestGroupStuckStream(t *testing.T) {
 // TestGroupLag counts up to a bound.
 func TestGroupLag(t *testing.T) {
 	eachHealthyStore(t, fdblayer.Options{Partitions: 1}, func(t *testing.T, s *fdblayer.Store) {
-		all, some := newGroup(t, s, "all", fdblayer.GroupOptions{}), newGroup(t, s, "some", fdblayer.GroupOptions{StreamPrefix: "s3"})
+		all, some := newGroup(t, s, "all", fdblayer.GroupOptions{}), newGroup(t, s, "some", fdblayer.GroupOptions{Filter: fdbevents.InStreams("s3")})
 		events := make([]fdbevents.EventData, 2000)
 		for i := range events {
 			events[i] = event("e")

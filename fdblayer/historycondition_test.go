@@ -264,7 +264,7 @@ func (c *conditionClient) append(asked logAsked) (out outcome) {
 func (c *conditionClient) read(asked logAsked) {
 	c.do(c.id, asked, func() (any, outcome) {
 		var told logTold
-		for ev, err := range c.store.ReadAll(c.t.Context(), fdbevents.Start, fdblayer.ReadOptions{Query: asked.query}) {
+		for ev, err := range c.store.ReadAll(c.t.Context(), fdbevents.Start, fdblayer.ReadOptions{Filter: fdbevents.Filter{Query: asked.query}}) {
 			switch {
 			case c.flaky && errors.Is(err, engine.ErrTimedOut):
 				return told, silent

@@ -53,7 +53,8 @@ func compareQueries(t *testing.T, s *fdblayer.Store) {
 	middle := all[len(all)/3].Position
 	for i, q := range queries {
 		for _, prefix := range []string{"", "s-", "big-1", "s"} {
-			o := fdblayer.ReadOptions{Query: q, StreamPrefix: prefix}
+			o := fdblayer.ReadOptions{Filter: fdbevents.InStreams(prefix)}
+			o.Filter.Query = q
 			want := choose(all, func(ev fdbevents.Event) bool {
 				return strings.HasPrefix(ev.Stream, prefix) && q.Matches(ev.Type, ev.Tags)
 			})
@@ -157,7 +158,7 @@ func TestTagQueryReadsLittle(t *testing.T) {
 			e.mu.Lock()
 			e.values = 0
 			e.mu.Unlock()
-			got := collect(t, s.ReadAll(t.Context(), fdbevents.Start, fdblayer.ReadOptions{Query: query(c.item)}))
+			got := collect(t, s.ReadAll(t.Context(), fdbevents.Start, fdblayer.ReadOptions{Filter: fdbevents.Filter{Query: query(c.item)}}))
 			e.mu.Lock()
 			values := e.values
 			e.mu.Unlock()
@@ -198,7 +199,7 @@ func TestCreateIndexWhileWriting(t *testing.T) {
 		readers.Go(func() {
 			for last := 0; ; {
 				n := 0
-				for ev, err := range b.ReadAll(t.Context(), fdbevents.Start, fdblayer.ReadOptions{Query: q}) {
+				for ev, err := range b.ReadAll(t.Context(), fdbevents.Start, fdblayer.ReadOptions{Filter: fdbevents.Filter{Query: q}}) {
 					if err != nil || ev.Type != "type1" {
 						t.Error(ev.Type, err)
 						return
@@ -235,7 +236,7 @@ func TestCreateIndexWhileWriting(t *testing.T) {
 		close(written)
 		readers.Wait()
 		for _, s := range []*fdblayer.Store{a, b} {
-			if got := collect(t, s.ReadAll(t.Context(), fdbevents.Start, fdblayer.ReadOptions{Query: q})); len(got) != (old+writers*appends)/4 {
+			if got := collect(t, s.ReadAll(t.Context(), fdbevents.Start, fdblayer.ReadOptions{Filter: fdbevents.Filter{Query: q}})); len(got) != (old+writers*appends)/4 {
 				t.Errorf("%d events, want %d", len(got), (old+writers*appends)/4)
 			}
 		}

@@ -311,7 +311,7 @@ func TestErase(t *testing.T) {
 			want = append(want, erased...)
 		}
 		inStream := collect(t, s.ReadStream(ctx, "s", 0, fdblayer.ReadOptions{}))
-		inLog := collect(t, s.ReadAll(ctx, fdbevents.Start, fdblayer.ReadOptions{Query: query(fdbevents.QueryItem{Tags: []string{"person:1"}})}))
+		inLog := collect(t, s.ReadAll(ctx, fdbevents.Start, fdblayer.ReadOptions{Filter: fdbevents.Filter{Query: query(fdbevents.QueryItem{Tags: []string{"person:1"}})}}))
 		if len(inStream) != 3 || len(inLog) != len(want) {
 			t.Fatalf("%d and %d events", len(inStream), len(inLog))
 		}

@@ -22,10 +22,8 @@ import (
 type logCursor struct {
 	store    *Store
 	backward bool
-	// prefix and query are used to choose sources. What is read may still hold
-	// other events.
-	prefix string
-	query  fdbevents.Query
+	// filter is used to choose sources. What is read may still hold other events.
+	filter fdbevents.Filter
 	// only, when not negative, is the one partition whose events are wanted.
 	only int
 
@@ -101,10 +99,14 @@ const (
 )
 
 func (s *Store) newLogCursor(from fdbevents.Position, o ReadOptions) *logCursor {
-	return &logCursor{
-		store: s, backward: o.Backward, prefix: o.StreamPrefix, query: o.Query, only: -1,
+	c := &logCursor{
+		store: s, backward: o.Backward, filter: o.Filter, only: -1,
 		at: from, start: true, limit: o.Limit, bytes: pageBytes, entries: firstEntries,
 	}
+	if o.Filter.Stream != "" {
+		c.only = s.partitionOf(o.Filter.Stream)
+	}
+	return c
 }
 
 // newLogCursorAfter begins with the first event after a position.
@@ -192,7 +194,7 @@ func (c *logCursor) choose(r engine.Reader, version int64) error {
 }
 
 func (c *logCursor) mayUseSystemIndexes() bool {
-	return c.prefix != "" || slices.ContainsFunc(c.query.Items, func(it fdbevents.QueryItem) bool { return len(it.Types) > 0 })
+	return c.filter.BeyondQuery() || slices.ContainsFunc(c.filter.Query.Items, func(it fdbevents.QueryItem) bool { return len(it.Types) > 0 })
 }
 
 // sources are the fewest that hold all that the query selects.
@@ -202,7 +204,7 @@ func (c *logCursor) sources(r engine.Reader, indexes *indexSet) (all []source, e
 	if c.only >= 0 {
 		log = log[c.only : c.only+1]
 	}
-	items := c.query.Items
+	items := c.filter.Query.Items
 	if len(items) == 0 {
 		items = []fdbevents.QueryItem{{}}
 	}
@@ -212,9 +214,9 @@ func (c *logCursor) sources(r engine.Reader, indexes *indexSet) (all []source, e
 	}
 	probes := make([]*probe, len(items))
 	for i := range items {
-		ways := accesses(&items[i], c.prefix, indexes)
+		ways := accesses(&items[i], &c.filter, indexes)
 		if len(ways) == 0 {
-			return log, c.prefix == "" && len(c.query.Items) == 0, nil
+			return log, c.filter.All(), nil
 		}
 		probes[i] = s.newProbe(r, ways, from, to, c.backward)
 	}

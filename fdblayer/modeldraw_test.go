@@ -16,7 +16,7 @@ import (
 // of each is what a failure shrinks to.
 var (
 	modelStreams  = []string{"a-1", "a-2", "a", "b-1"}
-	modelPrefixes = []string{"", "a-", "a", "b-1", "c"}
+	modelPrefixes = []string{"a-", "a", "b-1", "c"}
 	modelTypes    = []string{"x", "y", "z"}
 	modelTags     = []string{"p", "q", "r"}
 	modelIndexes  = []string{fdbevents.IndexType, fdbevents.IndexCategory}
@@ -172,9 +172,19 @@ func (m *machine) drawPosition(t *rapid.T) fdbevents.Position {
 	return m.model.log[i-1].Position
 }
 
+func drawFilter(t *rapid.T) fdbevents.Filter {
+	f := fdbevents.Filter{Query: drawQuery(t, 0)}
+	if rapid.IntRange(0, 4).Draw(t, "one stream") == 0 {
+		f.Stream = oneOf(t, "stream", modelStreams)
+	}
+	f.StreamPrefixes = rapid.SliceOfNDistinct(rapid.SampledFrom(modelPrefixes), 0, 2, rapid.ID).Draw(t, "prefixes")
+	f.TypePrefixes = rapid.SliceOfNDistinct(rapid.SampledFrom(modelTypes), 0, 2, rapid.ID).Draw(t, "type prefixes")
+	return f
+}
+
 func drawReadOptions(t *rapid.T) fdblayer.ReadOptions {
 	return fdblayer.ReadOptions{
+		Filter:   drawFilter(t),
 		Backward: rapid.Bool().Draw(t, "backward"), Limit: rapid.IntRange(0, 5).Draw(t, "limit"),
-		StreamPrefix: oneOf(t, "prefix", modelPrefixes), Query: drawQuery(t, 0),
 	}
 }

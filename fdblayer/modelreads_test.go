@@ -53,7 +53,7 @@ func (m *machine) followStream(t *rapid.T) {
 	o.Backward, o.Limit = false, 0
 	ctx, cancel := context.WithCancel(m.ctx)
 	defer cancel()
-	got, err := drain(m.store.SubscribeStream(ctx, stream, after, fdblayer.SubscribeOptions{StreamPrefix: o.StreamPrefix, Query: o.Query, CaughtUp: cancel}))
+	got, err := drain(m.store.SubscribeStream(ctx, stream, after, fdblayer.SubscribeOptions{Filter: o.Filter, CaughtUp: cancel}))
 	want, wantErr := m.model.followStream(stream, after, o)
 	if wantErr == nil {
 		wantErr = context.Canceled
@@ -71,7 +71,7 @@ func (m *machine) follow(t *rapid.T) {
 	o.Backward, o.Limit = false, 0
 	ctx, cancel := context.WithCancel(m.ctx)
 	defer cancel()
-	got, err := drain(m.store.Subscribe(ctx, after, fdblayer.SubscribeOptions{StreamPrefix: o.StreamPrefix, Query: o.Query, CaughtUp: cancel}))
+	got, err := drain(m.store.Subscribe(ctx, after, fdblayer.SubscribeOptions{Filter: o.Filter, CaughtUp: cancel}))
 	wantError(t, "following the log", err, context.Canceled)
 	wantEvents(t, "following the log", got, m.model.follow(after, o))
 }

@@ -2,7 +2,6 @@ package fdblayer_test
 
 import (
 	"slices"
-	"strings"
 
 	"github.com/fdbevents/fdbevents"
 	"github.com/fdbevents/fdbevents/fdblayer"
@@ -62,9 +61,29 @@ func (m *model) follow(after fdbevents.Position, o fdblayer.ReadOptions) []*mode
 	return selected(m.log, o, func(ev *modelEvent) bool { return after.Before(ev.Position) })
 }
 
+// wants says what a filter means, in other words than Filter.Matches.
+func wants(f fdbevents.Filter, ev *modelEvent) bool {
+	if f.Stream != "" && ev.Stream != f.Stream {
+		return false
+	}
+	for _, part := range []struct {
+		name     string
+		prefixes []string
+	}{{ev.Stream, f.StreamPrefixes}, {ev.Type, f.TypePrefixes}} {
+		found := len(part.prefixes) == 0
+		for _, p := range part.prefixes {
+			found = found || len(part.name) >= len(p) && part.name[:len(p)] == p
+		}
+		if !found {
+			return false
+		}
+	}
+	return f.Query.Matches(ev.Type, ev.Tags)
+}
+
 func selected(events []*modelEvent, o fdblayer.ReadOptions, within func(ev *modelEvent) bool) (out []*modelEvent) {
 	for _, ev := range events {
-		if !ev.scavenged && within(ev) && strings.HasPrefix(ev.Stream, o.StreamPrefix) && o.Query.Matches(ev.Type, ev.Tags) {
+		if !ev.scavenged && within(ev) && wants(o.Filter, ev) {
 			out = append(out, ev)
 		}
 	}

@@ -15,10 +15,8 @@ import (
 // ProjectOptions select what a projection is made of. The zero value projects
 // everything.
 type ProjectOptions struct {
-	// StreamPrefix selects the streams whose name begins with it.
-	StreamPrefix string
-	// Query selects events by type and tags.
-	Query fdbevents.Query
+	// Filter selects the events to project.
+	Filter fdbevents.Filter
 	// Generation numbers the handler and what it selects. Raise it when either
 	// changes: the view is then built anew from the start of the log, while readers
 	// see the old one until the new one has caught up. Generations below the
@@ -112,7 +110,7 @@ func (r *projector) check() error {
 	if g := r.options.Generation; g < 0 {
 		return &fdbevents.InvalidError{What: "generation", Value: fmt.Sprint(g), Reason: "want 0 or more"}
 	}
-	return r.options.Query.Validate()
+	return r.options.Filter.Validate()
 }
 
 // run alternates between making progress and standing by.
@@ -175,7 +173,7 @@ func (r *projector) follow(ctx context.Context) error {
 	r.batch, r.owned, r.bytes, r.err = nil, 0, 0, nil
 	sub := subscription{
 		store:   r.store,
-		options: SubscribeOptions{StreamPrefix: r.options.StreamPrefix, Query: r.options.Query},
+		options: SubscribeOptions{Filter: r.options.Filter},
 		at:      r.at,
 		consumer: consumer{
 			event:    func(ev *fdbevents.Event) bool { return r.take(ctx, ev) },

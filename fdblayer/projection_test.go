@@ -81,7 +81,7 @@ func readView(t testing.TB, s *fdblayer.Store, name string) sums {
 func computed(t testing.TB, s *fdblayer.Store, o fdblayer.ProjectOptions) sums {
 	t.Helper()
 	v := sums{}
-	for _, ev := range collect(t, s.ReadAll(t.Context(), fdbevents.Start, fdblayer.ReadOptions{StreamPrefix: o.StreamPrefix, Query: o.Query})) {
+	for _, ev := range collect(t, s.ReadAll(t.Context(), fdbevents.Start, fdblayer.ReadOptions{Filter: o.Filter})) {
 		v.add(&ev)
 	}
 	return v
@@ -141,7 +141,7 @@ func TestProject(t *testing.T) {
 		if !errors.Is(err, fdbevents.ErrProjectionNotFound) {
 			t.Errorf("got %v", err)
 		}
-		o := fdblayer.ProjectOptions{StreamPrefix: "s", Query: query(fdbevents.QueryItem{Types: []string{"type0", "type1"}})}
+		o := fdblayer.ProjectOptions{Filter: fdbevents.Filter{StreamPrefixes: []string{"s"}, Query: query(fdbevents.QueryItem{Types: []string{"type0", "type1"}})}}
 		var v sums
 		projectUntilCaughtUp(t, s, "sums", o, v.project) // of an empty log
 		for _, n := range []int{700, 50} {
@@ -230,7 +230,7 @@ func TestProjectionEqualsTheLog(t *testing.T) {
 				}
 			})
 		}
-		o := fdblayer.ProjectOptions{Query: query(fdbevents.QueryItem{Types: []string{"type0", "type1", "type2"}})}
+		o := fdblayer.ProjectOptions{Filter: fdbevents.Filter{Query: query(fdbevents.QueryItem{Types: []string{"type0", "type1", "type2"}})}}
 		var v sums
 		for round := range rounds {
 			before := place()
@@ -582,7 +582,7 @@ func TestProjectionAppends(t *testing.T) {
 		for i := range n {
 			mustAppend(t, s, "in", fdbevents.Any, event(fmt.Sprint(i)))
 		}
-		r := project(t, s, "copy", fdblayer.ProjectOptions{StreamPrefix: "in"}, func(_ context.Context, tx *fdblayer.Tx, events []fdbevents.Event) error {
+		r := project(t, s, "copy", fdblayer.ProjectOptions{Filter: fdbevents.InStreams("in")}, func(_ context.Context, tx *fdblayer.Tx, events []fdbevents.Event) error {
 			for _, ev := range events {
 				tx.Data("copied").Add([]byte("n"), 1)
 				if _, err := tx.Append("out", fdbevents.Any, fdbevents.EventData{Type: ev.Type}); err != nil {

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"iter"
 	"math"
-	"strings"
 	"sync"
 
 	"github.com/fdbevents/fdbevents"
@@ -25,10 +24,8 @@ type ReadOptions struct {
 	Backward bool
 	// Limit is the most events to return; 0 is no limit.
 	Limit int
-	// StreamPrefix selects the streams whose name begins with it.
-	StreamPrefix string
-	// Query selects events by type and tags.
-	Query fdbevents.Query
+	// Filter selects the events to return.
+	Filter fdbevents.Filter
 }
 
 // ReadStream reads a stream from a revision on, that one included: forward to
@@ -72,20 +69,15 @@ func checkRead(o ReadOptions) error {
 	if o.Limit < 0 {
 		return &fdbevents.InvalidError{What: "read limit", Value: fmt.Sprint(o.Limit), Reason: "want 0 for all, or more"}
 	}
-	return o.Query.Validate()
+	return o.Filter.Validate()
 }
 
 // pageHint is how many events are wanted at most, 0 if that cannot be told.
 func pageHint(o ReadOptions) int {
-	if o.StreamPrefix != "" || len(o.Query.Items) > 0 {
+	if !o.Filter.All() {
 		return 0
 	}
 	return o.Limit
-}
-
-// selects reports whether a read or subscription with these options yields ev.
-func selects(prefix string, query *fdbevents.Query, ev *fdbevents.Event) bool {
-	return strings.HasPrefix(ev.Stream, prefix) && query.Matches(ev.Type, ev.Tags)
 }
 
 // cursor is a place in a stream or in the log. It does not change.
@@ -172,7 +164,7 @@ func (s *Store) read(ctx context.Context, c cursor, o ReadOptions, yield func(fd
 			return
 		}
 		for _, ev := range f.events {
-			if !selects(o.StreamPrefix, &o.Query, ev) {
+			if !o.Filter.Matches(ev) {
 				continue
 			}
 			if !yield(*ev, nil) {

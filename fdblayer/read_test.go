@@ -93,10 +93,10 @@ func TestReadAll(t *testing.T) {
 				same(t, fmt.Sprint("backward limit from ", i), collect(t, s.ReadAll(ctx, all[i].Position, fdblayer.ReadOptions{Limit: 5, Backward: true})), reversed(want[max(0, i-4):i+1]))
 			}
 			prefix := func(ev fdbevents.Event) bool { return ev.Stream == "s7" }
-			same(t, "prefix", collect(t, s.ReadAll(ctx, fdbevents.Start, fdblayer.ReadOptions{StreamPrefix: "s7"})), choose(want, prefix))
-			same(t, "prefix, limit", collect(t, s.ReadAll(ctx, fdbevents.Start, fdblayer.ReadOptions{StreamPrefix: "s7", Limit: 9})), choose(want, prefix)[:9])
+			same(t, "prefix", collect(t, s.ReadAll(ctx, fdbevents.Start, fdblayer.ReadOptions{Filter: fdbevents.InStreams("s7")})), choose(want, prefix))
+			same(t, "prefix, limit", collect(t, s.ReadAll(ctx, fdbevents.Start, fdblayer.ReadOptions{Filter: fdbevents.InStreams("s7"), Limit: 9})), choose(want, prefix)[:9])
 			query := fdbevents.Query{Items: []fdbevents.QueryItem{{Types: []string{"type0", "type1"}, Tags: []string{"tag0", "tag2"}}, {Tags: []string{"tag1"}, Types: []string{"type2"}}}}
-			same(t, "query", collect(t, s.ReadAll(ctx, fdbevents.Start, fdblayer.ReadOptions{Query: query})), choose(want, func(ev fdbevents.Event) bool {
+			same(t, "query", collect(t, s.ReadAll(ctx, fdbevents.Start, fdblayer.ReadOptions{Filter: fdbevents.Filter{Query: query}})), choose(want, func(ev fdbevents.Event) bool {
 				has := func(tag string) bool { return slices.Contains(ev.Tags, tag) }
 				return ev.Type != "type2" && has("tag0") && has("tag2") || ev.Type == "type2" && has("tag1")
 			}))
@@ -132,7 +132,7 @@ func TestReadErrors(t *testing.T) {
 			{"absent", s.ReadStream(ctx, "absent", 0, fdblayer.ReadOptions{}), `stream "absent" not found`},
 			{"name", s.ReadStream(ctx, "", 0, fdblayer.ReadOptions{}), `stream name "": must not be empty`},
 			{"limit", s.ReadAll(ctx, fdbevents.Start, fdblayer.ReadOptions{Limit: -1}), `read limit "-1": want 0 for all, or more`},
-			{"tag", s.ReadAll(ctx, fdbevents.Start, fdblayer.ReadOptions{Query: fdbevents.Query{Items: []fdbevents.QueryItem{{Tags: []string{""}}}}}), `tag in query "": must not be empty`},
+			{"tag", s.ReadAll(ctx, fdbevents.Start, fdblayer.ReadOptions{Filter: fdbevents.Filter{Query: fdbevents.Query{Items: []fdbevents.QueryItem{{Tags: []string{""}}}}}}), `tag in query "": must not be empty`},
 		} {
 			n := 0
 			for _, err := range c.events {

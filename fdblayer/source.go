@@ -63,22 +63,42 @@ type access struct {
 	exact   bool
 }
 
-// accesses are the ways to find, without reading the log, what an item selects
-// among the streams whose names begin with prefix.
-func accesses(item *fdbevents.QueryItem, prefix string, indexes *indexSet) []access {
+// accesses are the ways to find, without reading the log, what an item of a filter's
+// query selects among all that the filter's other parts select.
+func accesses(item *fdbevents.QueryItem, f *fdbevents.Filter, indexes *indexSet) []access {
 	var all []access
+	query := !f.BeyondQuery() // nothing but the item selects
 	for _, tag := range item.Tags {
-		all = append(all, access{[]source{{tag: tag}}, prefix == "" && len(item.Types) == 0 && len(item.Tags) == 1})
+		all = append(all, access{[]source{{tag: tag}}, query && len(item.Types) == 0 && len(item.Tags) == 1})
 	}
 	if len(item.Types) > 0 && indexes.ready(fdbevents.IndexType) {
-		a := access{exact: prefix == "" && len(item.Tags) == 0}
+		a := access{exact: query && len(item.Tags) == 0}
 		for _, t := range item.Types {
 			a.sources = append(a.sources, source{tag: layout.TypeTag(t)})
 		}
 		all = append(all, a)
 	}
-	if category, _, ok := strings.Cut(prefix, "-"); ok && indexes.ready(fdbevents.IndexCategory) {
-		all = append(all, access{sources: []source{{tag: layout.CategoryTag(category)}}})
+	if sources := categories(f); len(sources) > 0 && indexes.ready(fdbevents.IndexCategory) {
+		all = append(all, access{sources: sources})
+	}
+	return all
+}
+
+// categories are the sources of the categories of a filter's streams, none when it also
+// selects streams of others.
+func categories(f *fdbevents.Filter) (all []source) {
+	names := f.StreamPrefixes
+	if f.Stream != "" {
+		names = []string{f.Stream}
+	}
+	for _, name := range names {
+		category, _, ok := strings.Cut(name, "-")
+		if !ok {
+			return nil
+		}
+		if src := (source{tag: layout.CategoryTag(category)}); !slices.Contains(all, src) {
+			all = append(all, src)
+		}
 	}
 	return all
 }

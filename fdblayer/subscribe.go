@@ -11,10 +11,8 @@ import (
 // SubscribeOptions select what a subscription delivers. The zero value delivers
 // everything. Its functions run on the goroutine that consumes the subscription.
 type SubscribeOptions struct {
-	// StreamPrefix selects the streams whose name begins with it.
-	StreamPrefix string
-	// Query selects events by type and tags.
-	Query fdbevents.Query
+	// Filter selects the events to deliver.
+	Filter fdbevents.Filter
 	// CaughtUp, when not nil, is called each time the subscription has delivered
 	// everything that was there and turns live.
 	CaughtUp func()
@@ -121,7 +119,7 @@ func (sub *subscription) run(ctx context.Context) error {
 	defer cancel(nil)
 	defer context.AfterFunc(s.ctx, func() { cancel(fdbevents.ErrClosed) })()
 
-	err := sub.options.Query.Validate()
+	err := sub.options.Filter.Validate()
 	if err == nil {
 		err = sub.serve(ctx)
 	}
@@ -221,7 +219,7 @@ func (sub *subscription) skipToNow(ctx context.Context) error {
 // catchUp delivers from the log until its end.
 func (sub *subscription) catchUp(ctx context.Context) error {
 	s := sub.store
-	var c cursor = s.newLogCursorAfter(sub.at, ReadOptions{StreamPrefix: sub.options.StreamPrefix, Query: sub.options.Query})
+	var c cursor = s.newLogCursorAfter(sub.at, ReadOptions{Filter: sub.options.Filter})
 	if sub.stream != "" {
 		sc := s.newStreamCursor(sub.stream, sub.revision+1, ReadOptions{})
 		if sub.revision >= 0 || sub.begun {
@@ -331,7 +329,7 @@ func (sub *subscription) deliver(ev *fdbevents.Event) {
 	} else {
 		sub.revision = ev.Revision
 	}
-	if selects(sub.options.StreamPrefix, &sub.options.Query, ev) {
+	if sub.options.Filter.Matches(ev) {
 		sub.stopped = !sub.consumer.event(ev)
 	}
 }

@@ -120,7 +120,7 @@ func TestSubscribeStream(t *testing.T) {
 
 func TestSubscribeFilters(t *testing.T) {
 	eachStore(t, fdblayer.Options{}, func(t *testing.T, s *fdblayer.Store) {
-		o := fdblayer.SubscribeOptions{StreamPrefix: "order-", Query: query(fdbevents.QueryItem{Types: []string{"paid"}, Tags: []string{"vip"}})}
+		o := fdblayer.SubscribeOptions{Filter: fdbevents.Filter{StreamPrefixes: []string{"order-"}, Query: query(fdbevents.QueryItem{Types: []string{"paid"}, Tags: []string{"vip"}})}}
 		write := func() {
 			mustAppend(t, s, "order-1", fdbevents.Any, tagged("paid", "vip"), tagged("paid"), tagged("placed", "vip"))
 			mustAppend(t, s, "stock-1", fdbevents.Any, tagged("paid", "vip"))

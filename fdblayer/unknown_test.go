@@ -189,7 +189,7 @@ func testExactlyOnce(t *testing.T, inner engine.Engine, seed uint64) {
 	}
 	wg.Wait()
 	seen := make(map[string]bool)
-	for ev, err := range s.ReadAll(t.Context(), fdbevents.Start, fdblayer.ReadOptions{StreamPrefix: fmt.Sprint(seed)}) {
+	for ev, err := range s.ReadAll(t.Context(), fdbevents.Start, fdblayer.ReadOptions{Filter: fdbevents.InStreams(fmt.Sprint(seed))}) {
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -89,7 +89,7 @@ func (c *chain) extend(ctx context.Context) error {
 // learn reads what the chain has got since.
 func (c *chain) learn(ctx context.Context, q fdbevents.Query) error {
 	_, _, err := c.do(ctx, c.slot, func(s *fdblayer.Store) error {
-		for ev, err := range s.ReadAll(ctx, c.at, fdblayer.ReadOptions{Query: q}) {
+		for ev, err := range s.ReadAll(ctx, c.at, fdblayer.ReadOptions{Filter: fdbevents.Filter{Query: q}}) {
 			if err != nil {
 				return err
 			}

@@ -70,7 +70,7 @@ func (r *readers) start(ctx context.Context) {
 		r.hire(ctx, f.name, func(ctx context.Context) error { return r.query(ctx, f, tag) })
 		g := r.checker.follow(l, "subscription to "+tag, fdbevents.Start)
 		r.hire(ctx, g.name, func(ctx context.Context) error {
-			return r.subscribe(ctx, g, fdblayer.SubscribeOptions{Query: tagged(tag)})
+			return r.subscribe(ctx, g, fdblayer.SubscribeOptions{Filter: fdbevents.Filter{Query: tagged(tag)}})
 		})
 	}
 	r.hire(ctx, "backward", r.backward)
@@ -173,7 +173,7 @@ func (r *readers) wander(ctx context.Context, f *follower) error {
 	if prefix != "" { // others see more: only the order can be compared
 		return r.run(ctx, r.checker.follow(&line{name: "prefix", matches: func(*fdbevents.Event) bool { return false }}, f.name, f.at),
 			func(s *fdblayer.Store) reading {
-				return s.ReadAll(ctx, f.at, fdblayer.ReadOptions{Limit: limit, StreamPrefix: prefix})
+				return s.ReadAll(ctx, f.at, fdblayer.ReadOptions{Filter: fdbevents.InStreams(prefix), Limit: limit})
 			})
 	}
 	if err := r.run(ctx, f, func(s *fdblayer.Store) reading { return s.ReadAll(ctx, f.at, fdblayer.ReadOptions{Limit: limit}) }); err != nil {
@@ -203,7 +203,7 @@ func (r *readers) query(ctx context.Context, f *follower, tag string) error {
 	ctx, cancel := r.life(ctx)
 	defer cancel()
 	err := r.run(ctx, f, func(s *fdblayer.Store) reading {
-		return s.ReadAll(ctx, f.at, fdblayer.ReadOptions{Query: tagged(tag)})
+		return s.ReadAll(ctx, f.at, fdblayer.ReadOptions{Filter: fdbevents.Filter{Query: tagged(tag)}})
 	})
 	r.rest(ctx)
 	return err

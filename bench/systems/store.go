@@ -161,7 +161,7 @@ func (s *store) ReadLog(ctx context.Context, yield func([]byte)) error {
 }
 
 func (s *store) ReadTag(ctx context.Context, tag string, yield func([]byte)) error {
-	return each(s.store.ReadAll(ctx, fdbevents.Start, fdblayer.ReadOptions{Query: tagged(tag)}), yield)
+	return each(s.store.ReadAll(ctx, fdbevents.Start, fdblayer.ReadOptions{Filter: fdbevents.Filter{Query: tagged(tag)}}), yield)
 }
 
 func (s *store) Follow(ctx context.Context, live func(), yield func([]byte)) error {

@@ -35,7 +35,7 @@ func (p *program) exportCommand() *cli.Command {
 			if c.NArg() != 1 {
 				return usagef(c, "export takes one FILE, got %q", c.Args().Slice())
 			}
-			query, err := parseQueryFlags(c)
+			filter, err := parseFilter(c)
 			if err != nil {
 				return err
 			}
@@ -43,7 +43,7 @@ func (p *program) exportCommand() *cli.Command {
 			if name == "-" && isTerminal(p.stdout) {
 				return usagef(c, "an archive is not for a terminal; name a FILE, or send the output elsewhere")
 			}
-			o := archive.Options{Query: query, StreamPrefix: c.String("stream-prefix")}
+			o := archive.Options{Filter: filter}
 			return p.withStore(c, mustExist, func(store *fdblayer.Store) error { return p.export(c, store, name, o) })
 		},
 	}

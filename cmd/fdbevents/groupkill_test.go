@@ -41,7 +41,7 @@ func openGroup(ctx context.Context, url string) (s *fdblayer.Store, g *fdblayer.
 		return nil, nil, nil, errors.Join(err, e.Close())
 	}
 	closeAll = func() error { return errors.Join(s.Close(), e.Close()) }
-	g, err = s.Group(ctx, "work", fdblayer.GroupOptions{StreamPrefix: "work-", LeaseTime: groupLease, MessageTimeout: 5 * time.Second, MaxRetries: 1000})
+	g, err = s.Group(ctx, "work", fdblayer.GroupOptions{Filter: fdbevents.InStreams("work-"), LeaseTime: groupLease, MessageTimeout: 5 * time.Second, MaxRetries: 1000})
 	return s, g, closeAll, err
 }
 
@@ -256,7 +256,7 @@ type accounts struct {
 
 func readAccounts(t *testing.T, s *fdblayer.Store) *accounts {
 	a := &accounts{first: make(map[string][]int64), epochs: make(map[string][]int64), acked: make(map[string]int64)}
-	for ev, err := range s.ReadAll(t.Context(), fdbevents.Start, fdblayer.ReadOptions{StreamPrefix: "account-"}) {
+	for ev, err := range s.ReadAll(t.Context(), fdbevents.Start, fdblayer.ReadOptions{Filter: fdbevents.InStreams("account-")}) {
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -148,10 +148,10 @@ func printGroup(w io.Writer, i fdblayer.GroupInfo) error {
 		fmt.Fprintf(&b, "%-18s%s\n", name, fmt.Sprintf(format, args...))
 	}
 	line("group", "%s%s", i.Name, pausedText(i))
-	if o.StreamPrefix != "" {
-		line("stream prefix", "%s", o.StreamPrefix)
+	for _, prefix := range o.Filter.StreamPrefixes {
+		line("stream prefix", "%s", prefix)
 	}
-	for _, it := range o.Query.Items {
+	for _, it := range o.Filter.Query.Items {
 		line("events", "types %q, tags %q", it.Types, it.Tags)
 	}
 	line("message time-out", "%v", o.MessageTimeout)
@@ -204,7 +204,7 @@ type groupPartitionStat struct {
 func newGroupStat(i fdblayer.GroupInfo) groupStat {
 	o := i.Options
 	s := groupStat{
-		Name: i.Name, Paused: i.Paused, StreamPrefix: o.StreamPrefix, Query: o.Query.Items,
+		Name: i.Name, Paused: i.Paused, StreamPrefix: strings.Join(o.Filter.StreamPrefixes, ","), Query: o.Filter.Query.Items,
 		MessageTimeout: o.MessageTimeout.Seconds(), MaxRetries: max(o.MaxRetries, 0), LeaseTime: o.LeaseTime.Seconds(),
 		Members: append([]uuid.UUID{}, i.Members...), Lag: i.Lag().N, LagMore: i.Lag().More, Parked: i.Parked().N,
 	}

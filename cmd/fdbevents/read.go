@@ -35,7 +35,7 @@ func (p *program) readCommand() *cli.Command {
 			if c.IsSet("limit") && c.Int("limit") < 1 {
 				return usagef(c, "--limit %d: want 1 or more", c.Int("limit"))
 			}
-			o := fdblayer.ReadOptions{Backward: c.Bool("backward"), Limit: c.Int("limit"), StreamPrefix: s.prefix, Query: s.query}
+			o := fdblayer.ReadOptions{Filter: s.filter, Backward: c.Bool("backward"), Limit: c.Int("limit")}
 			return p.withStore(c, mustExist, func(store *fdblayer.Store) error {
 				events := store.ReadAll(c.Context, s.position, o)
 				if s.stream != "" {

@@ -15,8 +15,7 @@ import (
 type selection struct {
 	// stream is empty for the log of all streams.
 	stream string
-	prefix string
-	query  fdbevents.Query
+	filter fdbevents.Filter
 	// revision or position is where to begin; which one depends on stream.
 	revision int64
 	position fdbevents.Position
@@ -49,8 +48,7 @@ func parseSelection(c *cli.Context, from string, first int64) (s selection, err 
 	case c.IsSet("stream-prefix") && !c.Bool("all"):
 		return s, usagef(c, "--stream-prefix goes with --all")
 	}
-	s.prefix = c.String("stream-prefix")
-	if s.query, err = parseQueryFlags(c); err != nil {
+	if s.filter, err = parseFilter(c); err != nil {
 		return s, err
 	}
 	if s.asJSON, err = wantsJSON(c); err != nil {
@@ -68,6 +66,13 @@ func parseSelection(c *cli.Context, from string, first int64) (s selection, err 
 		return s, usagef(c, "--from %v", err)
 	}
 	return s, nil
+}
+
+// parseFilter reads the flags that select events.
+func parseFilter(c *cli.Context) (f fdbevents.Filter, err error) {
+	f = fdbevents.InStreams(c.String("stream-prefix"))
+	f.Query, err = parseQueryFlags(c)
+	return f, err
 }
 
 // parseQueryFlags reads --query, or --type and --tag.

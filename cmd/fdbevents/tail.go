@@ -53,7 +53,7 @@ func (p *program) tail(ctx context.Context, store *fdblayer.Store, s selection) 
 	following, stop := context.WithCancelCause(ctx)
 	defer stop(nil)
 	// What is old comes in bulk; what is new shall be seen at once.
-	o := fdblayer.SubscribeOptions{StreamPrefix: s.prefix, Query: s.query, Idle: func() {
+	o := fdblayer.SubscribeOptions{Filter: s.filter, Idle: func() {
 		if err := out.Flush(); err != nil {
 			stop(err)
 		}

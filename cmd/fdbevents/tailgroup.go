@@ -26,7 +26,7 @@ func parseGroup(c *cli.Context, s selection) (fdblayer.GroupOptions, error) {
 	if s.stream != "" {
 		return fdblayer.GroupOptions{}, usagef(c, "--group goes with --all")
 	}
-	return fdblayer.GroupOptions{Query: s.query, StreamPrefix: s.prefix, From: s.position}, nil
+	return fdblayer.GroupOptions{Filter: s.filter, From: s.position}, nil
 }
 
 // tailGroup joins a group and prints messages until ctx ends. Each is acknowledged

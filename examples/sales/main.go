@@ -93,7 +93,7 @@ type line struct {
 func projectSales(ctx context.Context, store *fdblayer.Store) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	o := fdblayer.ProjectOptions{StreamPrefix: "invoice-", CaughtUp: cancel}
+	o := fdblayer.ProjectOptions{Filter: fdbevents.InStreams("invoice-"), CaughtUp: cancel}
 	err := store.Project(ctx, "sales", o, func(_ context.Context, tx *fdblayer.Tx, events []fdbevents.Event) error {
 		view, err := tx.View("sales")
 		if err != nil {

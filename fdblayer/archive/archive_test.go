@@ -108,7 +108,7 @@ func TestRandom(t *testing.T) {
 
 func TestPrefix(t *testing.T) {
 	from, to := filled(t), openStore(t)
-	file := export(t, from, archive.Options{StreamPrefix: "b"})
+	file := export(t, from, archive.Options{Filter: fdbevents.InStreams("b")})
 	if got := restore(t, to, file); got.Events != 4 || got.Streams != 1 {
 		t.Errorf("got %+v", got)
 	}
@@ -124,7 +124,7 @@ func TestQuery(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	file := export(t, from, archive.Options{Query: query})
+	file := export(t, from, archive.Options{Filter: fdbevents.Filter{Query: query}})
 	for i, repeats := range []int64{0, 6} {
 		if got := restore(t, to, file); got.Events != 6 || got.Repeats != repeats || got.Streams != 0 || got.Renumbered != 3 {
 			t.Errorf("import %d: %+v", i, got)
@@ -274,8 +274,8 @@ func TestNewerFormat(t *testing.T) {
 func TestDescribe(t *testing.T) {
 	query, _ := fdbevents.ParseQuery(`tag="with space"`)
 	from := filled(t)
-	h, err := archive.Describe(bytes.NewReader(export(t, from, archive.Options{Query: query, StreamPrefix: "p"})))
-	if err != nil || h.Store != from.Stats().StoreID || h.Query.String() != query.String() || h.StreamPrefix != "p" || time.Since(h.Created) > time.Minute || h.End == fdbevents.Start {
+	h, err := archive.Describe(bytes.NewReader(export(t, from, archive.Options{Filter: fdbevents.Filter{StreamPrefixes: []string{"p"}, Query: query}})))
+	if err != nil || h.Store != from.Stats().StoreID || h.Filter.Query.String() != query.String() || !slices.Equal(h.Filter.StreamPrefixes, []string{"p"}) || time.Since(h.Created) > time.Minute || h.End == fdbevents.Start {
 		t.Errorf("got %+v, %v", h, err)
 	}
 	if _, err := archive.Describe(strings.NewReader(`{"type":"x"}`)); !errors.Is(err, archive.ErrNotArchive) {

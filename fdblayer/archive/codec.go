@@ -30,13 +30,20 @@ type Header struct {
 	Created time.Time
 	// End is the position of the last event that there was then.
 	End fdbevents.Position
-	// Query and StreamPrefix selected what is exported.
-	Query        fdbevents.Query
-	StreamPrefix string
+	// Filter selected what is exported.
+	Filter fdbevents.Filter
+}
+
+// prefix is the one stream prefix that an archive can have, or "".
+func (h *Header) prefix() string {
+	if len(h.Filter.StreamPrefixes) == 0 {
+		return ""
+	}
+	return h.Filter.StreamPrefixes[0]
 }
 
 // whole reports whether the archive has its streams as a whole.
-func (h *Header) whole() bool { return len(h.Query.Items) == 0 }
+func (h *Header) whole() bool { return len(h.Filter.Query.Items) == 0 }
 
 // footer ends an archive.
 type footer struct {
@@ -81,8 +88,8 @@ func (e *encoder) header(h *Header) []byte {
 	e.bytes(h.Store[:])
 	e.int(h.Created.UnixNano())
 	e.text(h.End.String())
-	e.text(h.Query.String())
-	e.text(h.StreamPrefix)
+	e.text(h.Filter.Query.String())
+	e.text(h.prefix())
 	return e.buf.Bytes()
 }
 
@@ -271,10 +278,12 @@ func (d *decoder) header(src []byte) (h Header, err error) {
 	h.Created = time.Unix(0, d.int()).UTC()
 	h.End = d.position()
 	if text := d.text(); text != "" && d.err == nil {
-		h.Query, err = fdbevents.ParseQuery(text)
+		h.Filter.Query, err = fdbevents.ParseQuery(text)
 		d.fail(err)
 	}
-	h.StreamPrefix = d.text()
+	if prefix := d.text(); prefix != "" {
+		h.Filter.StreamPrefixes = []string{prefix}
+	}
 	return h, d.done()
 }
 

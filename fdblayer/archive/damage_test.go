@@ -149,7 +149,7 @@ func TestExportStopped(t *testing.T) {
 		t.Fatal(err)
 	}
 	appendTo(t, from, "s-1", event("later"))
-	for _, o := range []archive.Options{{StreamPrefix: "x"}, {Query: fdbevents.Query{Items: []fdbevents.QueryItem{{Tags: []string{"x"}}}}}} {
+	for _, o := range []archive.Options{{Filter: fdbevents.InStreams("x")}, {Filter: fdbevents.Filter{Query: fdbevents.Query{Items: []fdbevents.QueryItem{{Tags: []string{"x"}}}}}}} {
 		if _, err := archive.ExportFile(t.Context(), from, name, o); !errors.Is(err, archive.ErrOther) {
 			t.Errorf("got %v", err)
 		}

@@ -15,14 +15,21 @@ import (
 
 // Options select what is exported. The zero value is everything.
 type Options struct {
-	// Query selects events by type and tags. With it, what readers of the streams
-	// do not see is left out, and so are the streams' settings.
-	Query fdbevents.Query
-	// StreamPrefix selects the streams whose name begins with it, as a whole.
-	StreamPrefix string
+	// Filter selects events. An archive takes at most one stream prefix, which selects
+	// streams as a whole, and a query. With a query, what readers of the streams do not
+	// see is left out, and so are the streams' settings.
+	Filter fdbevents.Filter
 	// Progress, when not nil, is called after each block with how many events have
 	// been exported, and about how many there are; that is 0 when it is not known.
 	Progress func(done, total int64)
+}
+
+func (o *Options) validate() error {
+	f := &o.Filter
+	if f.Stream != "" || len(f.StreamPrefixes) > 1 || len(f.TypePrefixes) > 0 {
+		return &fdbevents.InvalidError{What: "archive filter", Value: fmt.Sprintf("%+v", *f), Reason: "an archive selects by one stream prefix and a query"}
+	}
+	return f.Validate()
 }
 
 // Summary is what an archive has.
@@ -90,6 +97,9 @@ func newPacker() (*zstd.Encoder, error) {
 }
 
 func newExporter(ctx context.Context, store *fdblayer.Store, o Options) (*exporter, error) {
+	if err := o.validate(); err != nil {
+		return nil, err
+	}
 	pack, err := newPacker()
 	if err != nil {
 		return nil, err
@@ -97,7 +107,7 @@ func newExporter(ctx context.Context, store *fdblayer.Store, o Options) (*export
 	x := &exporter{store: store, o: o, zstd: pack, enc: newEncoder(), body: newEncoder()}
 	x.header = Header{
 		ID: uuid.New(), Store: store.Stats().StoreID, Created: time.Now().UTC(),
-		Query: o.Query, StreamPrefix: o.StreamPrefix,
+		Filter: o.Filter,
 	}
 	for ev, err := range store.ReadAll(ctx, fdbevents.End, fdblayer.ReadOptions{Backward: true, Limit: 1}) {
 		if err != nil {
@@ -118,7 +128,7 @@ func (x *exporter) summary() Summary {
 // run writes what comes after the header, and after what is written already.
 func (x *exporter) run(ctx context.Context) error {
 	if x.o.Progress != nil && x.header.whole() {
-		for info, err := range x.store.Streams(ctx, x.header.StreamPrefix) {
+		for info, err := range x.store.Streams(ctx, x.header.prefix()) {
 			if err != nil {
 				return err
 			}
@@ -141,7 +151,7 @@ func (x *exporter) events(ctx context.Context) error {
 	if !x.header.whole() {
 		seen = &visibility{store: x.store, now: x.header.Created}
 	}
-	o := fdblayer.ReadOptions{StreamPrefix: x.header.StreamPrefix, Query: x.header.Query}
+	o := fdblayer.ReadOptions{Filter: x.header.Filter}
 	for ev, err := range x.store.ReadAll(ctx, x.last, o) {
 		if err != nil {
 			return err
@@ -172,7 +182,7 @@ func (x *exporter) events(ctx context.Context) error {
 
 // settings writes those of all streams that have any.
 func (x *exporter) settings(ctx context.Context) error {
-	for info, err := range x.store.Streams(ctx, x.header.StreamPrefix) {
+	for info, err := range x.store.Streams(ctx, x.header.prefix()) {
 		if err != nil {
 			return err
 		}

@@ -130,9 +130,9 @@ func (x *exporter) resume(f io.Reader) (begun bool, err error) {
 	}
 	defer in.close()
 	h := &in.header
-	if h.Store != x.header.Store || h.StreamPrefix != x.header.StreamPrefix || h.Query.String() != x.header.Query.String() {
+	if h.Store != x.header.Store || h.prefix() != x.header.prefix() || h.Filter.Query.String() != x.header.Filter.Query.String() {
 		return false, fmt.Errorf("%w: of store %s, query %q, stream prefix %q, not of store %s, query %q, stream prefix %q", ErrOther,
-			h.Store, h.Query, h.StreamPrefix, x.header.Store, x.header.Query, x.header.StreamPrefix)
+			h.Store, h.Filter.Query, h.prefix(), x.header.Store, x.header.Filter.Query, x.header.prefix())
 	}
 	x.header = *h
 	for {

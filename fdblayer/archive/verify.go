@@ -42,7 +42,7 @@ func Verify(ctx context.Context, store *fdblayer.Store, r io.Reader, o ImportOpt
 		return 0, fmt.Errorf("verifying: %w", err)
 	}
 	defer in.close()
-	next, stop := iter.Pull2(store.ReadAll(ctx, fdbevents.Start, fdblayer.ReadOptions{StreamPrefix: in.header.StreamPrefix, Query: in.header.Query}))
+	next, stop := iter.Pull2(store.ReadAll(ctx, fdbevents.Start, fdblayer.ReadOptions{Filter: in.header.Filter}))
 	defer stop()
 	for {
 		c, err := in.next()
