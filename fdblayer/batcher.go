@@ -226,7 +226,7 @@ func (b *batcher) run(ctx context.Context, m *marker, batch []*request) {
 			first[i] = len(outcomes)
 			var err error
 			outcomes, err = p.apply(outcomes, r)
-			if isEngineError(err) {
+			if IsEngineError(err) {
 				return err
 			}
 			failures[i] = err
@@ -261,7 +261,9 @@ func withPosition(failure error, stamp engine.Stamp) error {
 	return failure
 }
 
-func isEngineError(err error) bool {
+// IsEngineError reports whether err is a failure of the engine, or the end of a context,
+// and says nothing about what is stored.
+func IsEngineError(err error) bool {
 	if err == nil {
 		return false // most often, and without what errors.As allocates
 	}

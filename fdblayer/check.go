@@ -7,6 +7,7 @@ import (
 
 	"github.com/fdbevents/fdbevents"
 	"github.com/fdbevents/fdbevents/engine"
+	"github.com/fdbevents/fdbevents/internal/layout"
 )
 
 // CheckOptions are for Store.Check. The zero value is good.
@@ -43,7 +44,7 @@ func (r CheckReport) OK() bool { return len(r.Problems) == 0 }
 
 const maxProblems = 100
 
-// Check reads the whole store and verifies every index against the log: each
+// RunCheck reads the whole store and verifies every index against the log: each
 // record's checksum and partition, its place in its stream, its event id and its
 // tags, and the other way round that each of these leads to the record; that
 // revisions have no gaps and rise with positions; that heads and doorbells are
@@ -63,11 +64,11 @@ const maxProblems = 100
 //
 // The error is non-nil when the store could not be read; what is wrong with what
 // was read is in the report.
-func (s *Store) Check(ctx context.Context, o CheckOptions) (CheckReport, error) {
+func RunCheck(ctx context.Context, s *Store, o CheckOptions) (CheckReport, error) {
 	if err := o.check(); err != nil {
 		return CheckReport{}, err
 	}
-	c := &checker{store: s, progress: o.Progress, repair: o.Repair, sample: o.Sample}
+	c := &checker{door: s.Door(), keys: s.Door().Keys(), progress: o.Progress, repair: o.Repair, sample: o.Sample}
 	for _, step := range c.steps() {
 		if err := step.run(ctx); err != nil {
 			return c.report, fmt.Errorf("checking %s: %w", step.what, err)
@@ -115,7 +116,8 @@ func (c *checker) steps() []checkStep {
 // transaction, together with what its values lead to, so that what others write
 // meanwhile is seen whole or not at all.
 type checker struct {
-	store    *Store
+	door     Door
+	keys     layout.Keys
 	progress func(done, total int64)
 	repair   bool
 	// mendOnly is true when a later step will report what this one cannot mend.
@@ -160,11 +162,11 @@ func (f *findings) mendable(m mend, format string, args ...any) {
 
 // scan looks at all keys of a range, page by page. look is called again for a
 // page whose transaction failed.
-func (c *checker) scan(ctx context.Context, r engine.Range, look func(r engine.Reader, kvs []engine.KeyValue, f *findings) error) error {
+func (c *checker) scan(ctx context.Context, r engine.Range, look func(r Reader, kvs []engine.KeyValue, f *findings) error) error {
 	for {
 		var p engine.Page
 		var f findings
-		err := c.store.view(ctx, func(at reader) (err error) {
+		err := c.door.View(ctx, func(at Reader) (err error) {
 			f = findings{entry: c.entry}
 			if p, err = at.GetRange(r, engine.RangeOptions{Bytes: pageBytes / 4, Limit: pageEntries}).Get(); err != nil {
 				return err
@@ -213,4 +215,29 @@ func (c *checker) add(ctx context.Context, f findings) error {
 		c.report.Problems = append(c.report.Problems, p.problem)
 	}
 	return nil
+}
+
+// head reads a stream's head.
+func (c *checker) head(r engine.Reader, stream string) (h layout.Head, err error) {
+	value, err := r.Get(c.keys.Head(nil, stream)).Get()
+	if err != nil {
+		return h, fmt.Errorf("reading head of stream %q: %w", stream, err)
+	}
+	if h, err = layout.DecodeHead(value); err != nil {
+		err = fmt.Errorf("head of stream %q: %w", stream, err)
+	}
+	return h, err
+}
+
+// indexes reads which system indexes there are.
+func (c *checker) indexes(r engine.Reader) ([]layout.SystemIndex, error) {
+	value, err := r.Get(c.keys.Header()).Get()
+	if err != nil {
+		return nil, fmt.Errorf("reading the store's header: %w", err)
+	}
+	if value == nil {
+		return nil, fmt.Errorf("%w: the store's header is gone", fdbevents.ErrCorrupt)
+	}
+	h, err := layout.DecodeHeader(value)
+	return h.Indexes, err
 }

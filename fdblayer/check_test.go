@@ -213,10 +213,10 @@ func TestCheckFindsDamage(t *testing.T) {
 			}); !errors.Is(err, context.Canceled) {
 				t.Fatal(err)
 			}
-			if _, err := s.Group(ctx, "g", GroupOptions{}); err != nil {
+			if _, err := OpenGroup(ctx, s, "g", GroupOptions{}); err != nil {
 				t.Fatal(err)
 			}
-			report, err := s.Check(ctx, CheckOptions{})
+			report, err := RunCheck(ctx, s, CheckOptions{})
 			if err != nil || !report.OK() || report.Events != 3 || report.Streams != 1 || report.IDs != 3 || report.Tags != 5 {
 				t.Fatalf("before the damage: %+v, %v", report, err)
 			}
@@ -226,7 +226,7 @@ func TestCheckFindsDamage(t *testing.T) {
 			}); err != nil {
 				t.Fatal(err)
 			}
-			if report, err = s.Check(ctx, CheckOptions{}); err != nil {
+			if report, err = RunCheck(ctx, s, CheckOptions{}); err != nil {
 				t.Fatal(err)
 			}
 			if !strings.Contains(strings.Join(report.Problems, "\n"), d.finding) {

@@ -11,12 +11,11 @@ import (
 
 // ids verifies that each event id leads to a stream entry at the same position.
 func (c *checker) ids(ctx context.Context) error {
-	s := c.store
-	return c.scan(ctx, s.keys.IDs(), func(r engine.Reader, kvs []engine.KeyValue, f *findings) error {
+	return c.scan(ctx, c.keys.IDs(), func(r Reader, kvs []engine.KeyValue, f *findings) error {
 		entries := make([]engine.Future[[]byte], len(kvs))
 		positions := make([]fdbevents.Position, len(kvs))
 		for i, kv := range kvs {
-			_, stream, err := s.keys.ParseID(kv.Key)
+			_, stream, err := c.keys.ParseID(kv.Key)
 			var e layout.IDEntry
 			if err == nil {
 				e, err = layout.DecodeIDEntry(kv.Value)
@@ -27,7 +26,7 @@ func (c *checker) ids(ctx context.Context) error {
 			}
 			f.ids++
 			positions[i] = e.At
-			entries[i] = r.Get(s.keys.Entry(nil, stream, e.Revision))
+			entries[i] = r.Get(c.keys.Entry(nil, stream, e.Revision))
 		}
 		for i, value := range entries {
 			if value == nil {
@@ -37,11 +36,11 @@ func (c *checker) ids(ctx context.Context) error {
 			if err != nil {
 				return err
 			}
-			id, stream, _ := s.keys.ParseID(kvs[i].Key)
+			id, stream, _ := c.keys.ParseID(kvs[i].Key)
 			if got == nil {
 				// An id is kept when its event is scavenged, to recognise repeats.
 				e, _ := layout.DecodeIDEntry(kvs[i].Value)
-				if h, err := s.readHead(r, stream); err != nil {
+				if h, err := c.head(r, stream); err != nil {
 					return err
 				} else if e.Revision < h.TruncateBefore {
 					continue
@@ -58,7 +57,7 @@ func (c *checker) ids(ctx context.Context) error {
 // tags verifies that each tag leads to an event that has it.
 func (c *checker) tags(ctx context.Context) error {
 	var d layout.RecordDecoder
-	return c.scan(ctx, c.store.keys.AllTagged(""), func(r engine.Reader, kvs []engine.KeyValue, f *findings) error {
+	return c.scan(ctx, c.keys.AllTagged(""), func(r Reader, kvs []engine.KeyValue, f *findings) error {
 		// Records can be long: only so many at a time.
 		for kvs := range slices.Chunk(kvs, 32) {
 			if err := c.tagEntries(r, &d, kvs, f); err != nil {
@@ -70,8 +69,7 @@ func (c *checker) tags(ctx context.Context) error {
 }
 
 func (c *checker) tagEntries(r engine.Reader, d *layout.RecordDecoder, kvs []engine.KeyValue, f *findings) error {
-	s := c.store
-	indexes, err := s.readIndexes(r)
+	indexes, err := c.indexes(r)
 	if err != nil {
 		return err
 	}
@@ -82,29 +80,29 @@ func (c *checker) tagEntries(r engine.Reader, d *layout.RecordDecoder, kvs []eng
 	}
 	all := make([]pending, 0, len(kvs))
 	for _, kv := range kvs {
-		tag, _, err := s.keys.ParseTag(kv.Key)
-		var to layout.Pointer
+		tag, at, err := c.keys.ParseTag(kv.Key)
+		to := layout.Pointer{At: at}
 		if err == nil {
-			to, _, err = source{tag: tag}.pointer(&s.keys, kv)
+			to.Partition, err = layout.DecodeTagEntry(kv.Value)
 		}
 		if err != nil {
 			f.problem("tag entry %x: %v", kv.Key, err)
 			continue
 		}
 		f.tags++
-		all = append(all, pending{tag, to, s.getRecord(r, to)})
+		all = append(all, pending{tag, to, c.keys.GetRecord(r, to)})
 	}
 	for _, x := range all {
 		var ev fdbevents.Event
-		ok, err := s.awaitRecord(d, r, x.to, x.record, &ev)
+		ok, err := c.keys.AwaitRecord(d, r, x.to, x.record, &ev)
 		switch {
-		case isEngineError(err):
+		case IsEngineError(err):
 			return err
 		case err != nil:
 			f.problem("tag %q: %v", x.tag, err)
 		case !ok:
 			f.mendable(mendStrayTag(x.tag, x.to.At), "tag %q leads to the event at position %s, which was scavenged", x.tag, x.to.At)
-		case !slices.Contains(indexes.tags(slices.Clone(ev.Tags), ev.Stream, ev.Type), x.tag):
+		case !slices.Contains(layout.AppendSystemTags(slices.Clone(ev.Tags), indexes, ev.Stream, ev.Type), x.tag):
 			f.mendable(mendStrayTag(x.tag, x.to.At), "tag %q leads to the event at position %s, which does not have it", x.tag, x.to.At)
 		}
 	}
@@ -113,13 +111,12 @@ func (c *checker) tagEntries(r engine.Reader, d *layout.RecordDecoder, kvs []eng
 
 // doorbells verifies that each was rung with the last event of its partition.
 func (c *checker) doorbells(ctx context.Context) error {
-	s := c.store
-	for p := range s.header.Partitions {
+	for p := range c.door.Partitions() {
 		var f findings
-		err := s.view(ctx, func(r reader) error {
+		err := c.door.View(ctx, func(r Reader) error {
 			f = findings{}
-			bell := r.Get(s.keys.Doorbell(nil, p))
-			last, err := r.GetRange(s.keys.Log(p, fdbevents.Start, fdbevents.End), engine.RangeOptions{Limit: 1, Reverse: true}).Get()
+			bell := r.Get(c.keys.Doorbell(nil, p))
+			last, err := r.GetRange(c.keys.Log(p, fdbevents.Start, fdbevents.End), engine.RangeOptions{Limit: 1, Reverse: true}).Get()
 			if err != nil {
 				return err
 			}
@@ -127,7 +124,7 @@ func (c *checker) doorbells(ctx context.Context) error {
 			if err != nil || len(last.KeyValues) == 0 {
 				return err
 			}
-			at, _, err := s.keys.ParseSlot(p, last.KeyValues[0].Key)
+			at, _, err := c.keys.ParseSlot(p, last.KeyValues[0].Key)
 			if err != nil {
 				return err
 			}

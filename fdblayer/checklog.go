@@ -13,8 +13,7 @@ import (
 
 // heads verifies that each head tells the end of its stream.
 func (c *checker) heads(ctx context.Context) error {
-	s := c.store
-	return c.scan(ctx, s.keys.Heads(""), func(r engine.Reader, kvs []engine.KeyValue, f *findings) error {
+	return c.scan(ctx, c.keys.Heads(""), func(r Reader, kvs []engine.KeyValue, f *findings) error {
 		type pending struct {
 			stream string
 			head   layout.Head
@@ -22,7 +21,7 @@ func (c *checker) heads(ctx context.Context) error {
 		}
 		var all []pending
 		for _, kv := range kvs {
-			stream, err := s.keys.ParseHead(kv.Key)
+			stream, err := c.keys.ParseHead(kv.Key)
 			var h layout.Head
 			if err == nil {
 				h, err = layout.DecodeHead(kv.Value)
@@ -32,7 +31,7 @@ func (c *checker) heads(ctx context.Context) error {
 				continue
 			}
 			h.Metadata = nil
-			last := r.GetRange(s.keys.Entries(stream, 0, StreamEnd), engine.RangeOptions{Limit: 1, Reverse: true})
+			last := r.GetRange(c.keys.Entries(stream, 0, StreamEnd), engine.RangeOptions{Limit: 1, Reverse: true})
 			all = append(all, pending{stream, h, last})
 		}
 		for _, p := range all {
@@ -42,7 +41,7 @@ func (c *checker) heads(ctx context.Context) error {
 			}
 			last := int64(-1)
 			if len(page.KeyValues) > 0 {
-				if _, last, err = s.keys.ParseEntry(page.KeyValues[0].Key); err != nil {
+				if _, last, err = c.keys.ParseEntry(page.KeyValues[0].Key); err != nil {
 					f.problem("%v", err)
 					continue
 				}
@@ -61,8 +60,8 @@ func (c *checker) heads(ctx context.Context) error {
 
 // log verifies each record, and that all indexes lead to it.
 func (c *checker) log(ctx context.Context) error {
-	for p := range c.store.header.Partitions {
-		if err := c.scan(ctx, c.store.keys.Log(p, fdbevents.Start, fdbevents.End), func(r engine.Reader, kvs []engine.KeyValue, f *findings) error {
+	for p := range c.door.Partitions() {
+		if err := c.scan(ctx, c.keys.Log(p, fdbevents.Start, fdbevents.End), func(r Reader, kvs []engine.KeyValue, f *findings) error {
 			return c.slots(r, p, kvs, f)
 		}); err != nil {
 			return err
@@ -85,16 +84,15 @@ type indexed struct {
 }
 
 func (c *checker) slots(r engine.Reader, p int, kvs []engine.KeyValue, f *findings) error {
-	s := c.store
 	var d layout.RecordDecoder
-	indexes, err := s.readIndexes(r)
+	indexes, err := c.indexes(r)
 	if err != nil {
 		return err
 	}
 	var all []indexed
-	slot := s.keys.SlotSize(p)
+	slot := c.keys.SlotSize(p)
 	for i, kv := range kvs {
-		at, chunk, err := s.keys.ParseSlot(p, kv.Key)
+		at, chunk, err := c.keys.ParseSlot(p, kv.Key)
 		if err != nil {
 			f.problem("log of partition %d: %v", p, err)
 			continue
@@ -105,7 +103,7 @@ func (c *checker) slots(r engine.Reader, p int, kvs []engine.KeyValue, f *findin
 		case chunk > 0 && i > 0 && bytes.Equal(kvs[i-1].Key[:slot], kv.Key[:slot]):
 			continue // belongs to the slot before it
 		case chunk > 0 || layout.IsChunked(kv.Value):
-			ok, err = s.awaitRecord(&d, r, layout.Pointer{At: at, Partition: p}, s.getRecord(r, layout.Pointer{At: at, Partition: p}), &ev)
+			ok, err = c.keys.AwaitRecord(&d, r, layout.Pointer{At: at, Partition: p}, c.keys.GetRecord(r, layout.Pointer{At: at, Partition: p}), &ev)
 			if chunk > 0 && err == nil {
 				continue // its slot was looked at in the page before
 			}
@@ -113,7 +111,7 @@ func (c *checker) slots(r engine.Reader, p int, kvs []engine.KeyValue, f *findin
 			ok, err = d.Event(at, kvs[i:i+1], &ev)
 		}
 		switch {
-		case isEngineError(err):
+		case IsEngineError(err):
 			return err
 		case err != nil:
 			f.problem("partition %d: %v", p, err)
@@ -123,22 +121,22 @@ func (c *checker) slots(r engine.Reader, p int, kvs []engine.KeyValue, f *findin
 		if !ok {
 			continue
 		}
-		if want := s.partitionOf(ev.Stream); want != p {
+		if want := c.door.PartitionOf(ev.Stream); want != p {
 			f.problem("event at position %s: stream %q is in partition %d, belongs in %d", at, ev.Stream, p, want)
 		}
-		x := s.newIndexed(r, ev, p, kv.Value, indexes)
+		x := c.newIndexed(r, ev, p, kv.Value, indexes)
 		f.expected += int64(len(x.names))
 		all = append(all, x)
 	}
 	for i := range all {
-		if err := all[i].verify(s, f); err != nil {
+		if err := all[i].verify(f); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func (x *indexed) verify(s *Store, f *findings) error {
+func (x *indexed) verify(f *findings) error {
 	ev := &x.event
 	name := fmt.Sprintf("event %s at position %s", ev.ID, ev.Position)
 	to := layout.Pointer{At: ev.Position, Partition: x.partition}
@@ -179,22 +177,22 @@ func (x *indexed) verify(s *Store, f *findings) error {
 }
 
 // newIndexed starts reading all that leads to an event.
-func (s *Store) newIndexed(r engine.Reader, ev fdbevents.Event, partition int, raw []byte, indexes *indexSet) indexed {
+func (c *checker) newIndexed(r engine.Reader, ev fdbevents.Event, partition int, raw []byte, indexes []layout.SystemIndex) indexed {
 	x := indexed{
 		event:     ev,
 		partition: partition,
 		raw:       raw,
-		entry:     r.Get(s.keys.Entry(nil, ev.Stream, ev.Revision)),
-		id:        r.Get(s.keys.ID(nil, ev.ID, ev.Stream)),
+		entry:     r.Get(c.keys.Entry(nil, ev.Stream, ev.Revision)),
+		id:        r.Get(c.keys.ID(nil, ev.ID, ev.Stream)),
 	}
 	x.names = slices.Clone(ev.Tags)
-	for _, index := range indexes.all {
+	for _, index := range indexes {
 		if tag, ok := layout.SystemTag(index.Name, ev.Stream, ev.Type); ok && index.Ready {
 			x.names = append(x.names, tag)
 		}
 	}
 	for _, tag := range x.names {
-		x.tags = append(x.tags, r.Get(s.keys.Tag(nil, tag, ev.Position)))
+		x.tags = append(x.tags, r.Get(c.keys.Tag(nil, tag, ev.Position)))
 	}
 	return x
 }
@@ -202,13 +200,12 @@ func (s *Store) newIndexed(r engine.Reader, ev fdbevents.Event, partition int, r
 // entries verifies that revisions have no gaps, rise with positions, and that
 // each entry leads to a slot of the log.
 func (c *checker) entries(ctx context.Context) error {
-	s := c.store
-	return c.scan(ctx, s.keys.AllEntries(), func(r engine.Reader, kvs []engine.KeyValue, f *findings) error {
+	return c.scan(ctx, c.keys.AllEntries(), func(r Reader, kvs []engine.KeyValue, f *findings) error {
 		var d layout.RecordDecoder
 		slots := make([]engine.Future[[]byte], len(kvs))
 		names := make([]entryName, len(kvs))
 		for i, kv := range kvs {
-			stream, revision, err := s.keys.ParseEntry(kv.Key)
+			stream, revision, err := c.keys.ParseEntry(kv.Key)
 			var e layout.Entry
 			if err == nil {
 				e, err = layout.DecodeEntry(kv.Value)
@@ -218,14 +215,14 @@ func (c *checker) entries(ctx context.Context) error {
 				continue
 			}
 			names[i] = entryName{stream, revision}
-			slots[i] = r.Get(s.keys.Slot(nil, e.Partition, e.At))
+			slots[i] = r.Get(c.keys.Slot(nil, e.Partition, e.At))
 			if before := f.entry; before.stream != stream {
 				if err := c.firstEntry(r, stream, revision, f); err != nil {
 					return err
 				}
 			} else if revision != before.revision+1 {
 				// Those between may have been scavenged since the page before.
-				if h, err := s.readHead(r, stream); err != nil {
+				if h, err := c.head(r, stream); err != nil {
 					return err
 				} else if revision > h.TruncateBefore {
 					f.problem("stream %q: revision %d is followed by %d", stream, before.revision, revision)
@@ -263,7 +260,7 @@ type entryName struct {
 // firstEntry verifies that a stream has a head, and begins at revision 0, or where
 // it was truncated.
 func (c *checker) firstEntry(r engine.Reader, stream string, revision int64, f *findings) error {
-	value, err := r.Get(c.store.keys.Head(nil, stream)).Get()
+	value, err := r.Get(c.keys.Head(nil, stream)).Get()
 	if err != nil {
 		return err
 	}

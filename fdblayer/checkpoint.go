@@ -21,7 +21,7 @@ func (s *Store) Checkpoint(ctx context.Context, name string) (at fdbevents.Posit
 	if err := fdbevents.ValidateName("checkpoint name", name, fdbevents.MaxName); err != nil {
 		return fdbevents.Start, err
 	}
-	err = s.view(ctx, func(r reader) error {
+	err = s.view(ctx, func(r Reader) error {
 		value, err := r.Get(s.keys.Checkpoint(name)).Get()
 		if err != nil {
 			return err

@@ -9,21 +9,16 @@ import (
 
 // checkpoints verifies that each holds a position that this log has come to.
 func (c *checker) checkpoints(ctx context.Context) error {
-	s := c.store
-	return c.scan(ctx, s.keys.Checkpoints(), func(_ engine.Reader, kvs []engine.KeyValue, f *findings) error {
-		tail, err := s.tail(ctx)
-		if err != nil {
-			return err
-		}
+	return c.scan(ctx, c.keys.Checkpoints(), func(r Reader, kvs []engine.KeyValue, f *findings) error {
 		for _, kv := range kvs {
-			name, err := s.keys.ParseCheckpoint(kv.Key)
+			name, err := c.keys.ParseCheckpoint(kv.Key)
 			if err != nil {
 				f.problem("checkpoint %x: %v", kv.Key, err)
 				continue
 			}
 			at, err := layout.DecodePlace(kv.Value)
 			if err == nil {
-				err = refuseAhead(at, tail.Version())
+				_, err = c.door.CheckPosition(r, at)
 			}
 			if err != nil {
 				f.problem("checkpoint %q: %v", name, err)
@@ -36,26 +31,25 @@ func (c *checker) checkpoints(ctx context.Context) error {
 // projections verifies what the store says of each projection's generations, and
 // that there are keys of these only.
 func (c *checker) projections(ctx context.Context) error {
-	s := c.store
-	rest := s.keys.Projections()
+	rest := c.keys.Projections()
 	for {
 		var f findings
 		more := false
 		next := rest
-		err := s.view(ctx, func(r reader) error {
+		err := c.door.View(ctx, func(r Reader) error {
 			f = findings{}
 			p, err := r.GetRange(rest, engine.RangeOptions{Limit: 1}).Get()
 			if more = len(p.KeyValues) > 0; err != nil || !more {
 				return err
 			}
 			key := p.KeyValues[0].Key
-			name, _, _, err := s.keys.ParseProjection(key)
+			name, _, _, err := c.keys.ParseProjection(key)
 			if err != nil {
 				f.problem("projection %x: %v", key, err)
 				next.Begin = after(key)
 				return nil
 			}
-			next.Begin = s.keys.WholeProjection(name).End
+			next.Begin = c.keys.WholeProjection(name).End
 			return c.projection(r, name, &f)
 		})
 		if err != nil {
@@ -71,13 +65,8 @@ func (c *checker) projections(ctx context.Context) error {
 	}
 }
 
-func (c *checker) projection(r reader, name string, f *findings) error {
-	s := c.store
-	version, err := r.ReadVersion().Get()
-	if err != nil {
-		return err
-	}
-	key := s.keys.Projection(name)
+func (c *checker) projection(r Reader, name string, f *findings) error {
+	key := c.keys.Projection(name)
 	value, err := r.Get(key).Get()
 	if err != nil {
 		return err
@@ -92,20 +81,20 @@ func (c *checker) projection(r reader, name string, f *findings) error {
 		return nil
 	}
 	// Views are left out: one step a generation.
-	rest := engine.Range{Begin: after(key), End: s.keys.WholeProjection(name).End}
+	rest := engine.Range{Begin: after(key), End: c.keys.WholeProjection(name).End}
 	for {
 		p, err := r.GetRange(rest, engine.RangeOptions{Limit: 1}).Get()
 		if err != nil || len(p.KeyValues) == 0 {
 			return err
 		}
 		kv := p.KeyValues[0]
-		_, g, view, err := s.keys.ParseProjection(kv.Key)
+		_, g, view, err := c.keys.ParseProjection(kv.Key)
 		if err != nil {
 			f.problem("projection %q: %v", name, err)
 			rest.Begin = after(kv.Key)
 			continue
 		}
-		rest.Begin = s.keys.WholeGeneration(name, g).End
+		rest.Begin = c.keys.WholeGeneration(name, g).End
 		switch {
 		case g != known.Current && g != known.Building:
 			f.problem("projection %q: there are keys of generation %d, which it does not have", name, g)
@@ -114,7 +103,7 @@ func (c *checker) projection(r reader, name string, f *findings) error {
 		default:
 			at, err := layout.DecodePlace(kv.Value)
 			if err == nil {
-				err = refuseAhead(at, version)
+				_, err = c.door.CheckPosition(r, at)
 			}
 			if err != nil {
 				f.problem("projection %q: generation %d: %v", name, g, err)

@@ -14,7 +14,7 @@ import (
 
 // mend mends one problem. It decides anew, and reads serializably, so that it is
 // right at the moment of the commit; what it cannot read, it leaves alone.
-type mend func(s *Store, tr engine.Transaction) (mended, error)
+type mend func(c *checker, tr engine.Transaction) (mended, error)
 
 // mended is what became of a problem.
 type mended struct {
@@ -39,14 +39,14 @@ func (c *checker) mend(ctx context.Context, all []finding) (rest []finding, err 
 		results := make([]mended, len(some))
 		// done is of earlier attempts: one of them may have been committed.
 		done := make([]string, len(some))
-		err := c.store.update(ctx, func(tr engine.Transaction, _ error) error {
+		err := c.door.Update(ctx, func(tr engine.Transaction, _ error) error {
 			for i, p := range some {
 				if results[i] = stillWrong; p.mend == nil {
 					continue
 				}
-				got, err := p.mend(c.store, tr)
+				got, err := p.mend(c, tr)
 				switch {
-				case isEngineError(err):
+				case IsEngineError(err):
 					return err
 				case err != nil:
 					continue
@@ -93,14 +93,14 @@ func (r *foundRecord) is(stream string, revision int64) bool {
 }
 
 // find reads and verifies a record.
-func (s *Store) find(tr engine.Transaction, to layout.Pointer) (r foundRecord, err error) {
-	slot := s.getRecord(tr, to)
+func (c *checker) find(tr engine.Transaction, to layout.Pointer) (r foundRecord, err error) {
+	slot := c.keys.GetRecord(tr, to)
 	if r.slot, err = slot.Get(); err != nil || r.slot == nil {
 		return r, err
 	}
 	var d layout.RecordDecoder
 	r.there = true
-	ok, err := s.awaitRecord(&d, tr, to, slot, &r.Event)
+	ok, err := c.keys.AwaitRecord(&d, tr, to, slot, &r.Event)
 	if err != nil {
 		return r, err
 	}
@@ -114,21 +114,21 @@ func (s *Store) find(tr engine.Transaction, to layout.Pointer) (r foundRecord, e
 
 // mendEntry makes the entry of the event at a place right.
 func mendEntry(to layout.Pointer) mend {
-	return func(s *Store, tr engine.Transaction) (mended, error) {
-		r, err := s.find(tr, to)
+	return func(c *checker, tr engine.Transaction) (mended, error) {
+		r, err := c.find(tr, to)
 		if err != nil || !r.there || r.scavenged {
 			return nothingWrong, err
 		}
-		if s.partitionOf(r.Stream) != to.Partition {
+		if c.door.PartitionOf(r.Stream) != to.Partition {
 			return stillWrong, nil
 		}
-		key := s.keys.Entry(nil, r.Stream, r.Revision)
+		key := c.keys.Entry(nil, r.Stream, r.Revision)
 		value, err := tr.Get(key).Get()
 		if err != nil {
 			return stillWrong, err
 		}
 		inline := r.slot
-		if len(inline) > s.header.InlineLimit || r.size != len(inline) {
+		if len(inline) > c.door.InlineLimit() || r.size != len(inline) {
 			inline = nil
 		}
 		if e, err := layout.DecodeEntry(value); value != nil && err == nil {
@@ -136,7 +136,7 @@ func mendEntry(to layout.Pointer) mend {
 				if e.Record == nil || bytes.Equal(e.Record, r.slot) {
 					return nothingWrong, nil
 				}
-			} else if other, err := s.find(tr, layout.Pointer{At: e.At, Partition: e.Partition}); err != nil || other.is(r.Stream, r.Revision) {
+			} else if other, err := c.find(tr, layout.Pointer{At: e.At, Partition: e.Partition}); err != nil || other.is(r.Stream, r.Revision) {
 				return stillWrong, err // two events claim to be it
 			}
 		}
@@ -147,12 +147,12 @@ func mendEntry(to layout.Pointer) mend {
 
 // mendID makes the entry of the id of the event at a place right.
 func mendID(to layout.Pointer) mend {
-	return func(s *Store, tr engine.Transaction) (mended, error) {
-		r, err := s.find(tr, to)
+	return func(c *checker, tr engine.Transaction) (mended, error) {
+		r, err := c.find(tr, to)
 		if err != nil || !r.there || r.scavenged {
 			return nothingWrong, err
 		}
-		key := s.keys.ID(nil, r.ID, r.Stream)
+		key := c.keys.ID(nil, r.ID, r.Stream)
 		value, err := tr.Get(key).Get()
 		if err != nil {
 			return stillWrong, err
@@ -162,7 +162,7 @@ func mendID(to layout.Pointer) mend {
 				return nothingWrong, nil
 			}
 			if e.At != to.At {
-				other, err := s.find(tr, layout.Pointer{At: e.At, Partition: to.Partition})
+				other, err := c.find(tr, layout.Pointer{At: e.At, Partition: to.Partition})
 				if err != nil || other.is(r.Stream, other.Revision) && other.ID == r.ID {
 					return stillWrong, err // two events have the id
 				}
@@ -174,26 +174,26 @@ func mendID(to layout.Pointer) mend {
 }
 
 // tagsOf are all tags by which an event is to be found.
-func (s *Store) tagsOf(tr engine.Transaction, ev *fdbevents.Event) ([]string, error) {
-	indexes, err := s.readIndexes(tr)
+func (c *checker) tagsOf(tr engine.Transaction, ev *fdbevents.Event) ([]string, error) {
+	indexes, err := c.indexes(tr)
 	if err != nil {
 		return nil, err
 	}
-	return indexes.tags(slices.Clone(ev.Tags), ev.Stream, ev.Type), nil
+	return layout.AppendSystemTags(slices.Clone(ev.Tags), indexes, ev.Stream, ev.Type), nil
 }
 
 // mendTag makes the event at a place be found by a tag that it has.
 func mendTag(to layout.Pointer, tag string) mend {
-	return func(s *Store, tr engine.Transaction) (mended, error) {
-		r, err := s.find(tr, to)
+	return func(c *checker, tr engine.Transaction) (mended, error) {
+		r, err := c.find(tr, to)
 		if err != nil || !r.there || r.scavenged {
 			return nothingWrong, err
 		}
-		tags, err := s.tagsOf(tr, &r.Event)
+		tags, err := c.tagsOf(tr, &r.Event)
 		if err != nil || !slices.Contains(tags, tag) {
 			return nothingWrong, err // its index was dropped
 		}
-		key := s.keys.Tag(nil, tag, to.At)
+		key := c.keys.Tag(nil, tag, to.At)
 		value, err := tr.Get(key).Get()
 		if err != nil {
 			return stillWrong, err
@@ -208,8 +208,8 @@ func mendTag(to layout.Pointer, tag string) mend {
 
 // mendStrayEntry removes a stream entry that leads to another event.
 func mendStrayEntry(name entryName) mend {
-	return func(s *Store, tr engine.Transaction) (mended, error) {
-		key := s.keys.Entry(nil, name.stream, name.revision)
+	return func(c *checker, tr engine.Transaction) (mended, error) {
+		key := c.keys.Entry(nil, name.stream, name.revision)
 		value, err := tr.Get(key).Get()
 		if err != nil || value == nil {
 			return nothingWrong, err
@@ -218,7 +218,7 @@ func mendStrayEntry(name entryName) mend {
 		if err != nil {
 			return stillWrong, err
 		}
-		r, err := s.find(tr, layout.Pointer{At: e.At, Partition: e.Partition})
+		r, err := c.find(tr, layout.Pointer{At: e.At, Partition: e.Partition})
 		switch {
 		case err != nil || !r.there || r.scavenged:
 			return stillWrong, err
@@ -233,8 +233,8 @@ func mendStrayEntry(name entryName) mend {
 // mendStrayID removes the entry of an id that leads to another event, or to one
 // that its stream has never had.
 func mendStrayID(id uuid.UUID, stream string) mend {
-	return func(s *Store, tr engine.Transaction) (mended, error) {
-		key := s.keys.ID(nil, id, stream)
+	return func(c *checker, tr engine.Transaction) (mended, error) {
+		key := c.keys.ID(nil, id, stream)
 		value, err := tr.Get(key).Get()
 		if err != nil || value == nil {
 			return nothingWrong, err
@@ -243,13 +243,13 @@ func mendStrayID(id uuid.UUID, stream string) mend {
 		if err != nil {
 			return stillWrong, err
 		}
-		r, err := s.find(tr, layout.Pointer{At: e.At, Partition: s.partitionOf(stream)})
+		r, err := c.find(tr, layout.Pointer{At: e.At, Partition: c.door.PartitionOf(stream)})
 		switch {
 		case err != nil || r.scavenged:
 			return stillWrong, err
 		case !r.there:
 			// Perhaps an event that is lost, unless there cannot have been one.
-			if h, err := s.readHead(tr, stream); err != nil || e.Revision < h.Next {
+			if h, err := c.head(tr, stream); err != nil || e.Revision < h.Next {
 				return stillWrong, err
 			}
 		case r.ID == id && r.Stream == stream:
@@ -262,8 +262,8 @@ func mendStrayID(id uuid.UUID, stream string) mend {
 
 // mendStrayTag removes a tag's entry that leads to an event which does not have it.
 func mendStrayTag(tag string, at fdbevents.Position) mend {
-	return func(s *Store, tr engine.Transaction) (mended, error) {
-		key := s.keys.Tag(nil, tag, at)
+	return func(c *checker, tr engine.Transaction) (mended, error) {
+		key := c.keys.Tag(nil, tag, at)
 		value, err := tr.Get(key).Get()
 		if err != nil || value == nil {
 			return nothingWrong, err
@@ -272,12 +272,12 @@ func mendStrayTag(tag string, at fdbevents.Position) mend {
 		if err != nil {
 			return stillWrong, err
 		}
-		r, err := s.find(tr, layout.Pointer{At: at, Partition: p})
+		r, err := c.find(tr, layout.Pointer{At: at, Partition: p})
 		if err != nil || !r.there {
 			return stillWrong, err
 		}
 		if !r.scavenged {
-			tags, err := s.tagsOf(tr, &r.Event)
+			tags, err := c.tagsOf(tr, &r.Event)
 			if err != nil || slices.Contains(tags, tag) {
 				return nothingWrong, err
 			}
@@ -290,8 +290,8 @@ func mendStrayTag(tag string, at fdbevents.Position) mend {
 // mendHead makes a stream's head tell the end of the stream. What else the head
 // had is gone when there is none.
 func mendHead(stream string) mend {
-	return func(s *Store, tr engine.Transaction) (mended, error) {
-		value, err := tr.Get(s.keys.Head(nil, stream)).Get()
+	return func(c *checker, tr engine.Transaction) (mended, error) {
+		value, err := tr.Get(c.keys.Head(nil, stream)).Get()
 		if err != nil {
 			return stillWrong, err
 		}
@@ -301,12 +301,12 @@ func mendHead(stream string) mend {
 		}
 		ends := [2]int64{-1, -1}
 		for i, reverse := range []bool{false, true} {
-			page, err := tr.GetRange(s.keys.Entries(stream, 0, StreamEnd), engine.RangeOptions{Limit: 1, Reverse: reverse}).Get()
+			page, err := tr.GetRange(c.keys.Entries(stream, 0, StreamEnd), engine.RangeOptions{Limit: 1, Reverse: reverse}).Get()
 			if err != nil {
 				return stillWrong, err
 			}
 			if len(page.KeyValues) > 0 {
-				if _, ends[i], err = s.keys.ParseEntry(page.KeyValues[0].Key); err != nil {
+				if _, ends[i], err = c.keys.ParseEntry(page.KeyValues[0].Key); err != nil {
 					return stillWrong, err
 				}
 			}
@@ -322,24 +322,24 @@ func mendHead(stream string) mend {
 			h.Next = h.TruncateBefore // all was scavenged
 		}
 		h.TruncateBefore = min(h.TruncateBefore, h.Next)
-		tr.Set(s.keys.Head(nil, stream), layout.AppendHead(nil, h))
+		tr.Set(c.keys.Head(nil, stream), layout.AppendHead(nil, h))
 		return mended{done: fmt.Sprintf("its head says now that revision %d is next", h.Next)}, nil
 	}
 }
 
 // mendDoorbell rings a partition's doorbell with its last event.
 func mendDoorbell(p int) mend {
-	return func(s *Store, tr engine.Transaction) (mended, error) {
-		key := s.keys.Doorbell(nil, p)
+	return func(c *checker, tr engine.Transaction) (mended, error) {
+		key := c.keys.Doorbell(nil, p)
 		value, err := tr.Get(key).Get()
 		if err != nil {
 			return stillWrong, err
 		}
-		page, err := tr.GetRange(s.keys.Log(p, fdbevents.Start, fdbevents.End), engine.RangeOptions{Limit: 1, Reverse: true}).Get()
+		page, err := tr.GetRange(c.keys.Log(p, fdbevents.Start, fdbevents.End), engine.RangeOptions{Limit: 1, Reverse: true}).Get()
 		if err != nil || len(page.KeyValues) == 0 {
 			return nothingWrong, err
 		}
-		at, _, err := s.keys.ParseSlot(p, page.KeyValues[0].Key)
+		at, _, err := c.keys.ParseSlot(p, page.KeyValues[0].Key)
 		if err != nil {
 			return stillWrong, err
 		}

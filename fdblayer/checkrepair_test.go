@@ -23,7 +23,7 @@ func checkRepairs(t *testing.T, s *Store, problems []string, repair string) {
 	t.Helper()
 	ctx := t.Context()
 	before := allKeys(t, s)
-	report, err := s.Check(ctx, CheckOptions{Repair: true})
+	report, err := RunCheck(ctx, s, CheckOptions{Repair: true})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -49,10 +49,10 @@ func checkRepairs(t *testing.T, s *Store, problems []string, repair string) {
 	if !report.OK() || !strings.Contains(strings.Join(report.Repairs, "\n"), repair) || report.Mended != int64(len(report.Repairs)) {
 		t.Errorf("left %q; mended %d: %q, want %q", report.Problems, report.Mended, report.Repairs, repair)
 	}
-	if report, err = s.Check(ctx, CheckOptions{Repair: true}); err != nil || !report.OK() || report.Mended != 0 {
+	if report, err = RunCheck(ctx, s, CheckOptions{Repair: true}); err != nil || !report.OK() || report.Mended != 0 {
 		t.Errorf("after the repair: %+v, %v", report, err)
 	}
-	if report, err = s.Check(ctx, CheckOptions{}); err != nil || !report.OK() {
+	if report, err = RunCheck(ctx, s, CheckOptions{}); err != nil || !report.OK() {
 		t.Errorf("after the repair: %+v, %v", report, err)
 	}
 	if _, err := s.Append(ctx, "a", 2, fdbevents.EventData{Type: "after"}); err != nil {
@@ -107,7 +107,7 @@ func TestCheckSample(t *testing.T) {
 		{Sample{Share: 0.1}, 39}, {Sample{Share: 1}, 385}, {Sample{Share: 1e-9}, 1}, {Sample{Events: 100, Seed: 9}, 100},
 	} {
 		var done int64
-		report, err := s.Check(ctx, CheckOptions{Sample: tt.sample, Progress: func(n, total int64) {
+		report, err := RunCheck(ctx, s, CheckOptions{Sample: tt.sample, Progress: func(n, total int64) {
 			if done = n; total != tt.events && n <= tt.events {
 				t.Errorf("%v: %d of %d", tt.sample, n, total)
 			}
@@ -124,7 +124,7 @@ func TestCheckSample(t *testing.T) {
 	}); err != nil {
 		t.Fatal(err)
 	}
-	report, err := s.Check(ctx, CheckOptions{Sample: Sample{Share: 1}})
+	report, err := RunCheck(ctx, s, CheckOptions{Sample: Sample{Share: 1}})
 	problems := strings.Join(report.Problems, "\n")
 	if err != nil || len(report.Problems) != 3 || !strings.Contains(problems, `stream "s-a" has no entry for its revision 7`) ||
 		!strings.Contains(problems, "not in the index of its tag") || !strings.Contains(problems, "stored record is corrupt") {
@@ -132,8 +132,8 @@ func TestCheckSample(t *testing.T) {
 	}
 	found := make(map[bool]int)
 	for seed := range uint64(40) {
-		report, err := s.Check(ctx, CheckOptions{Sample: Sample{Share: 0.3, Seed: seed + 1}})
-		again, _ := s.Check(ctx, CheckOptions{Sample: Sample{Share: 0.3, Seed: seed + 1}})
+		report, err := RunCheck(ctx, s, CheckOptions{Sample: Sample{Share: 0.3, Seed: seed + 1}})
+		again, _ := RunCheck(ctx, s, CheckOptions{Sample: Sample{Share: 0.3, Seed: seed + 1}})
 		if err != nil || !slices.Equal(report.Problems, again.Problems) {
 			t.Fatalf("seed %d: %q, then %q", seed+1, report.Problems, again.Problems)
 		}
@@ -145,7 +145,7 @@ func TestCheckSample(t *testing.T) {
 	for _, o := range []CheckOptions{{Sample: Sample{Share: 1.5}}, {Sample: Sample{Share: -1}}, {Sample: Sample{Events: -1}}, {Sample: Sample{Events: 1, Share: 1}},
 		{Repair: true, Sample: Sample{Events: 1}}} {
 		var invalid *fdbevents.InvalidError
-		if _, err := s.Check(ctx, o); !errors.As(err, &invalid) {
+		if _, err := RunCheck(ctx, s, o); !errors.As(err, &invalid) {
 			t.Errorf("%+v: %v", o, err)
 		}
 	}
@@ -184,14 +184,14 @@ func TestRepairUnderFaults(t *testing.T) {
 		}
 		return nil
 	})
-	report, err := s.Check(ctx, CheckOptions{Repair: true})
+	report, err := RunCheck(ctx, s, CheckOptions{Repair: true})
 	if err != nil || !report.OK() || report.Mended != 150*3+1 || len(report.Repairs) != maxProblems {
 		t.Errorf("seed %d: %+v, %v", seed, report, err)
 	}
 	if err := adding.Wait(); err != nil {
 		t.Errorf("seed %d: %v", seed, err)
 	}
-	if report, err = s.Check(ctx, CheckOptions{}); err != nil || !report.OK() || report.IDs != 200 || report.Tags != 400 {
+	if report, err = RunCheck(ctx, s, CheckOptions{}); err != nil || !report.OK() || report.IDs != 200 || report.Tags != 400 {
 		t.Errorf("seed %d: %+v, %v", seed, report, err)
 	}
 }

@@ -108,15 +108,14 @@ func (c *checker) sampled(ctx context.Context) error {
 
 // eachHead calls do for all heads. One that cannot be read is a problem.
 func (c *checker) eachHead(ctx context.Context, do func(stream string, h layout.Head) error) error {
-	s := c.store
 	first := c.total == 0 // do not report a problem again
-	for r := s.keys.Heads(""); ; {
-		p, err := s.rangePage(ctx, r)
+	for r := c.keys.Heads(""); ; {
+		p, err := c.page(ctx, r)
 		if err != nil {
 			return err
 		}
 		for _, kv := range p.KeyValues {
-			stream, err := s.keys.ParseHead(kv.Key)
+			stream, err := c.keys.ParseHead(kv.Key)
 			var h layout.Head
 			if err == nil {
 				h, err = layout.DecodeHead(kv.Value)
@@ -147,11 +146,10 @@ func (c *checker) lookAt(ctx context.Context, names []entryName) error {
 	if len(names) == 0 {
 		return nil
 	}
-	s := c.store
 	var f findings
-	err := s.view(ctx, func(r reader) error {
+	err := c.door.View(ctx, func(r Reader) error {
 		f = findings{}
-		return s.lookAt(r, names, &f)
+		return c.inspect(r, names, &f)
 	})
 	if err != nil {
 		return err
@@ -163,14 +161,14 @@ func (c *checker) lookAt(ctx context.Context, names []entryName) error {
 	return c.add(ctx, f)
 }
 
-func (s *Store) lookAt(r engine.Reader, names []entryName, f *findings) error {
-	indexes, err := s.readIndexes(r)
+func (c *checker) inspect(r engine.Reader, names []entryName, f *findings) error {
+	indexes, err := c.indexes(r)
 	if err != nil {
 		return err
 	}
 	entries := make([]engine.Future[[]byte], len(names))
 	for i, name := range names {
-		entries[i] = r.Get(s.keys.Entry(nil, name.stream, name.revision))
+		entries[i] = r.Get(c.keys.Entry(nil, name.stream, name.revision))
 	}
 	places := make([]layout.Pointer, len(names))
 	slots := make([]engine.Future[[]byte], len(names))
@@ -181,7 +179,7 @@ func (s *Store) lookAt(r engine.Reader, names []entryName, f *findings) error {
 		}
 		if value == nil {
 			// It may have been scavenged since its stream's head was read.
-			if h, err := s.readHead(r, name.stream); err != nil {
+			if h, err := c.head(r, name.stream); err != nil {
 				return err
 			} else if name.revision >= h.TruncateBefore {
 				f.problem("stream %q has no entry for its revision %d", name.stream, name.revision)
@@ -194,7 +192,7 @@ func (s *Store) lookAt(r engine.Reader, names []entryName, f *findings) error {
 			continue
 		}
 		places[i] = layout.Pointer{At: e.At, Partition: e.Partition}
-		slots[i] = s.getRecord(r, places[i])
+		slots[i] = c.keys.GetRecord(r, places[i])
 	}
 	var d layout.RecordDecoder
 	var all []indexed
@@ -208,9 +206,9 @@ func (s *Store) lookAt(r engine.Reader, names []entryName, f *findings) error {
 			return err
 		}
 		var ev fdbevents.Event
-		ok, err := s.awaitRecord(&d, r, places[i], slots[i], &ev)
+		ok, err := c.keys.AwaitRecord(&d, r, places[i], slots[i], &ev)
 		switch {
-		case isEngineError(err):
+		case IsEngineError(err):
 			return err
 		case err != nil:
 			f.problem("stream %q, revision %d: %v", name.stream, name.revision, err)
@@ -218,16 +216,25 @@ func (s *Store) lookAt(r engine.Reader, names []entryName, f *findings) error {
 			f.problem("stream %q, revision %d: its entry leads to position %s, which was scavenged", name.stream, name.revision, places[i].At)
 		case (entryName{ev.Stream, ev.Revision}) != name:
 			f.problem("stream %q: its entry for revision %d leads to revision %d of stream %q", name.stream, name.revision, ev.Revision, ev.Stream)
-		case s.partitionOf(ev.Stream) != places[i].Partition:
-			f.problem("event at position %s: stream %q is in partition %d, belongs in %d", ev.Position, ev.Stream, places[i].Partition, s.partitionOf(ev.Stream))
+		case c.door.PartitionOf(ev.Stream) != places[i].Partition:
+			f.problem("event at position %s: stream %q is in partition %d, belongs in %d", ev.Position, ev.Stream, places[i].Partition, c.door.PartitionOf(ev.Stream))
 		default:
-			all = append(all, s.newIndexed(r, ev, places[i].Partition, raw, indexes))
+			all = append(all, c.newIndexed(r, ev, places[i].Partition, raw, indexes))
 		}
 	}
 	for i := range all {
-		if err := all[i].verify(s, f); err != nil {
+		if err := all[i].verify(f); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// page reads the first keys of a range.
+func (c *checker) page(ctx context.Context, r engine.Range) (p engine.Page, err error) {
+	err = c.door.View(ctx, func(at Reader) (err error) {
+		p, err = at.GetRange(r, engine.RangeOptions{Bytes: pageBytes / 4}).Get()
+		return err
+	})
+	return p, err
 }

@@ -155,12 +155,12 @@ func (c *conditionScan) match(src source, page engine.Page) (fdbevents.Position,
 		}
 		// A scan of the log has small records at hand, but reading them all the
 		// same way is simpler, and such a condition is slow in any case.
-		candidates = append(candidates, candidate{to, s.getRecord(r, to)})
+		candidates = append(candidates, candidate{to, s.keys.GetRecord(r, to)})
 	}
 	var d layout.RecordDecoder
 	for _, cand := range candidates {
 		var ev fdbevents.Event
-		ok, err := s.awaitRecord(&d, r, cand.Pointer, cand.record, &ev)
+		ok, err := s.keys.AwaitRecord(&d, r, cand.Pointer, cand.record, &ev)
 		if err != nil {
 			return fdbevents.End, err
 		}

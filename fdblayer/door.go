@@ -11,32 +11,38 @@ import (
 	"github.com/fdbevents/fdbevents/internal/layout"
 )
 
-// door is the only way to the engine while the store is open, Transact and the
-// batcher apart, whose commits go through a marker. Its methods return ErrClosed
-// after Close, and Close waits for calls under way.
+// Door is the way to the engine while the store is open, and the only one but for the
+// commits of appends, which go through a marker. Packages that live over a store, and
+// whose keys stand beside its own, come in through [Store.Door]: consumer groups, the
+// check. Applications use [Store.Transact].
 //
-// The doors of a Store are embedded in it. A goroutine that Close waits for, and
-// that has work to finish then, has a resident one, which Close does not shut.
-type door struct {
-	store    *Store
+// Its methods return ErrClosed after Close, and Close waits for calls under way. They
+// may be called from any number of goroutines.
+type Door struct {
+	store *Store
+	// resident doors are of goroutines that Close waits for. Close does not shut them.
 	resident bool
 }
 
-// reader reads the store at one version, without conflicts.
-type reader struct {
+// Door is the store's.
+func (s *Store) Door() Door { return Door{store: s} }
+
+// Reader reads the store at one version, without conflicts.
+type Reader struct {
 	engine.Reader
 	tr engine.Transaction
 }
 
 // newReader is the snapshot view of a transaction.
-func newReader(tr engine.Transaction) reader { return reader{tr.Snapshot(), tr} }
+func newReader(tr engine.Transaction) Reader { return Reader{tr.Snapshot(), tr} }
 
 // ReadVersion is the version that all reads see.
-func (r reader) ReadVersion() engine.Future[int64] { return r.tr.ReadVersion() }
+func (r Reader) ReadVersion() engine.Future[int64] { return r.tr.ReadVersion() }
 
-// view runs fn with a reader, again and again while the engine's errors allow. fn
-// awaits all that it reads, and keeps nothing from an earlier attempt.
-func (d door) view(ctx context.Context, fn func(r reader) error) error {
+// View runs fn with a reader, again and again while the engine's errors allow. fn
+// awaits all that it reads, returns the errors of reads, and keeps nothing from an
+// earlier attempt.
+func (d Door) View(ctx context.Context, fn func(r Reader) error) error {
 	return d.through(func() error {
 		again := false
 		return engine.Read(ctx, d.store.engine, func(tr engine.Transaction) error {
@@ -49,10 +55,10 @@ func (d door) view(ctx context.Context, fn func(r reader) error) error {
 	})
 }
 
-// update runs fn and commits what it writes, again and again while the engine's
+// Update runs fn and commits what it writes, again and again while the engine's
 // errors allow; see engine.Run for prior. fn may run once more after an attempt
 // that was committed, so it decides anew what to write.
-func (d door) update(ctx context.Context, fn func(tr engine.Transaction, prior error) error) error {
+func (d Door) Update(ctx context.Context, fn func(tr engine.Transaction, prior error) error) error {
 	return d.through(func() error {
 		return engine.Run(ctx, d.store.engine, func(tr engine.Transaction, prior error) error {
 			d.store.retried(prior)
@@ -61,15 +67,62 @@ func (d door) update(ctx context.Context, fn func(tr engine.Transaction, prior e
 	})
 }
 
-// watch is view for an fn that also arms watches. They fire when a key no longer
+// watch is View for an fn that also arms watches. They fire when a key no longer
 // has the value that fn's reader sees. What fn keeps of an earlier attempt's
 // watches is worthless.
-func (d door) watch(ctx context.Context, fn func(r reader, arm func(key []byte) engine.Watch) error) error {
-	return d.update(ctx, func(tr engine.Transaction, _ error) error { return fn(newReader(tr), tr.Watch) })
+func (d Door) watch(ctx context.Context, fn func(r Reader, arm func(key []byte) engine.Watch) error) error {
+	return d.Update(ctx, func(tr engine.Transaction, _ error) error { return fn(newReader(tr), tr.Watch) })
+}
+
+// Stay lets a goroutine of the caller's in until it calls leave, once: Close waits for
+// it. Its own door stays open until then. ctx ends when it is time to leave, after all
+// calls that Close waits for.
+func (d Door) Stay() (own Door, ctx context.Context, leave func(), err error) {
+	s := d.store
+	if err := s.enter(&s.workers); err != nil {
+		return Door{}, nil, nil, err
+	}
+	return Door{store: s, resident: true}, s.ctx, s.workers.Done, nil
+}
+
+// Keys builds and parses the store's keys.
+func (d Door) Keys() layout.Keys { return d.store.keys }
+
+// Partitions is the number of partitions of the log.
+func (d Door) Partitions() int { return d.store.header.Partitions }
+
+// PartitionOf is the partition of a stream's events.
+func (d Door) PartitionOf(stream string) int { return d.store.partitionOf(stream) }
+
+// InlineLimit is the largest record, in bytes, that is also kept in its stream.
+func (d Door) InlineLimit() int { return d.store.header.InlineLimit }
+
+// Trouble reports an error that a goroutine survives, see Hooks.
+func (d Door) Trouble(what string, err error) { d.store.trouble(what, err) }
+
+// CheckPosition refuses a position that the store has not come to, and returns the one
+// to begin after: the end as it is now in the place of End.
+func (d Door) CheckPosition(r Versioned, p fdbevents.Position) (fdbevents.Position, error) {
+	version, err := r.ReadVersion().Get()
+	if err == nil {
+		err = refuseAhead(p, version)
+	}
+	if err == nil && p == fdbevents.End {
+		p = layout.LastOfVersion(version)
+	}
+	return p, err
+}
+
+func (s *Store) view(ctx context.Context, fn func(r Reader) error) error {
+	return s.Door().View(ctx, fn)
+}
+
+func (s *Store) update(ctx context.Context, fn func(tr engine.Transaction, prior error) error) error {
+	return s.Door().Update(ctx, fn)
 }
 
 // through runs a call while Close waits for it.
-func (d door) through(call func() error) error {
+func (d Door) through(call func() error) error {
 	s := d.store
 	if !d.resident {
 		if err := s.enter(&s.calls); err != nil {
@@ -113,7 +166,7 @@ func refuseAhead(p fdbevents.Position, version int64) error {
 }
 
 // checkPosition refuses a position of another store, as far as that can be told.
-func checkPosition(r versioned, p fdbevents.Position) error {
+func checkPosition(r Versioned, p fdbevents.Position) error {
 	version, err := r.ReadVersion().Get()
 	if err != nil {
 		return err
@@ -121,7 +174,7 @@ func checkPosition(r versioned, p fdbevents.Position) error {
 	return refuseAhead(p, version)
 }
 
-// versioned is a reader or a transaction.
-type versioned interface {
+// Versioned is a [Reader], or a transaction.
+type Versioned interface {
 	ReadVersion() engine.Future[int64]
 }

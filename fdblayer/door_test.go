@@ -39,7 +39,7 @@ func storeCalls(s *fdblayer.Store) map[string]func(ctx context.Context) error {
 		},
 		"AppendMany": func(ctx context.Context) error { _, err := s.AppendMany(ctx, one); return err },
 		"Check": func(ctx context.Context) error {
-			_, err := s.Check(ctx, fdblayer.CheckOptions{Repair: true})
+			_, err := fdblayer.RunCheck(ctx, s, fdblayer.CheckOptions{Repair: true})
 			return err
 		},
 		"Checkpoint":       func(ctx context.Context) error { _, err := s.Checkpoint(ctx, "c"); return err },
@@ -50,12 +50,15 @@ func storeCalls(s *fdblayer.Store) map[string]func(ctx context.Context) error {
 		"DeleteProjection": func(ctx context.Context) error { return s.DeleteProjection(ctx, "p") },
 		"DropIndex":        func(ctx context.Context) error { return s.DropIndex(ctx, fdbevents.IndexType) },
 		"Erase":            func(ctx context.Context) error { _, err := s.Erase(ctx, id); return err },
-		"Group":            func(ctx context.Context) error { _, err := s.Group(ctx, "new", fdblayer.GroupOptions{}); return err },
-		"Groups":           func(ctx context.Context) error { return firstError(s.Groups(ctx)) },
-		"Indexes":          func(ctx context.Context) error { _, err := s.Indexes(ctx); return err },
-		"OpenGroup":        func(ctx context.Context) error { _, err := s.OpenGroup(ctx, "g"); return err },
-		"Projection":       func(ctx context.Context) error { _, err := s.Projection(ctx, "p"); return err },
-		"Projections":      func(ctx context.Context) error { return firstError(s.Projections(ctx)) },
+		"Group": func(ctx context.Context) error {
+			_, err := fdblayer.OpenGroup(ctx, s, "new", fdblayer.GroupOptions{})
+			return err
+		},
+		"Groups":      func(ctx context.Context) error { return firstError(fdblayer.ListGroups(ctx, s)) },
+		"Indexes":     func(ctx context.Context) error { _, err := s.Indexes(ctx); return err },
+		"OpenGroup":   func(ctx context.Context) error { _, err := fdblayer.LookupGroup(ctx, s, "g"); return err },
+		"Projection":  func(ctx context.Context) error { _, err := s.Projection(ctx, "p"); return err },
+		"Projections": func(ctx context.Context) error { return firstError(s.Projections(ctx)) },
 		"ReadAll": func(ctx context.Context) error {
 			return firstError(s.ReadAll(ctx, fdbevents.Start, fdblayer.ReadOptions{}))
 		},
@@ -220,7 +223,7 @@ func storeWithGroup(t *testing.T, e engine.Engine) (*fdblayer.Store, *fdblayer.G
 		t.Fatal(err)
 	}
 	mustAppend(t, s, "s", fdbevents.Any, eventWithID("e", "1"), event("e"))
-	g, err := s.Group(t.Context(), "g", fdblayer.GroupOptions{})
+	g, err := fdblayer.OpenGroup(t.Context(), s, "g", fdblayer.GroupOptions{})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -114,7 +114,7 @@ func checkStore(t testing.TB, s *fdblayer.Store) fdblayer.CheckReport {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Minute)
 	defer cancel()
-	report, err := s.Check(ctx, fdblayer.CheckOptions{})
+	report, err := fdblayer.RunCheck(ctx, s, fdblayer.CheckOptions{})
 	if err != nil {
 		t.Errorf("check: %v", err)
 	}

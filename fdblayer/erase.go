@@ -66,7 +66,7 @@ func (s *Store) erase(tr engine.Transaction, id uuid.UUID) (erased []fdbevents.E
 		}
 		var ev fdbevents.Event
 		to := layout.Pointer{At: e.At, Partition: e.Partition}
-		ok, err := s.awaitRecord(&d, tr, to, s.getRecord(tr, to), &ev)
+		ok, err := s.keys.AwaitRecord(&d, tr, to, s.keys.GetRecord(tr, to), &ev)
 		if err != nil {
 			return nil, err
 		}

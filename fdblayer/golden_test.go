@@ -67,7 +67,7 @@ func TestStoreOfFormat2Groups(t *testing.T) {
 	eachHealthyEngine(t, func(t *testing.T, e engine.Engine) {
 		ctx := t.Context()
 		s := openGolden(t, e)
-		mails, err := s.OpenGroup(ctx, "mails")
+		mails, err := fdblayer.LookupGroup(ctx, s, "mails")
 		ok(t, err)
 		m := join(t, mails) // the member it had is gone without a word
 		deliverGolden(t, m, goldenUnsettled)
@@ -80,12 +80,12 @@ func TestStoreOfFormat2Groups(t *testing.T) {
 		}
 		deliverGolden(t, m, []string{"order-6@0 attempt 1 replayed", "order-9@0 attempt 1 replayed"})
 
-		bills, err := s.OpenGroup(ctx, "bills")
+		bills, err := fdblayer.LookupGroup(ctx, s, "bills")
 		ok(t, err)
 		ok(t, bills.Resume(ctx))
 		deliverGolden(t, join(t, bills), []string{"order-4@2 attempt 1", "order-6@2 attempt 1", "order-8@2 attempt 1"})
 
-		late, err := s.OpenGroup(ctx, "late")
+		late, err := fdblayer.LookupGroup(ctx, s, "late")
 		ok(t, err)
 		if i := info(t, late); i.Lag().N != 0 {
 			t.Errorf("late: lag %v", i.Lag())
@@ -338,7 +338,7 @@ func goldenProjections(t *testing.T, s *fdblayer.Store) (lines []string) {
 func goldenGroups(t *testing.T, s *fdblayer.Store) (lines []string) {
 	t.Helper()
 	add := func(format string, args ...any) { lines = append(lines, fmt.Sprintf(format, args...)) }
-	for i, err := range s.Groups(t.Context()) {
+	for i, err := range fdblayer.ListGroups(t.Context(), s) {
 		ok(t, err)
 		o := i.Options
 		add("group %s prefix %q query %q from %s message time-out %s retries %d lease time %s paused %t members %s",
@@ -347,7 +347,7 @@ func goldenGroups(t *testing.T, s *fdblayer.Store) (lines []string) {
 			add("group %s partition %d owner %s epoch %d checkpoint %s ahead %d retrying %d lag %s parked %s replaying %s",
 				i.Name, n, p.Owner, p.Epoch, p.Checkpoint, p.Ahead, p.Retrying, p.Lag, p.Parked, p.Replaying)
 		}
-		g, err := s.OpenGroup(t.Context(), i.Name)
+		g, err := fdblayer.LookupGroup(t.Context(), s, i.Name)
 		ok(t, err)
 		for p, err := range g.Parked(t.Context()) {
 			ok(t, err)

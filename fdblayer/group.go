@@ -50,29 +50,30 @@ const (
 // A Group is a name and settings. It holds nothing, and its methods may be
 // called from any number of goroutines.
 type Group struct {
-	store       *Store
+	door        Door
+	keys        layout.Keys
 	name        string
 	incarnation uuid.UUID
 	options     GroupOptions
 }
 
-// Group opens a consumer group, and creates it if there is none. The settings of
+// OpenGroup opens a consumer group, and creates it if there is none. The settings of
 // a group are fixed when it is created; see GroupOptions.
 //
 // Errors: *InvalidError when o contradicts the settings, or for a value that
 // makes no sense; *LimitError.
-func (s *Store) Group(ctx context.Context, name string, o GroupOptions) (*Group, error) {
-	g, err := s.openGroup(ctx, name, &o)
+func OpenGroup(ctx context.Context, s *Store, name string, o GroupOptions) (*Group, error) {
+	g, err := openGroup(ctx, s.Door(), name, &o)
 	if err != nil {
 		return nil, fmt.Errorf("consumer group %q: %w", name, err)
 	}
 	return g, nil
 }
 
-// OpenGroup opens a consumer group that exists. It returns ErrGroupNotFound when
+// LookupGroup opens a consumer group that exists. It returns ErrGroupNotFound when
 // there is none.
-func (s *Store) OpenGroup(ctx context.Context, name string) (*Group, error) {
-	g, err := s.openGroup(ctx, name, nil)
+func LookupGroup(ctx context.Context, s *Store, name string) (*Group, error) {
+	g, err := openGroup(ctx, s.Door(), name, nil)
 	switch {
 	case fdbevents.KindOf(err) == fdbevents.NotFound: // it names the group
 		return nil, err
@@ -83,7 +84,7 @@ func (s *Store) OpenGroup(ctx context.Context, name string) (*Group, error) {
 }
 
 // openGroup creates the group if there is none, unless create is nil.
-func (s *Store) openGroup(ctx context.Context, name string, create *GroupOptions) (*Group, error) {
+func openGroup(ctx context.Context, d Door, name string, create *GroupOptions) (*Group, error) {
 	if err := fdbevents.ValidateName("group name", name, fdbevents.MaxGroupName); err != nil {
 		return nil, err
 	}
@@ -97,9 +98,9 @@ func (s *Store) openGroup(ctx context.Context, name string, create *GroupOptions
 			return nil, &fdbevents.LimitError{What: "group settings", Got: int64(size), Limit: layout.ChunkSize, Unit: "bytes"}
 		}
 	}
-	g := &Group{store: s, name: name}
-	err := s.update(ctx, func(tr engine.Transaction, _ error) error {
-		value, err := tr.Get(s.keys.GroupConfig(name)).Get()
+	g := &Group{door: d, keys: d.Keys(), name: name}
+	err := d.Update(ctx, func(tr engine.Transaction, _ error) error {
+		value, err := tr.Get(g.keys.GroupConfig(name)).Get()
 		if err != nil {
 			return err
 		}
@@ -108,7 +109,7 @@ func (s *Store) openGroup(ctx context.Context, name string, create *GroupOptions
 		}
 		config := wanted
 		if value == nil {
-			err = s.createGroup(tr, name, config)
+			err = g.create(tr, config)
 		} else if config, err = layout.DecodeGroupConfig(value); err == nil && create != nil {
 			err = create.agrees(config)
 		}
@@ -118,31 +119,20 @@ func (s *Store) openGroup(ctx context.Context, name string, create *GroupOptions
 	return g, err
 }
 
-// createGroup writes a new group. It has a lease and a progress for each
+// create writes a new group. It has a lease and a progress for each
 // partition from the beginning, so that a missing one means a deleted group.
-func (s *Store) createGroup(tr engine.Transaction, name string, c layout.GroupConfig) error {
-	if err := checkPosition(tr, c.From); err != nil {
-		return err
-	}
-	begin, err := startingPoint(tr, c.From)
+func (g *Group) create(tr engine.Transaction, c layout.GroupConfig) error {
+	begin, err := g.door.CheckPosition(tr, c.From)
 	if err != nil {
 		return err
 	}
-	tr.Set(s.keys.GroupConfig(name), layout.AppendGroupConfig(nil, c))
-	for p := range s.header.Partitions {
-		tr.Set(s.keys.GroupLease(name, p), layout.AppendGroupLease(nil, layout.GroupLease{}))
-		tr.Set(s.keys.GroupProgress(name, p), layout.AppendGroupProgress(nil, layout.GroupProgress{Checkpoint: begin}))
+	k := g.keys
+	tr.Set(k.GroupConfig(g.name), layout.AppendGroupConfig(nil, c))
+	for p := range g.door.Partitions() {
+		tr.Set(k.GroupLease(g.name, p), layout.AppendGroupLease(nil, layout.GroupLease{}))
+		tr.Set(k.GroupProgress(g.name, p), layout.AppendGroupProgress(nil, layout.GroupProgress{Checkpoint: begin}))
 	}
 	return nil
-}
-
-// startingPoint is the position that stands for End at this moment, or p itself.
-func startingPoint(tr engine.Transaction, p fdbevents.Position) (fdbevents.Position, error) {
-	if p != fdbevents.End {
-		return p, nil
-	}
-	version, err := tr.ReadVersion().Get()
-	return layout.LastOfVersion(version), err
 }
 
 func (o *GroupOptions) check() error {
@@ -254,8 +244,8 @@ func (g *Group) Resume(ctx context.Context) error { return g.setPaused(ctx, "res
 func (g *Group) setPaused(ctx context.Context, what string, paused bool) error {
 	return g.change(ctx, what, func(tr engine.Transaction, c layout.GroupConfig) error {
 		c.Paused = paused
-		tr.Set(g.store.keys.GroupConfig(g.name), layout.AppendGroupConfig(nil, c))
-		g.store.ringGroup(tr, g.name)
+		tr.Set(g.keys.GroupConfig(g.name), layout.AppendGroupConfig(nil, c))
+		g.ring(tr)
 		return nil
 	})
 }
@@ -268,11 +258,8 @@ func (g *Group) setPaused(ctx context.Context, what string, paused bool) error {
 // Errors: *InvalidError for a position of another store, ErrGroupDeleted.
 func (g *Group) Reset(ctx context.Context, after fdbevents.Position) error {
 	return g.change(ctx, "resetting", func(tr engine.Transaction, _ layout.GroupConfig) error {
-		s := g.store
-		if err := checkPosition(tr, after); err != nil {
-			return err
-		}
-		begin, err := startingPoint(tr, after)
+		k := g.keys
+		begin, err := g.door.CheckPosition(tr, after)
 		if err != nil {
 			return err
 		}
@@ -283,10 +270,10 @@ func (g *Group) Reset(ctx context.Context, after fdbevents.Position) error {
 			return err
 		}
 		for p, lease := range leases {
-			tr.Set(s.keys.GroupLease(g.name, p), layout.AppendGroupLease(nil, layout.GroupLease{Epoch: lease.Epoch + 1}))
-			tr.Set(s.keys.GroupProgress(g.name, p), layout.AppendGroupProgress(nil, layout.GroupProgress{Checkpoint: begin}))
+			tr.Set(k.GroupLease(g.name, p), layout.AppendGroupLease(nil, layout.GroupLease{Epoch: lease.Epoch + 1}))
+			tr.Set(k.GroupProgress(g.name, p), layout.AppendGroupProgress(nil, layout.GroupProgress{Checkpoint: begin}))
 		}
-		s.ringGroup(tr, g.name)
+		g.ring(tr)
 		return nil
 	})
 }
@@ -297,7 +284,7 @@ func (g *Group) Delete(ctx context.Context) error {
 	begun := false
 	err := g.change(ctx, "deleting", func(tr engine.Transaction, _ layout.GroupConfig) error {
 		begun = true
-		tr.ClearRange(g.store.keys.Group(g.name))
+		tr.ClearRange(g.keys.Group(g.name))
 		return nil
 	})
 	if begun && errors.Is(err, fdbevents.ErrGroupDeleted) {
@@ -308,7 +295,7 @@ func (g *Group) Delete(ctx context.Context) error {
 
 // change runs fn in a transaction, with the group's settings.
 func (g *Group) change(ctx context.Context, what string, fn func(tr engine.Transaction, c layout.GroupConfig) error) error {
-	return g.named(what, g.store.update(ctx, func(tr engine.Transaction, _ error) error {
+	return g.named(what, g.door.Update(ctx, func(tr engine.Transaction, _ error) error {
 		c, err := g.config(tr)
 		if err != nil {
 			return err
@@ -318,8 +305,8 @@ func (g *Group) change(ctx context.Context, what string, fn func(tr engine.Trans
 }
 
 // look runs fn with a reader, and with the group's settings.
-func (g *Group) look(ctx context.Context, what string, fn func(r reader, c layout.GroupConfig) error) error {
-	return g.named(what, g.store.view(ctx, func(r reader) error {
+func (g *Group) look(ctx context.Context, what string, fn func(r Reader, c layout.GroupConfig) error) error {
+	return g.named(what, g.door.View(ctx, func(r Reader) error {
 		c, err := g.config(r)
 		if err != nil {
 			return err
@@ -339,7 +326,7 @@ func (g *Group) named(what string, err error) error {
 // config reads the group's settings. They are those of this group, and not of a
 // later one of the same name.
 func (g *Group) config(r engine.Reader) (c layout.GroupConfig, err error) {
-	value, err := r.Get(g.store.keys.GroupConfig(g.name)).Get()
+	value, err := r.Get(g.keys.GroupConfig(g.name)).Get()
 	if err != nil {
 		return c, err
 	}
@@ -354,8 +341,8 @@ func (g *Group) config(r engine.Reader) (c layout.GroupConfig, err error) {
 
 // readLeases reads who has which partition.
 func (g *Group) readLeases(r engine.Reader) ([]layout.GroupLease, error) {
-	s := g.store
-	page, err := r.GetRange(s.keys.GroupLeases(g.name), engine.RangeOptions{}).Get()
+	k := g.keys
+	page, err := r.GetRange(k.GroupLeases(g.name), engine.RangeOptions{}).Get()
 	if err != nil {
 		return nil, err
 	}
@@ -365,14 +352,13 @@ func (g *Group) readLeases(r engine.Reader) ([]layout.GroupLease, error) {
 			return nil, fmt.Errorf("lease of partition %d: %w", i, err)
 		}
 	}
-	if len(leases) != s.header.Partitions {
-		return nil, fmt.Errorf("%w: %d leases for %d partitions", fdbevents.ErrCorrupt, len(leases), s.header.Partitions)
+	if n := g.door.Partitions(); len(leases) != n {
+		return nil, fmt.Errorf("%w: %d leases for %d partitions", fdbevents.ErrCorrupt, len(leases), n)
 	}
 	return leases, nil
 }
 
-// ringGroup makes the members look at the group at once. An addition cannot
-// conflict.
-func (s *Store) ringGroup(tr engine.Transaction, name string) {
-	tr.Atomic(engine.OpAdd, s.keys.GroupBell(name), layout.AppendCounter(nil, 1))
+// ring makes the members look at the group at once. An addition cannot conflict.
+func (g *Group) ring(tr engine.Transaction) {
+	tr.Atomic(engine.OpAdd, g.keys.GroupBell(g.name), layout.AppendCounter(nil, 1))
 }

@@ -20,7 +20,7 @@ var quick = fdblayer.GroupOptions{LeaseTime: 400 * time.Millisecond}
 
 func newGroup(t testing.TB, s *fdblayer.Store, name string, o fdblayer.GroupOptions) *fdblayer.Group {
 	t.Helper()
-	g, err := s.Group(t.Context(), name, o)
+	g, err := fdblayer.OpenGroup(t.Context(), s, name, o)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -191,7 +191,7 @@ func TestGroupSettings(t *testing.T) {
 				t.Errorf("opened with %+v: got %+v", o, got)
 			}
 		}
-		opened, err := s.OpenGroup(ctx, "orders")
+		opened, err := fdblayer.LookupGroup(ctx, s, "orders")
 		if err != nil || !reflect.DeepEqual(opened.Options(), want) {
 			t.Errorf("got %+v, %v", opened, err)
 		}
@@ -216,7 +216,7 @@ func TestGroupSettings(t *testing.T) {
 			{"new", fdblayer.GroupOptions{Filter: fdbevents.Filter{Query: query(make([]fdbevents.QueryItem, 40_000)...)}}, " bytes, limit 90000"},
 			{"new", fdblayer.GroupOptions{From: ahead}, "is ahead of this store, so it must come from another one"},
 		} {
-			_, err := s.Group(ctx, tt.name, tt.o)
+			_, err := fdblayer.OpenGroup(ctx, s, tt.name, tt.o)
 			if err == nil || !strings.Contains(err.Error(), tt.message) || !strings.HasPrefix(err.Error(), fmt.Sprintf("consumer group %q: ", tt.name)) {
 				t.Errorf("%q %+v: got %v, want %s", tt.name, tt.o.LeaseTime, err, tt.message)
 			}
@@ -225,13 +225,13 @@ func TestGroupSettings(t *testing.T) {
 				t.Errorf("%v is neither an InvalidError nor a LimitError", err)
 			}
 		}
-		if _, err := s.OpenGroup(ctx, "new"); !errors.Is(err, fdbevents.ErrGroupNotFound) || err.Error() != `consumer group "new" not found` {
+		if _, err := fdblayer.LookupGroup(ctx, s, "new"); !errors.Is(err, fdbevents.ErrGroupNotFound) || err.Error() != `consumer group "new" not found` {
 			t.Errorf("got %v", err)
 		}
 		newGroup(t, s, "another", fdblayer.GroupOptions{})
 		newGroup(t, s, "order", fdblayer.GroupOptions{})
 		var names []string
-		for info, err := range s.Groups(ctx) {
+		for info, err := range fdblayer.ListGroups(ctx, s) {
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -410,7 +410,7 @@ func TestGroupDelete(t *testing.T) {
 			t.Errorf("acknowledged to a group that is gone: got %v", err)
 		}
 		m.Close()
-		for range a.Groups(ctx) {
+		for range fdblayer.ListGroups(ctx, a) {
 			t.Error("it is still there")
 		}
 		g := newGroup(t, b, "g", fdblayer.GroupOptions{Filter: fdbevents.InStreams("s")})

@@ -74,7 +74,7 @@ func (m *Member) beat(ctx context.Context) (engine.Watch, error) {
 // viewGroup is the heartbeat's transaction. It may run twice: a partition that is
 // the member's own, but is not held, is taken like a free one.
 func (m *Member) viewGroup(ctx context.Context) (v groupView, began time.Time, bell engine.Watch, err error) {
-	s, name := m.store, m.group.name
+	k, name := m.group.keys, m.group.name
 	m.mu.Lock()
 	held := make(map[int]bool, len(m.leases))
 	for p := range m.leases {
@@ -83,12 +83,12 @@ func (m *Member) viewGroup(ctx context.Context) (v groupView, began time.Time, b
 	m.mu.Unlock()
 	began = time.Now()
 	m.counter++
-	err = m.update(ctx, func(tr engine.Transaction, _ error) error {
+	err = m.door.Update(ctx, func(tr engine.Transaction, _ error) error {
 		v = groupView{took: make(map[int]layout.GroupProgress)}
 		r := tr.Snapshot()
-		own := tr.Get(s.keys.GroupMember(name, m.id))
-		members := r.GetRange(s.keys.GroupMembers(name), engine.RangeOptions{})
-		replays := r.GetRange(s.keys.GroupReplays(name), engine.RangeOptions{Limit: 1})
+		own := tr.Get(k.GroupMember(name, m.id))
+		members := r.GetRange(k.GroupMembers(name), engine.RangeOptions{})
+		replays := r.GetRange(k.GroupReplays(name), engine.RangeOptions{Limit: 1})
 		var err error
 		// A change of the settings, deletion above all, must not be overwritten.
 		if v.config, err = m.group.config(tr); err != nil {
@@ -101,7 +101,7 @@ func (m *Member) viewGroup(ctx context.Context) (v groupView, began time.Time, b
 		if err != nil {
 			return err
 		}
-		bell = tr.Watch(s.keys.GroupBell(name))
+		bell = tr.Watch(k.GroupBell(name))
 		if v.evicted = m.joined && there == nil; v.evicted {
 			return nil
 		}
@@ -109,12 +109,12 @@ func (m *Member) viewGroup(ctx context.Context) (v groupView, began time.Time, b
 		if err != nil {
 			return err
 		}
-		tr.Set(s.keys.GroupMember(name, m.id), layout.AppendGroupCount(nil, m.counter))
+		tr.Set(k.GroupMember(name, m.id), layout.AppendGroupCount(nil, m.counter))
 		if err := m.takeFree(tr, &v, held); err != nil {
 			return err
 		}
 		if there == nil || silent {
-			s.ringGroup(tr, name)
+			m.group.ring(tr)
 		}
 		page, err := replays.Get()
 		v.replays = len(page.KeyValues) > 0
@@ -126,14 +126,14 @@ func (m *Member) viewGroup(ctx context.Context) (v groupView, began time.Time, b
 // liveMembers reads the members, and removes those that were silent for too long
 // at the time that the heartbeat began.
 func (m *Member) liveMembers(tr engine.Transaction, v *groupView, members engine.Future[engine.Page], began time.Time) (silent bool, err error) {
-	s := m.store
+	k := m.group.keys
 	page, err := members.Get()
 	if err != nil {
 		return false, err
 	}
 	v.counters = map[uuid.UUID]int64{m.id: m.counter}
 	for _, kv := range page.KeyValues {
-		g, err := s.keys.ParseGroup(kv.Key)
+		g, err := k.ParseGroup(kv.Key)
 		if err != nil {
 			return false, err
 		}
@@ -159,7 +159,7 @@ func (m *Member) liveMembers(tr engine.Transaction, v *groupView, members engine
 
 // takeFree takes partitions that no live member has, up to the member's share.
 func (m *Member) takeFree(tr engine.Transaction, v *groupView, held map[int]bool) error {
-	s, name := m.store, m.group.name
+	k, name := m.group.keys, m.group.name
 	members := make([]uuid.UUID, 0, len(v.counters))
 	for id := range v.counters {
 		members = append(members, id)
@@ -183,8 +183,8 @@ func (m *Member) takeFree(tr engine.Transaction, v *groupView, held map[int]bool
 			continue
 		}
 		// Both conflict with a settlement or a taking by somebody else.
-		tr.AddReadConflict(engine.KeyRange(s.keys.GroupLease(name, p)))
-		value, err := tr.Get(s.keys.GroupProgress(name, p)).Get()
+		tr.AddReadConflict(engine.KeyRange(k.GroupLease(name, p)))
+		value, err := tr.Get(k.GroupProgress(name, p)).Get()
 		if err != nil {
 			return err
 		}
@@ -192,7 +192,7 @@ func (m *Member) takeFree(tr engine.Transaction, v *groupView, held map[int]bool
 			return fmt.Errorf("progress of partition %d: %w", p, err)
 		}
 		v.leases[p] = layout.GroupLease{Owner: m.id, Epoch: v.leases[p].Epoch + 1}
-		tr.Set(s.keys.GroupLease(name, p), layout.AppendGroupLease(nil, v.leases[p]))
+		tr.Set(k.GroupLease(name, p), layout.AppendGroupLease(nil, v.leases[p]))
 	}
 	v.surplus = owned - share
 	return nil

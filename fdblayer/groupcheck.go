@@ -12,9 +12,8 @@ import (
 // settings and one lease and one progress for each partition, and that its parked
 // messages are in the log.
 func (c *checker) groups(ctx context.Context) error {
-	s := c.store
 	for name := ""; ; {
-		next, err := s.groupAfter(ctx, name)
+		next, err := c.groupAfter(ctx, name)
 		if err != nil || next == "" {
 			return err
 		}
@@ -22,7 +21,7 @@ func (c *checker) groups(ctx context.Context) error {
 		if err := c.groupStates(ctx, name); err != nil {
 			return err
 		}
-		if err := c.scan(ctx, s.keys.Group(name), func(r engine.Reader, kvs []engine.KeyValue, f *findings) error {
+		if err := c.scan(ctx, c.keys.Group(name), func(r Reader, kvs []engine.KeyValue, f *findings) error {
 			return c.groupKeys(r, name, kvs, f)
 		}); err != nil {
 			return err
@@ -31,14 +30,14 @@ func (c *checker) groups(ctx context.Context) error {
 }
 
 // groupAfter is the name of the group after another, or "".
-func (s *Store) groupAfter(ctx context.Context, name string) (next string, err error) {
-	err = s.view(ctx, func(r reader) error {
+func (c *checker) groupAfter(ctx context.Context, name string) (next string, err error) {
+	err = c.door.View(ctx, func(r Reader) error {
 		next = ""
-		page, err := r.GetRange(s.keys.Groups(name), engine.RangeOptions{Limit: 1}).Get()
+		page, err := r.GetRange(c.keys.Groups(name), engine.RangeOptions{Limit: 1}).Get()
 		if err != nil || len(page.KeyValues) == 0 {
 			return err
 		}
-		key, err := s.keys.ParseGroup(page.KeyValues[0].Key)
+		key, err := c.keys.ParseGroup(page.KeyValues[0].Key)
 		next = key.Name
 		return err
 	})
@@ -47,14 +46,13 @@ func (s *Store) groupAfter(ctx context.Context, name string) (next string, err e
 
 // groupStates looks at how many of its keys a group has, at one moment.
 func (c *checker) groupStates(ctx context.Context, name string) error {
-	s := c.store
 	var f findings
-	err := s.view(ctx, func(r reader) error {
+	err := c.door.View(ctx, func(r Reader) error {
 		f = findings{}
-		config := r.Get(s.keys.GroupConfig(name))
-		leases := r.GetRange(s.keys.GroupLeases(name), engine.RangeOptions{})
-		progress := r.GetRange(s.keys.GroupProgresses(name), engine.RangeOptions{})
-		any := r.GetRange(s.keys.Group(name), engine.RangeOptions{Limit: 1})
+		config := r.Get(c.keys.GroupConfig(name))
+		leases := r.GetRange(c.keys.GroupLeases(name), engine.RangeOptions{})
+		progress := r.GetRange(c.keys.GroupProgresses(name), engine.RangeOptions{})
+		any := r.GetRange(c.keys.Group(name), engine.RangeOptions{Limit: 1})
 		value, err := config.Get()
 		if err != nil {
 			return err
@@ -68,7 +66,7 @@ func (c *checker) groupStates(ctx context.Context, name string) error {
 			return err
 		}
 		left, err := any.Get()
-		switch n := s.header.Partitions; {
+		switch n := c.door.Partitions(); {
 		case err != nil || len(left.KeyValues) == 0: // it was deleted meanwhile
 		case value == nil:
 			f.problem("consumer group %q has no settings", name)
@@ -85,11 +83,10 @@ func (c *checker) groupStates(ctx context.Context, name string) error {
 
 // groupKeys looks at keys of a group one by one.
 func (c *checker) groupKeys(r engine.Reader, name string, kvs []engine.KeyValue, f *findings) error {
-	s := c.store
 	slots := make([]engine.Future[[]byte], len(kvs))
 	what := make([]string, len(kvs))
 	for i, kv := range kvs {
-		key, err := s.keys.ParseGroup(kv.Key)
+		key, err := c.keys.ParseGroup(kv.Key)
 		if err != nil {
 			f.problem("consumer group %q: %v", name, err)
 			continue
@@ -111,11 +108,11 @@ func (c *checker) groupKeys(r engine.Reader, name string, kvs []engine.KeyValue,
 		case layout.GroupParkedKind:
 			what[i] = fmt.Sprintf("message at position %s, parked", key.At)
 			_, err = layout.DecodeGroupParked(kv.Value)
-			slots[i] = r.Get(s.keys.Slot(nil, key.Partition, key.At))
+			slots[i] = r.Get(c.keys.Slot(nil, key.Partition, key.At))
 		case layout.GroupReplayKind:
 			what[i] = fmt.Sprintf("message at position %s, to be replayed", key.At)
 			_, err = layout.DecodeGroupCount(kv.Value)
-			slots[i] = r.Get(s.keys.Slot(nil, key.Partition, key.At))
+			slots[i] = r.Get(c.keys.Slot(nil, key.Partition, key.At))
 		default:
 			f.problem("consumer group %q has a key of unknown kind %d", name, key.Kind)
 		}

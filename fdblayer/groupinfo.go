@@ -81,12 +81,12 @@ func (i *GroupInfo) Parked() (c Count) {
 // maxCount bounds what is counted, and the events looked at, in a partition.
 const maxCount = 10_000
 
-// Groups yields all consumer groups in the order of their names. The iterator
+// ListGroups yields all consumer groups in the order of their names. The iterator
 // yields one error, and then nothing more.
-func (s *Store) Groups(ctx context.Context) iter.Seq2[GroupInfo, error] {
+func ListGroups(ctx context.Context, s *Store) iter.Seq2[GroupInfo, error] {
 	return func(yield func(GroupInfo, error) bool) {
 		for name := ""; ; {
-			next, err := s.nextGroup(ctx, name)
+			next, err := nextGroup(ctx, s.Door(), name)
 			if err != nil {
 				yield(GroupInfo{}, fmt.Errorf("listing consumer groups: %w", err))
 				return
@@ -107,15 +107,16 @@ func (s *Store) Groups(ctx context.Context) iter.Seq2[GroupInfo, error] {
 }
 
 // nextGroup is the first group after a name, nil when there is none.
-func (s *Store) nextGroup(ctx context.Context, name string) (g *Group, err error) {
-	err = s.view(ctx, func(r reader) error {
+func nextGroup(ctx context.Context, d Door, name string) (g *Group, err error) {
+	k := d.Keys()
+	err = d.View(ctx, func(r Reader) error {
 		g = nil
 		// The settings are a group's first key.
-		page, err := r.GetRange(s.keys.Groups(name), engine.RangeOptions{Limit: 1}).Get()
+		page, err := r.GetRange(k.Groups(name), engine.RangeOptions{Limit: 1}).Get()
 		if err != nil || len(page.KeyValues) == 0 {
 			return err
 		}
-		key, err := s.keys.ParseGroup(page.KeyValues[0].Key)
+		key, err := k.ParseGroup(page.KeyValues[0].Key)
 		if err != nil {
 			return err
 		}
@@ -126,7 +127,7 @@ func (s *Store) nextGroup(ctx context.Context, name string) (g *Group, err error
 		if err != nil {
 			return fmt.Errorf("consumer group %q: %w", key.Name, err)
 		}
-		g = &Group{store: s, name: key.Name, incarnation: c.Incarnation, options: optionsOf(c)}
+		g = &Group{door: d, keys: k, name: key.Name, incarnation: c.Incarnation, options: optionsOf(c)}
 		return nil
 	})
 	return g, err
@@ -137,7 +138,7 @@ func (s *Store) nextGroup(ctx context.Context, name string) (g *Group, err error
 func (g *Group) Info(ctx context.Context) (GroupInfo, error) {
 	info := GroupInfo{Name: g.name, Options: g.options}
 	var progress []layout.GroupProgress
-	err := g.look(ctx, "looking at", func(r reader, c layout.GroupConfig) (err error) {
+	err := g.look(ctx, "looking at", func(r Reader, c layout.GroupConfig) (err error) {
 		info.Paused = c.Paused
 		progress, err = g.readInfo(r, &info)
 		return err
@@ -154,16 +155,16 @@ func (g *Group) Info(ctx context.Context) (GroupInfo, error) {
 }
 
 func (g *Group) readInfo(r engine.Reader, info *GroupInfo) ([]layout.GroupProgress, error) {
-	s := g.store
-	n := s.header.Partitions
-	members := r.GetRange(s.keys.GroupMembers(g.name), engine.RangeOptions{})
+	k := g.keys
+	n := g.door.Partitions()
+	members := r.GetRange(k.GroupMembers(g.name), engine.RangeOptions{})
 	values := make([]engine.Future[[]byte], n)
 	parked := make([]engine.Future[engine.Page], n)
 	replays := make([]engine.Future[engine.Page], n)
 	for p := range n {
-		values[p] = r.Get(s.keys.GroupProgress(g.name, p))
-		parked[p] = r.GetRange(s.keys.GroupParkedIn(g.name, p), engine.RangeOptions{Limit: maxCount})
-		replays[p] = r.GetRange(s.keys.GroupReplaysIn(g.name, p), engine.RangeOptions{Limit: maxCount})
+		values[p] = r.Get(k.GroupProgress(g.name, p))
+		parked[p] = r.GetRange(k.GroupParkedIn(g.name, p), engine.RangeOptions{Limit: maxCount})
+		replays[p] = r.GetRange(k.GroupReplaysIn(g.name, p), engine.RangeOptions{Limit: maxCount})
 	}
 	leases, err := g.readLeases(r)
 	if err != nil {
@@ -175,7 +176,7 @@ func (g *Group) readInfo(r engine.Reader, info *GroupInfo) ([]layout.GroupProgre
 		return nil, err
 	}
 	for _, kv := range page.KeyValues {
-		key, err := s.keys.ParseGroup(kv.Key)
+		key, err := k.ParseGroup(kv.Key)
 		if err != nil {
 			return nil, err
 		}
@@ -211,15 +212,15 @@ func (g *Group) readInfo(r engine.Reader, info *GroupInfo) ([]layout.GroupProgre
 
 // lag counts the selected events of a partition that are not settled.
 func (g *Group) lag(ctx context.Context, p int, progress layout.GroupProgress) (lag Count, err error) {
-	s, o := g.store, &g.options
+	o := &g.options
 	looked := 0
-	var c cursor = s.newPartitionCursor(p, progress.Checkpoint, ReadOptions{Filter: o.Filter})
+	pages := g.door.Partition(p, progress.Checkpoint, o.Filter)
 	for {
-		f := s.fetch(ctx, c)
-		if f.err != nil {
-			return lag, f.err
+		page, err := pages.Next(ctx)
+		if err != nil {
+			return lag, err
 		}
-		for _, ev := range f.events {
+		for _, ev := range page.Events {
 			if looked++; looked > maxCount {
 				lag.More = true
 				return lag, nil
@@ -231,9 +232,8 @@ func (g *Group) lag(ctx context.Context, p int, progress layout.GroupProgress) (
 				lag.N++
 			}
 		}
-		if f.tail {
+		if page.Tail {
 			return lag, nil
 		}
-		c = f.next
 	}
 }

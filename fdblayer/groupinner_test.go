@@ -202,7 +202,7 @@ func TestGroupReplaysErased(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	g, err := s.Group(ctx, "g", GroupOptions{})
+	g, err := OpenGroup(ctx, s, "g", GroupOptions{})
 	if err != nil {
 		t.Fatal(err)
 	}

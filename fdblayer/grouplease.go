@@ -121,7 +121,7 @@ func (m *Member) drop(l *lease) {
 // feed reads the partition until ctx ends.
 func (l *lease) feed(ctx context.Context) {
 	m := l.member
-	var c cursor = m.store.newPartitionCursor(l.partition, l.read, ReadOptions{Filter: m.group.options.Filter})
+	pages := m.door.Partition(l.partition, l.read, m.group.options.Filter)
 	for ctx.Err() == nil {
 		var err error
 		switch read, replay := l.work(); {
@@ -130,10 +130,9 @@ func (l *lease) feed(ctx context.Context) {
 				l.again(&l.replayDue)
 			}
 		case read:
-			f := m.fetch(ctx, c)
-			if err = f.err; err == nil {
-				c = f.next
-				l.add(f.page)
+			var page PartitionPage
+			if page, err = pages.Next(ctx); err == nil {
+				l.add(page)
 			} else {
 				l.again(&l.news)
 			}
@@ -150,7 +149,7 @@ func (l *lease) feed(ctx context.Context) {
 			m.stop(err)
 			return
 		}
-		m.store.trouble("reading for consumer group "+m.group.name, err)
+		m.door.Trouble("reading for consumer group "+m.group.name, err)
 		select {
 		case <-time.After(afterFailure):
 		case <-ctx.Done():
@@ -182,11 +181,11 @@ func (l *lease) again(flag *bool) {
 }
 
 // add takes in a page of the partition.
-func (l *lease) add(p page) {
+func (l *lease) add(p PartitionPage) {
 	m := l.member
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	for _, ev := range p.events {
+	for _, ev := range p.Events {
 		if !m.group.options.Filter.Matches(ev) {
 			continue
 		}
@@ -201,8 +200,8 @@ func (l *lease) add(p page) {
 		l.size += eventSize(ev)
 		l.enqueue(d)
 	}
-	l.read = p.through
-	l.news = l.news || !p.tail
+	l.read = p.Through
+	l.news = l.news || !p.Tail
 }
 
 func findAttempt(attempts []layout.GroupAttempt, at fdbevents.Position) (int, bool) {
@@ -217,7 +216,7 @@ func eventSize(ev *fdbevents.Event) int {
 // readReplays reads what is to be replayed, as much as there is room for.
 func (l *lease) readReplays(ctx context.Context) error {
 	m := l.member
-	s := m.store
+	k := m.group.keys
 	type replay struct {
 		at     fdbevents.Position
 		failed int64
@@ -226,9 +225,9 @@ func (l *lease) readReplays(ctx context.Context) error {
 	}
 	var found []replay
 	var more bool
-	err := m.view(ctx, func(r reader) error {
+	err := m.door.View(ctx, func(r Reader) error {
 		found = found[:0]
-		got, err := r.GetRange(s.keys.GroupReplaysIn(m.group.name, l.partition), engine.RangeOptions{Limit: replayPage}).Get()
+		got, err := r.GetRange(k.GroupReplaysIn(m.group.name, l.partition), engine.RangeOptions{Limit: replayPage}).Get()
 		if err != nil {
 			return err
 		}
@@ -236,7 +235,7 @@ func (l *lease) readReplays(ctx context.Context) error {
 		var d layout.RecordDecoder
 		records := make([]engine.Future[[]byte], len(got.KeyValues))
 		for i, kv := range got.KeyValues {
-			g, err := s.keys.ParseGroup(kv.Key)
+			g, err := k.ParseGroup(kv.Key)
 			if err != nil {
 				return err
 			}
@@ -245,10 +244,10 @@ func (l *lease) readReplays(ctx context.Context) error {
 				return err
 			}
 			found = append(found, replay{at: g.At, failed: failed})
-			records[i] = s.getRecord(r, layout.Pointer{At: g.At, Partition: l.partition})
+			records[i] = k.GetRecord(r, layout.Pointer{At: g.At, Partition: l.partition})
 		}
 		for i := range found {
-			if found[i].there, err = s.awaitRecord(&d, r, layout.Pointer{At: found[i].at, Partition: l.partition}, records[i], &found[i].event); err != nil {
+			if found[i].there, err = k.AwaitRecord(&d, r, layout.Pointer{At: found[i].at, Partition: l.partition}, records[i], &found[i].event); err != nil {
 				return err
 			}
 		}

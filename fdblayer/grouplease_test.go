@@ -267,7 +267,7 @@ func TestGroupEnds(t *testing.T) {
 		}
 		for what, call := range map[string]func() error{
 			"Join":  func() error { _, err := g.Join(t.Context()); return err },
-			"Group": func() error { _, err := s.Group(t.Context(), "g", fdblayer.GroupOptions{}); return err },
+			"Group": func() error { _, err := fdblayer.OpenGroup(t.Context(), s, "g", fdblayer.GroupOptions{}); return err },
 			"Info":  func() error { _, err := g.Info(t.Context()); return err },
 		} {
 			if err := call(); !errors.Is(err, fdbevents.ErrClosed) {

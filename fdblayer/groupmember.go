@@ -22,10 +22,11 @@ import (
 // Its methods may be called from any number of goroutines. It lives until Close,
 // or that of the Store.
 type Member struct {
-	// door is a resident one: the last settlements are written while the Store
-	// closes.
-	door
-	group *Group
+	// door is the member's own, through which the last settlements are written while
+	// the store closes. closing is the store's context.
+	door    Door
+	storing context.Context
+	group   *Group
 	// config is what was fixed when the group was created.
 	config layout.GroupConfig
 
@@ -37,7 +38,7 @@ type Member struct {
 	done chan struct{}
 	left error
 	// events wakes up at the end of the log.
-	events *subscriber
+	events *Follower
 	feeds  sync.WaitGroup
 
 	// These have room for one signal each: there may be a message to deliver, the
@@ -80,29 +81,29 @@ func (g *Group) Join(ctx context.Context) (*Member, error) {
 }
 
 func (g *Group) join(ctx context.Context) (*Member, error) {
-	s := g.store
-	if err := s.enter(&s.workers); err != nil {
+	door, storing, leave, err := g.door.Stay()
+	if err != nil {
 		return nil, err
 	}
-	defer s.workers.Done()
 	m := &Member{
-		door: door{store: s, resident: true}, group: g, config: g.options.config(),
+		door: door, storing: storing, group: g, config: g.options.config(),
 		done:      make(chan struct{}),
 		available: make(chan struct{}, 1), settle: make(chan struct{}, 1), look: make(chan struct{}, 1),
 		id: uuid.New(), observed: make(map[uuid.UUID]observation), leases: make(map[int]*lease),
 	}
 	// Registering comes first: what a feed does not find in the log yet is then
 	// sure to wake it.
-	var err error
-	if m.events, err = s.watcher.subscribe(""); err != nil {
+	if m.events, err = door.Follow(); err != nil {
+		leave()
 		return nil, err
 	}
-	m.ctx, m.stop = context.WithCancelCause(s.ctx)
+	m.ctx, m.stop = context.WithCancelCause(storing)
 	bell, err := m.beat(ctx)
 	if err != nil {
 		m.stop(err)
 		m.feeds.Wait()
-		s.watcher.unsubscribe(m.events)
+		m.events.Close()
+		defer leave()
 		// The heartbeat may have got through all the same; then others need not
 		// wait for the next one.
 		if engine.MaybeCommitted(err) {
@@ -112,7 +113,10 @@ func (g *Group) join(ctx context.Context) (*Member, error) {
 		}
 		return nil, err
 	}
-	s.workers.Go(func() { m.run(bell) })
+	go func() {
+		defer leave()
+		m.run(bell)
+	}()
 	return m, nil
 }
 
@@ -133,7 +137,7 @@ func (m *Member) run(bell engine.Watch) {
 	m.keep(work, bell)
 	m.feeds.Wait()
 	listening.Wait()
-	m.store.watcher.unsubscribe(m.events)
+	m.events.Close()
 	m.mu.Lock()
 	m.closing = true
 	m.mu.Unlock()
@@ -211,7 +215,7 @@ func (m *Member) next(ctx context.Context) (*Message, error) {
 
 // ended is why the member has.
 func (m *Member) ended() error {
-	if m.store.ctx.Err() != nil {
+	if m.storing.Err() != nil {
 		return fdbevents.ErrClosed
 	}
 	return context.Cause(m.ctx)
@@ -226,7 +230,7 @@ func (m *Member) take() *Message {
 	if m.paused || time.Since(m.beatAt) >= m.config.LeaseTime {
 		return nil
 	}
-	n := m.store.header.Partitions
+	n := m.door.Partitions()
 	for range n {
 		l := m.leases[m.turn]
 		m.turn = (m.turn + 1) % n
@@ -249,26 +253,15 @@ func (m *Member) take() *Message {
 
 // listen wakes the feeds of partitions that get events.
 func (m *Member) listen() {
-	seen := fdbevents.Start
 	for {
-		w := m.events.feed.now()
-		b, ok := w.next(seen)
+		events, missed, err := m.events.Next(m.ctx)
 		switch {
-		case b != nil:
-			m.wake(b.events)
-			seen = b.through
-			continue
-		case !ok: // anything may have been missed
-			m.wakeAll()
-			if seen.Before(w.through) {
-				seen = w.through
-			}
-		}
-		m.events.turn(w.ready, seen)
-		select {
-		case <-w.replaced:
-		case <-m.ctx.Done():
+		case err != nil:
 			return
+		case missed:
+			m.wakeAll()
+		default:
+			m.wake(events)
 		}
 	}
 }
@@ -277,7 +270,7 @@ func (m *Member) wake(events []*fdbevents.Event) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	for _, ev := range events {
-		if l := m.leases[m.store.partitionOf(ev.Stream)]; l != nil {
+		if l := m.leases[m.door.PartitionOf(ev.Stream)]; l != nil {
 			l.news = true
 			signal(l.wake)
 		}
@@ -324,7 +317,7 @@ func (m *Member) keep(work context.Context, bell engine.Watch) {
 		}
 		if err != nil {
 			// The next heartbeat may get through. Without one, delivery ends by itself.
-			m.store.trouble("heartbeat of a member of consumer group "+m.group.name, err)
+			m.door.Trouble("heartbeat of a member of consumer group "+m.group.name, err)
 		}
 	}
 }
@@ -339,7 +332,7 @@ func (m *Member) wait(bell engine.Watch, beats <-chan time.Time) {
 			// Where watches fail, the next one may at once, too.
 			if err := bell.Wait(ctx); err != nil {
 				if ctx.Err() == nil {
-					m.store.trouble("watching consumer group "+m.group.name, err)
+					m.door.Trouble("watching consumer group "+m.group.name, err)
 				}
 				select {
 				case <-time.After(afterFailure):
@@ -381,15 +374,15 @@ func (m *Member) leave(ctx context.Context) error {
 	if frozen {
 		return nil
 	}
-	s, name := m.store, m.group.name
+	k, name := m.group.keys, m.group.name
 	// After an error the key is left to those who find that it does not move.
-	err := m.update(ctx, func(tr engine.Transaction, _ error) error {
+	err := m.door.Update(ctx, func(tr engine.Transaction, _ error) error {
 		// Of a deleted group, nothing may be left.
 		if _, err := m.group.config(tr); err != nil {
 			return err
 		}
-		tr.Clear(s.keys.GroupMember(name, m.id))
-		s.ringGroup(tr, name)
+		tr.Clear(k.GroupMember(name, m.id))
+		m.group.ring(tr)
 		return nil
 	})
 	if errors.Is(err, fdbevents.ErrGroupDeleted) {

@@ -28,11 +28,11 @@ type ParkedMessage struct {
 // nothing more.
 func (g *Group) Parked(ctx context.Context) iter.Seq2[ParkedMessage, error] {
 	return func(yield func(ParkedMessage, error) bool) {
-		rest := g.store.keys.GroupParkedAll(g.name)
+		rest := g.keys.GroupParkedAll(g.name)
 		for {
 			var found []ParkedMessage
 			var page engine.Page
-			err := g.look(ctx, "reading what is parked of", func(r reader, _ layout.GroupConfig) (err error) {
+			err := g.look(ctx, "reading what is parked of", func(r Reader, _ layout.GroupConfig) (err error) {
 				if page, err = r.GetRange(rest, engine.RangeOptions{Limit: replayPage}).Get(); err == nil {
 					found, err = g.parked(r, page.KeyValues)
 				}
@@ -57,13 +57,13 @@ func (g *Group) Parked(ctx context.Context) iter.Seq2[ParkedMessage, error] {
 
 // parked reads the events of parked messages.
 func (g *Group) parked(r engine.Reader, kvs []engine.KeyValue) ([]ParkedMessage, error) {
-	s := g.store
+	k := g.keys
 	var d layout.RecordDecoder
 	out := make([]ParkedMessage, len(kvs))
 	keys := make([]layout.GroupKey, len(kvs))
 	records := make([]engine.Future[[]byte], len(kvs))
 	for i, kv := range kvs {
-		key, err := s.keys.ParseGroup(kv.Key)
+		key, err := k.ParseGroup(kv.Key)
 		if err != nil {
 			return nil, err
 		}
@@ -73,10 +73,10 @@ func (g *Group) parked(r engine.Reader, kvs []engine.KeyValue) ([]ParkedMessage,
 		}
 		keys[i] = key
 		out[i] = ParkedMessage{Attempts: p.Attempts, Reason: p.Reason, Time: p.Time}
-		records[i] = s.getRecord(r, layout.Pointer{At: key.At, Partition: key.Partition})
+		records[i] = k.GetRecord(r, layout.Pointer{At: key.At, Partition: key.Partition})
 	}
 	for i := range out {
-		if _, err := s.awaitRecord(&d, r, layout.Pointer{At: keys[i].At, Partition: keys[i].Partition}, records[i], &out[i].Event); err != nil {
+		if _, err := k.AwaitRecord(&d, r, layout.Pointer{At: keys[i].At, Partition: keys[i].Partition}, records[i], &out[i].Event); err != nil {
 			return nil, err
 		}
 		out[i].Event.Position = keys[i].At
@@ -91,8 +91,8 @@ const replayBatch = 500
 // what else of its stream is to be delivered. Their attempts count anew. It
 // returns how many they are.
 func (g *Group) Replay(ctx context.Context) (moved int, err error) {
-	s := g.store
-	r := s.keys.GroupParkedAll(g.name)
+	k := g.keys
+	r := k.GroupParkedAll(g.name)
 	for {
 		var page engine.Page
 		err := g.change(ctx, "replaying what is parked of", func(tr engine.Transaction, _ layout.GroupConfig) error {
@@ -108,14 +108,14 @@ func (g *Group) Replay(ctx context.Context) (moved int, err error) {
 				return err
 			}
 			for _, kv := range page.KeyValues {
-				key, err := s.keys.ParseGroup(kv.Key)
+				key, err := k.ParseGroup(kv.Key)
 				if err != nil {
 					return err
 				}
 				tr.Clear(kv.Key)
-				tr.Set(s.keys.GroupReplay(g.name, key.Partition, key.At), layout.AppendGroupCount(nil, 0))
+				tr.Set(k.GroupReplay(g.name, key.Partition, key.At), layout.AppendGroupCount(nil, 0))
 			}
-			s.ringGroup(tr, g.name)
+			g.ring(tr)
 			return nil
 		})
 		if err != nil {

@@ -162,7 +162,7 @@ func (m *Member) cut(now time.Time) (changes []*leaseChange, due time.Duration, 
 
 // prepare works out what a change writes. The caller holds mu.
 func (m *Member) prepare(c *leaseChange, now time.Time) {
-	l, s, name := c.lease, m.store, m.group.name
+	l, k, name := c.lease, m.group.keys, m.group.name
 	l.behind = false
 	settled := slices.Clone(l.stored.Settled)
 	attempts := slices.Clone(l.stored.Attempts)
@@ -176,14 +176,14 @@ func (m *Member) prepare(c *leaseChange, now time.Time) {
 		}
 		if x.how == settlePark {
 			value := layout.AppendGroupParked(nil, layout.GroupParked{Attempts: failed, Reason: x.reason, Time: now})
-			c.sets = append(c.sets, engine.KeyValue{Key: s.keys.GroupParked(name, l.partition, at), Value: value})
+			c.sets = append(c.sets, engine.KeyValue{Key: k.GroupParked(name, l.partition, at), Value: value})
 		}
 		i, retried := findAttempt(attempts, at)
 		switch retry := x.how == settleRetry; {
 		case d.replayed && retry:
-			c.sets = append(c.sets, engine.KeyValue{Key: s.keys.GroupReplay(name, l.partition, at), Value: layout.AppendGroupCount(nil, int64(failed))})
+			c.sets = append(c.sets, engine.KeyValue{Key: k.GroupReplay(name, l.partition, at), Value: layout.AppendGroupCount(nil, int64(failed))})
 		case d.replayed:
-			c.clears = append(c.clears, s.keys.GroupReplay(name, l.partition, at))
+			c.clears = append(c.clears, k.GroupReplay(name, l.partition, at))
 		case retry && retried:
 			attempts[i].Failed = failed
 		case retry:
@@ -208,14 +208,14 @@ func (m *Member) prepare(c *leaseChange, now time.Time) {
 // gets its err set, and writes nothing. What is in already is not written again: a
 // message that was parked may have been replayed since.
 func (m *Member) write(ctx context.Context, changes []*leaseChange) error {
-	s, name := m.store, m.group.name
-	return m.update(ctx, func(tr engine.Transaction, prior error) error {
+	k, name := m.group.keys, m.group.name
+	return m.door.Update(ctx, func(tr engine.Transaction, prior error) error {
 		leases := make([]engine.Future[[]byte], len(changes))
 		progress := make([]engine.Future[[]byte], len(changes))
 		for i, c := range changes {
-			leases[i] = tr.Get(s.keys.GroupLease(name, c.lease.partition))
+			leases[i] = tr.Get(k.GroupLease(name, c.lease.partition))
 			if c.moves && engine.MaybeCommitted(prior) {
-				progress[i] = tr.Snapshot().Get(s.keys.GroupProgress(name, c.lease.partition))
+				progress[i] = tr.Snapshot().Get(k.GroupProgress(name, c.lease.partition))
 			}
 		}
 		released := false
@@ -243,7 +243,7 @@ func (m *Member) write(ctx context.Context, changes []*leaseChange) error {
 					continue
 				}
 			}
-			key := s.keys.GroupProgress(name, c.lease.partition)
+			key := k.GroupProgress(name, c.lease.partition)
 			// An attempt that was given up, and lands late, must not follow a
 			// later one.
 			tr.AddReadConflict(engine.KeyRange(key))
@@ -255,12 +255,12 @@ func (m *Member) write(ctx context.Context, changes []*leaseChange) error {
 				tr.Clear(key)
 			}
 			if c.release {
-				tr.Set(s.keys.GroupLease(name, c.lease.partition), layout.AppendGroupLease(nil, layout.GroupLease{Epoch: c.lease.epoch}))
+				tr.Set(k.GroupLease(name, c.lease.partition), layout.AppendGroupLease(nil, layout.GroupLease{Epoch: c.lease.epoch}))
 				released = true
 			}
 		}
 		if released {
-			s.ringGroup(tr, name)
+			m.group.ring(tr)
 		}
 		return nil
 	})

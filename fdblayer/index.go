@@ -35,12 +35,7 @@ func (x *indexSet) serves(src source) bool {
 
 // tags appends the system tags of an event.
 func (x *indexSet) tags(dst []string, stream, eventType string) []string {
-	for _, i := range x.all {
-		if tag, ok := layout.SystemTag(i.Name, stream, eventType); ok {
-			dst = append(dst, tag)
-		}
-	}
-	return dst
+	return layout.AppendSystemTags(dst, x.all, stream, eventType)
 }
 
 // readIndexes reads the present set of system indexes.
@@ -78,7 +73,7 @@ type IndexInfo struct {
 
 // Indexes tells which system indexes there are.
 func (s *Store) Indexes(ctx context.Context) (all []IndexInfo, err error) {
-	err = s.view(ctx, func(r reader) error {
+	err = s.view(ctx, func(r Reader) error {
 		set, err := s.readIndexes(r)
 		if err != nil {
 			return err

@@ -127,7 +127,7 @@ func (s *Store) newPartitionCursor(partition int, after fdbevents.Position, o Re
 	return c
 }
 
-func (c *logCursor) read(r reader) (page, cursor, error) {
+func (c *logCursor) read(r Reader) (page, cursor, error) {
 	next := *c
 	next.lanes = slices.Clone(c.lanes)
 	version, err := r.ReadVersion().Get()

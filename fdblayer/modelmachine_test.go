@@ -119,7 +119,7 @@ func (m *machine) openAgain(t *rapid.T) {
 }
 
 func (m *machine) check(t *rapid.T) {
-	report, err := m.store.Check(m.ctx, fdblayer.CheckOptions{})
+	report, err := fdblayer.RunCheck(m.ctx, m.store, fdblayer.CheckOptions{})
 	wantError(t, "check", err, nil)
 	for _, problem := range report.Problems {
 		t.Errorf("check: %s", problem)

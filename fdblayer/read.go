@@ -84,7 +84,7 @@ func pageHint(o ReadOptions) int {
 type cursor interface {
 	// read reads the next page, and returns the place after it. The transaction
 	// may fail and be retried.
-	read(r reader) (page, cursor, error)
+	read(r Reader) (page, cursor, error)
 }
 
 // page is a run of events, in the order of reading.
@@ -106,15 +106,15 @@ type fetched struct {
 }
 
 // fetch reads the next page of c.
-func (d door) fetch(ctx context.Context, c cursor) (f fetched) {
-	f.err = d.view(ctx, func(r reader) error { return f.read(r, c) })
+func (d Door) fetch(ctx context.Context, c cursor) (f fetched) {
+	f.err = d.View(ctx, func(r Reader) error { return f.read(r, c) })
 	d.store.stats.pages.Add(1)
 	return f
 }
 
 // fetchArmed is fetch, and calls arm in the transaction of the page.
-func (d door) fetchArmed(ctx context.Context, c cursor, arm func(p page, watch func(key []byte) engine.Watch)) (f fetched) {
-	f.err = d.watch(ctx, func(r reader, watch func(key []byte) engine.Watch) error {
+func (d Door) fetchArmed(ctx context.Context, c cursor, arm func(p page, watch func(key []byte) engine.Watch)) (f fetched) {
+	f.err = d.watch(ctx, func(r Reader, watch func(key []byte) engine.Watch) error {
 		err := f.read(r, c)
 		if err == nil {
 			arm(f.page, watch)
@@ -125,7 +125,7 @@ func (d door) fetchArmed(ctx context.Context, c cursor, arm func(p page, watch f
 	return f
 }
 
-func (f *fetched) read(r reader, c cursor) (err error) {
+func (f *fetched) read(r Reader, c cursor) (err error) {
 	f.page, f.next, err = c.read(r)
 	return err
 }
@@ -139,9 +139,9 @@ func (s *Store) pages(ctx context.Context, c cursor, ahead func(page) bool) iter
 		var fetching sync.WaitGroup
 		defer fetching.Wait()
 		defer cancel()
-		for f := s.fetch(ctx, c); ; {
+		for f := s.Door().fetch(ctx, c); ; {
 			next := f.next
-			following := sync.OnceValue(func() fetched { return s.fetch(ctx, next) })
+			following := sync.OnceValue(func() fetched { return s.Door().fetch(ctx, next) })
 			last := f.err != nil || f.tail
 			if !last && ahead(f.page) {
 				fetching.Go(func() { following() })

@@ -79,7 +79,7 @@ func (sc *scavenger) run(ctx context.Context) error {
 
 // resume is the stream to begin with.
 func (sc *scavenger) resume(ctx context.Context) (stream string, err error) {
-	err = sc.store.view(ctx, func(r reader) error {
+	err = sc.store.view(ctx, func(r Reader) error {
 		value, err := r.Get(sc.store.keys.Scavenged()).Get()
 		if err != nil {
 			return err
@@ -157,7 +157,7 @@ func (sc *scavenger) stream(ctx context.Context, stream string) error {
 		var h layout.Head
 		var bound int64
 		var found int
-		err := sc.store.view(ctx, func(r reader) (err error) {
+		err := sc.store.view(ctx, func(r Reader) (err error) {
 			h, bound, found, more, err = sc.look(r, stream)
 			return err
 		})
@@ -252,7 +252,7 @@ func (sc *scavenger) remove(ctx context.Context, stream string, bound int64, ids
 			}
 			to := layout.Pointer{At: e.At, Partition: e.Partition}
 			var ev fdbevents.Event
-			ok, err := s.awaitRecord(&d, tr, to, s.getRecord(tr, to), &ev)
+			ok, err := s.keys.AwaitRecord(&d, tr, to, s.keys.GetRecord(tr, to), &ev)
 			if err != nil {
 				return err
 			}

@@ -231,7 +231,7 @@ func (src source) takeSlots(s *Store, r engine.Reader, got engine.Page, backward
 		var ok bool
 		if got.More && len(kvs) == 0 && (len(chunks[0].Key) > slot || layout.IsChunked(chunks[0].Value)) {
 			// The page may have been cut within the record.
-			ok, err = s.awaitRecord(&d, r, to, s.getRecord(r, to), ev)
+			ok, err = s.keys.AwaitRecord(&d, r, to, s.keys.GetRecord(r, to), ev)
 		} else {
 			ok, err = d.Event(to.At, chunks, ev)
 		}
@@ -262,7 +262,7 @@ func (src source) takePointers(s *Store, r engine.Reader, got engine.Page, only,
 		}
 		t.through = to.At
 		if only < 0 || only == to.Partition {
-			pointers, records = append(pointers, to), append(records, s.getRecord(r, to))
+			pointers, records = append(pointers, to), append(records, s.keys.GetRecord(r, to))
 		}
 		last := i == len(got.KeyValues)-1
 		if len(records) < recordsAtOnce && !last {
@@ -270,7 +270,7 @@ func (src source) takePointers(s *Store, r engine.Reader, got engine.Page, only,
 		}
 		for j, to := range pointers {
 			ev := t.room()
-			ok, err := s.awaitRecord(&d, r, to, records[j], ev)
+			ok, err := s.keys.AwaitRecord(&d, r, to, records[j], ev)
 			if err != nil {
 				return t, fmt.Errorf("%s: %w", src, err)
 			}

@@ -19,7 +19,6 @@ import (
 // Store is an event store. Its methods may be called from any number of
 // goroutines.
 type Store struct {
-	door
 	engine  engine.Engine
 	keys    layout.Keys
 	header  layout.Header
@@ -101,7 +100,6 @@ func Open(ctx context.Context, e engine.Engine, o Options) (*Store, error) {
 		closeEngine: o.CloseEngine,
 		pending:     semaphore.NewWeighted(maxPendingCost),
 	}
-	s.door = door{store: s}
 	if err := s.loadHeader(ctx, o); err != nil {
 		return nil, fmt.Errorf("opening store in %s: %w", e, err)
 	}

@@ -43,7 +43,7 @@ func (s *Store) Stream(ctx context.Context, stream string) (info StreamInfo, err
 	if err := fdbevents.ValidateStreamName(stream); err != nil {
 		return info, err
 	}
-	err = s.view(ctx, func(r reader) error {
+	err = s.view(ctx, func(r Reader) error {
 		value, err := r.Get(s.keys.Head(nil, stream)).Get()
 		if err != nil {
 			return err
@@ -133,7 +133,7 @@ func (s *Store) readHead(r engine.Reader, stream string) (h layout.Head, err err
 
 // rangePage reads the first keys of a range in a transaction of its own.
 func (s *Store) rangePage(ctx context.Context, r engine.Range) (p engine.Page, err error) {
-	err = s.view(ctx, func(at reader) (err error) {
+	err = s.view(ctx, func(at Reader) (err error) {
 		p, err = at.GetRange(r, engine.RangeOptions{Bytes: pageBytes / 4}).Get()
 		return err
 	})

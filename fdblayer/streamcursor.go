@@ -52,7 +52,7 @@ func (s *Store) resumeStreamCursor(stream string, after int64) *streamCursor {
 	return &streamCursor{store: s, stream: stream, at: after + 1, resumed: true}
 }
 
-func (c *streamCursor) read(r reader) (page, cursor, error) {
+func (c *streamCursor) read(r Reader) (page, cursor, error) {
 	from, to := max(c.at, 0), int64(math.MaxInt64)
 	if c.backward {
 		from, to = 0, c.at
@@ -218,7 +218,7 @@ func (c *streamCursor) events(r engine.Reader, kvs []engine.KeyValue) (events []
 		}
 		var f engine.Future[[]byte]
 		if e.Record == nil {
-			f = c.store.getRecord(r, layout.Pointer{At: e.At, Partition: e.Partition})
+			f = c.store.keys.GetRecord(r, layout.Pointer{At: e.At, Partition: e.Partition})
 		}
 		entries, records = append(entries, e), append(records, f)
 		taken++
@@ -233,7 +233,7 @@ func (c *streamCursor) events(r engine.Reader, kvs []engine.KeyValue) (events []
 			err = d.Record(e.Record, ev)
 			ev.Position = e.At
 		} else {
-			ok, err = c.store.awaitRecord(&d, r, layout.Pointer{At: e.At, Partition: e.Partition}, records[i], ev)
+			ok, err = c.store.keys.AwaitRecord(&d, r, layout.Pointer{At: e.At, Partition: e.Partition}, records[i], ev)
 		}
 		if err != nil {
 			return nil, 0, err

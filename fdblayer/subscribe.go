@@ -148,7 +148,7 @@ func (sub *subscription) serve(ctx context.Context) (err error) {
 	if sub.fromNow {
 		err = sub.skipToNow(ctx)
 	} else if sub.at != fdbevents.Start {
-		err = s.view(ctx, func(r reader) error { return checkPosition(r, sub.at) })
+		err = s.view(ctx, func(r Reader) error { return checkPosition(r, sub.at) })
 	}
 	if err != nil {
 		return err
@@ -199,7 +199,7 @@ func (sub *subscription) awaitFeed(ctx context.Context) error {
 
 func (sub *subscription) skipToNow(ctx context.Context) error {
 	s := sub.store
-	return s.view(ctx, func(r reader) error {
+	return s.view(ctx, func(r Reader) error {
 		version, err := r.ReadVersion().Get()
 		if err != nil {
 			return err

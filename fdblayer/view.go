@@ -112,7 +112,7 @@ func (s *Store) Projections(ctx context.Context) iter.Seq2[ProjectionInfo, error
 		for {
 			var name string
 			more := false
-			err := s.view(ctx, func(r reader) error {
+			err := s.view(ctx, func(r Reader) error {
 				p, err := r.GetRange(rest, engine.RangeOptions{Limit: 1}).Get()
 				if more = len(p.KeyValues) > 0; more && err == nil {
 					name, _, _, err = s.keys.ParseProjection(p.KeyValues[0].Key)

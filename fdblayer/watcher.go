@@ -85,7 +85,7 @@ func (w *watcher) unsubscribe(sub *subscriber) {
 // run publishes what is appended until ctx ends.
 func (w *watcher) run(ctx context.Context, to *feed) {
 	s := w.store
-	own := door{store: s, resident: true}
+	own := Door{store: s, resident: true}
 	bells := newBells(s)
 	defer bells.close()
 	var c cursor
@@ -130,8 +130,8 @@ func (w *watcher) run(ctx context.Context, to *feed) {
 
 // tail is the position after which everything that is committed from now on
 // comes.
-func (d door) tail(ctx context.Context) (at fdbevents.Position, err error) {
-	err = d.view(ctx, func(r reader) error {
+func (d Door) tail(ctx context.Context) (at fdbevents.Position, err error) {
+	err = d.View(ctx, func(r Reader) error {
 		version, err := r.ReadVersion().Get()
 		at = layout.LastOfVersion(version)
 		return err

@@ -28,7 +28,7 @@ func openStore(t *testing.T) *fdblayer.Store {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
-		report, err := store.Check(context.Background(), fdblayer.CheckOptions{})
+		report, err := fdblayer.RunCheck(context.Background(), store, fdblayer.CheckOptions{})
 		if err != nil || len(report.Problems) > 0 {
 			t.Errorf("check: %v, %v", report.Problems, err)
 		}

@@ -16,7 +16,7 @@ import (
 const groupName = "workers"
 
 func openGroup(ctx context.Context, s *fdblayer.Store) (*fdblayer.Group, error) {
-	return s.Group(ctx, groupName, fdblayer.GroupOptions{Filter: fdbevents.InStreams(groupPrefix), LeaseTime: time.Second, MessageTimeout: 5 * time.Second, MaxRetries: 1000})
+	return fdblayer.OpenGroup(ctx, s, groupName, fdblayer.GroupOptions{Filter: fdbevents.InStreams(groupPrefix), LeaseTime: time.Second, MessageTimeout: 5 * time.Second, MaxRetries: 1000})
 }
 
 // member is the life of a member of the group, with a few consumers. It ends after

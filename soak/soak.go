@@ -280,7 +280,7 @@ func (r *run) judge(ctx context.Context) error {
 	if err := r.counters(ctx, s, a); err != nil {
 		return err
 	}
-	report, err := s.Check(ctx, fdblayer.CheckOptions{})
+	report, err := fdblayer.RunCheck(ctx, s, fdblayer.CheckOptions{})
 	if err != nil {
 		return err
 	}

@@ -178,7 +178,7 @@ func (s *store) Follow(ctx context.Context, live func(), yield func([]byte)) err
 }
 
 func (s *store) Consume(ctx context.Context, name string, members int, yield func([]byte)) error {
-	group, err := s.store.Group(ctx, name, fdblayer.GroupOptions{})
+	group, err := fdblayer.OpenGroup(ctx, s.store, name, fdblayer.GroupOptions{})
 	if err != nil {
 		return err
 	}

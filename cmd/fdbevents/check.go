@@ -68,7 +68,7 @@ func parseSample(text string) (s fdblayer.Sample, err error) {
 func (p *program) check(c *cli.Context, store *fdblayer.Store, o fdblayer.CheckOptions) error {
 	checking := newProgress(p.stderr, isTerminal(p.stderr), "checking", -1)
 	o.Progress = checking.set
-	report, err := store.Check(c.Context, o)
+	report, err := fdblayer.RunCheck(c.Context, store, o)
 	checking.finish()
 	if err != nil {
 		if report.Mended > 0 {

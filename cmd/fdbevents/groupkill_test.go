@@ -41,7 +41,7 @@ func openGroup(ctx context.Context, url string) (s *fdblayer.Store, g *fdblayer.
 		return nil, nil, nil, errors.Join(err, e.Close())
 	}
 	closeAll = func() error { return errors.Join(s.Close(), e.Close()) }
-	g, err = s.Group(ctx, "work", fdblayer.GroupOptions{Filter: fdbevents.InStreams("work-"), LeaseTime: groupLease, MessageTimeout: 5 * time.Second, MaxRetries: 1000})
+	g, err = fdblayer.OpenGroup(ctx, s, "work", fdblayer.GroupOptions{Filter: fdbevents.InStreams("work-"), LeaseTime: groupLease, MessageTimeout: 5 * time.Second, MaxRetries: 1000})
 	return s, g, closeAll, err
 }
 
@@ -235,7 +235,7 @@ func testKillGroupMembers(t *testing.T, url string) {
 		a.verify(t, fmt.Sprint("work-", stream), n)
 	}
 	t.Logf("%d events, %d handed out, %d acknowledgements written down, %d refused; %d kills, %d stops", total, a.handed, len(a.acked), a.refused, kills, stops)
-	if report, err := s.Check(ctx, fdblayer.CheckOptions{}); err != nil || !report.OK() {
+	if report, err := fdblayer.RunCheck(ctx, s, fdblayer.CheckOptions{}); err != nil || !report.OK() {
 		t.Errorf("check: %v, %v", report.Problems, err)
 	}
 }

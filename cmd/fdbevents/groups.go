@@ -78,7 +78,7 @@ func (p *program) groups(c *cli.Context) error {
 		if action == "list" {
 			return p.listGroups(c, store, asJSON)
 		}
-		g, err := store.OpenGroup(c.Context, args[0])
+		g, err := fdblayer.LookupGroup(c.Context, store, args[0])
 		if err != nil {
 			return stopped(c.Context, err)
 		}
@@ -105,7 +105,7 @@ func (p *program) groups(c *cli.Context) error {
 func (p *program) listGroups(c *cli.Context, store *fdblayer.Store, asJSON bool) error {
 	out := bufio.NewWriterSize(p.stdout, 64<<10)
 	err := func() error {
-		for info, err := range store.Groups(c.Context) {
+		for info, err := range fdblayer.ListGroups(c.Context, store) {
 			if err != nil {
 				return stopped(c.Context, err)
 			}

@@ -161,7 +161,7 @@ func park(t *testing.T, db, name string) {
 		t.Fatal(err)
 	}
 	defer s.Close()
-	g, err := s.Group(ctx, name, fdblayer.GroupOptions{})
+	g, err := fdblayer.OpenGroup(ctx, s, name, fdblayer.GroupOptions{})
 	if err != nil {
 		t.Fatal(err)
 	}

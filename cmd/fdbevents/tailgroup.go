@@ -32,7 +32,7 @@ func parseGroup(c *cli.Context, s selection) (fdblayer.GroupOptions, error) {
 // tailGroup joins a group and prints messages until ctx ends. Each is acknowledged
 // once its line is written.
 func (p *program) tailGroup(ctx context.Context, store *fdblayer.Store, name string, o fdblayer.GroupOptions, asJSON bool) error {
-	g, err := store.Group(ctx, name, o)
+	g, err := fdblayer.OpenGroup(ctx, store, name, o)
 	var m *fdblayer.Member
 	if err == nil {
 		m, err = g.Join(ctx)

@@ -44,7 +44,7 @@ func openStoreIn(t tester, e engine.Engine) *fdblayer.Store {
 		t.Fatalf("%v", err)
 	}
 	t.Cleanup(func() {
-		report, err := s.Check(ctx, fdblayer.CheckOptions{})
+		report, err := fdblayer.RunCheck(ctx, s, fdblayer.CheckOptions{})
 		if err != nil || !report.OK() {
 			t.Errorf("check: %v, %q", err, report.Problems)
 		}

@@ -28,3 +28,13 @@ func SystemTag(index, stream, eventType string) (tag string, ok bool) {
 	}
 	return "", false
 }
+
+// AppendSystemTags appends the tags by which the indexes find an event.
+func AppendSystemTags(dst []string, indexes []SystemIndex, stream, eventType string) []string {
+	for _, i := range indexes {
+		if tag, ok := SystemTag(i.Name, stream, eventType); ok {
+			dst = append(dst, tag)
+		}
+	}
+	return dst
+}
