@@ -2,7 +2,15 @@ package fdbevents
 
 import (
 	"fmt"
+	"math"
 	"strconv"
+)
+
+const (
+	// StreamStart is the first revision of every stream.
+	StreamStart int64 = 0
+	// StreamEnd is after every revision.
+	StreamEnd int64 = math.MaxInt64
 )
 
 // ExpectedRevision is what a writer believes about a stream: an exact last

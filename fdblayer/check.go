@@ -42,7 +42,13 @@ type CheckReport struct {
 // OK reports whether no problem was found.
 func (r CheckReport) OK() bool { return len(r.Problems) == 0 }
 
-const maxProblems = 100
+const (
+	maxProblems = 100
+	// checkBytes and checkKeys bound what one transaction looks at, besides what its
+	// values lead to.
+	checkBytes = 512 << 10
+	checkKeys  = 2048
+)
 
 // RunCheck reads the whole store and verifies every index against the log: each
 // record's checksum and partition, its place in its stream, its event id and its
@@ -168,7 +174,7 @@ func (c *checker) scan(ctx context.Context, r engine.Range, look func(r Reader, 
 		var f findings
 		err := c.door.View(ctx, func(at Reader) (err error) {
 			f = findings{entry: c.entry}
-			if p, err = at.GetRange(r, engine.RangeOptions{Bytes: pageBytes / 4, Limit: pageEntries}).Get(); err != nil {
+			if p, err = at.GetRange(r, engine.RangeOptions{Bytes: checkBytes, Limit: checkKeys}).Get(); err != nil {
 				return err
 			}
 			return look(at, p.KeyValues, &f)
@@ -187,7 +193,7 @@ func (c *checker) scan(ctx context.Context, r engine.Range, look func(r Reader, 
 		if !p.More {
 			return nil
 		}
-		r.Begin = after(p.KeyValues[len(p.KeyValues)-1].Key)
+		r.Begin = layout.After(p.KeyValues[len(p.KeyValues)-1].Key)
 	}
 }
 

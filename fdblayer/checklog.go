@@ -31,7 +31,7 @@ func (c *checker) heads(ctx context.Context) error {
 				continue
 			}
 			h.Metadata = nil
-			last := r.GetRange(c.keys.Entries(stream, 0, StreamEnd), engine.RangeOptions{Limit: 1, Reverse: true})
+			last := r.GetRange(c.keys.Entries(stream, 0, fdbevents.StreamEnd), engine.RangeOptions{Limit: 1, Reverse: true})
 			all = append(all, pending{stream, h, last})
 		}
 		for _, p := range all {

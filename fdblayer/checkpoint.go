@@ -77,30 +77,22 @@ func (s *Store) DeleteCheckpoint(ctx context.Context, name string) error {
 // separate transactions.
 func (s *Store) Checkpoints(ctx context.Context) iter.Seq2[CheckpointInfo, error] {
 	return func(yield func(CheckpointInfo, error) bool) {
-		r := s.keys.Checkpoints()
-		for {
-			p, err := s.rangePage(ctx, r)
+		for kv, err := range s.Door().Scan(ctx, s.keys.Checkpoints()) {
 			if err != nil {
 				yield(CheckpointInfo{}, fmt.Errorf("listing checkpoints: %w", err))
 				return
 			}
-			for _, kv := range p.KeyValues {
-				var at fdbevents.Position
-				name, err := s.keys.ParseCheckpoint(kv.Key)
-				if err == nil {
-					at, err = layout.DecodePlace(kv.Value)
-				}
-				if err != nil {
-					err = fmt.Errorf("checkpoint %q: %w", name, err)
-				}
-				if !yield(CheckpointInfo{name, at}, err) || err != nil {
-					return
-				}
+			var at fdbevents.Position
+			name, err := s.keys.ParseCheckpoint(kv.Key)
+			if err == nil {
+				at, err = layout.DecodePlace(kv.Value)
 			}
-			if !p.More {
+			if err != nil {
+				err = fmt.Errorf("checkpoint %q: %w", name, err)
+			}
+			if !yield(CheckpointInfo{name, at}, err) || err != nil {
 				return
 			}
-			r.Begin = after(p.KeyValues[len(p.KeyValues)-1].Key)
 		}
 	}
 }

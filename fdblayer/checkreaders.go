@@ -46,7 +46,7 @@ func (c *checker) projections(ctx context.Context) error {
 			name, _, _, err := c.keys.ParseProjection(key)
 			if err != nil {
 				f.problem("projection %x: %v", key, err)
-				next.Begin = after(key)
+				next.Begin = layout.After(key)
 				return nil
 			}
 			next.Begin = c.keys.WholeProjection(name).End
@@ -81,7 +81,7 @@ func (c *checker) projection(r Reader, name string, f *findings) error {
 		return nil
 	}
 	// Views are left out: one step a generation.
-	rest := engine.Range{Begin: after(key), End: c.keys.WholeProjection(name).End}
+	rest := engine.Range{Begin: layout.After(key), End: c.keys.WholeProjection(name).End}
 	for {
 		p, err := r.GetRange(rest, engine.RangeOptions{Limit: 1}).Get()
 		if err != nil || len(p.KeyValues) == 0 {
@@ -91,7 +91,7 @@ func (c *checker) projection(r Reader, name string, f *findings) error {
 		_, g, view, err := c.keys.ParseProjection(kv.Key)
 		if err != nil {
 			f.problem("projection %q: %v", name, err)
-			rest.Begin = after(kv.Key)
+			rest.Begin = layout.After(kv.Key)
 			continue
 		}
 		rest.Begin = c.keys.WholeGeneration(name, g).End

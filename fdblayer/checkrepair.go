@@ -301,7 +301,7 @@ func mendHead(stream string) mend {
 		}
 		ends := [2]int64{-1, -1}
 		for i, reverse := range []bool{false, true} {
-			page, err := tr.GetRange(c.keys.Entries(stream, 0, StreamEnd), engine.RangeOptions{Limit: 1, Reverse: reverse}).Get()
+			page, err := tr.GetRange(c.keys.Entries(stream, 0, fdbevents.StreamEnd), engine.RangeOptions{Limit: 1, Reverse: reverse}).Get()
 			if err != nil {
 				return stillWrong, err
 			}

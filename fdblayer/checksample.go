@@ -109,36 +109,30 @@ func (c *checker) sampled(ctx context.Context) error {
 // eachHead calls do for all heads. One that cannot be read is a problem.
 func (c *checker) eachHead(ctx context.Context, do func(stream string, h layout.Head) error) error {
 	first := c.total == 0 // do not report a problem again
-	for r := c.keys.Heads(""); ; {
-		p, err := c.page(ctx, r)
+	for kv, err := range c.door.Scan(ctx, c.keys.Heads("")) {
 		if err != nil {
 			return err
 		}
-		for _, kv := range p.KeyValues {
-			stream, err := c.keys.ParseHead(kv.Key)
-			var h layout.Head
-			if err == nil {
-				h, err = layout.DecodeHead(kv.Value)
-			}
-			if err != nil {
-				if first {
-					var f findings
-					f.problem("head %x: %v", kv.Key, err)
-					if err := c.add(ctx, f); err != nil {
-						return err
-					}
-				}
-				continue
-			}
+		stream, err := c.keys.ParseHead(kv.Key)
+		var h layout.Head
+		if err == nil {
+			h, err = layout.DecodeHead(kv.Value)
+		}
+		if err == nil {
 			if err := do(stream, h); err != nil {
 				return err
 			}
+			continue
 		}
-		if !p.More {
-			return nil
+		if first {
+			var f findings
+			f.problem("head %x: %v", kv.Key, err)
+			if err := c.add(ctx, f); err != nil {
+				return err
+			}
 		}
-		r.Begin = after(p.KeyValues[len(p.KeyValues)-1].Key)
 	}
+	return nil
 }
 
 // lookAt verifies some events from their streams on.
@@ -228,13 +222,4 @@ func (c *checker) inspect(r engine.Reader, names []entryName, f *findings) error
 		}
 	}
 	return nil
-}
-
-// page reads the first keys of a range.
-func (c *checker) page(ctx context.Context, r engine.Range) (p engine.Page, err error) {
-	err = c.door.View(ctx, func(at Reader) (err error) {
-		p, err = at.GetRange(r, engine.RangeOptions{Bytes: pageBytes / 4}).Get()
-		return err
-	})
-	return p, err
 }

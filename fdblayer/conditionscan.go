@@ -128,7 +128,7 @@ func (c *conditionScan) firstIn(i int) (fdbevents.Position, error) {
 		if err != nil || at != fdbevents.End || !page.More {
 			return at, err
 		}
-		c.ranges[i].Begin = after(page.KeyValues[len(page.KeyValues)-1].Key)
+		c.ranges[i].Begin = layout.After(page.KeyValues[len(page.KeyValues)-1].Key)
 		c.pages[i] = c.plan.tr.GetRange(c.ranges[i], c.o)
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"iter"
 	"sync"
 
 	"github.com/fdbevents/fdbevents"
@@ -65,6 +66,35 @@ func (d Door) Update(ctx context.Context, fn func(tr engine.Transaction, prior e
 			return fn(tr, prior)
 		})
 	})
+}
+
+// scanBytes is about how large the pages of a Scan are.
+const scanBytes = 512 << 10
+
+// Scan yields the keys of a range in order. Pages are separate transactions. It yields
+// one error, and then nothing more.
+func (d Door) Scan(ctx context.Context, r engine.Range) iter.Seq2[engine.KeyValue, error] {
+	return func(yield func(engine.KeyValue, error) bool) {
+		for more := !r.Empty(); more; {
+			var p engine.Page
+			err := d.View(ctx, func(at Reader) (err error) {
+				p, err = at.GetRange(r, engine.RangeOptions{Bytes: scanBytes}).Get()
+				return err
+			})
+			if err != nil {
+				yield(engine.KeyValue{}, err)
+				return
+			}
+			for _, kv := range p.KeyValues {
+				if !yield(kv, nil) {
+					return
+				}
+			}
+			if more = p.More; more {
+				r.Begin = layout.After(p.KeyValues[len(p.KeyValues)-1].Key)
+			}
+		}
+	}
 }
 
 // watch is View for an fn that also arms watches. They fire when a key no longer

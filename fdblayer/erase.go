@@ -79,7 +79,7 @@ func (s *Store) erase(tr engine.Transaction, id uuid.UUID) (erased []fdbevents.E
 				ID: ev.ID, Type: ev.Type, ContentType: ev.ContentType, Tags: ev.Tags, Created: ev.Created,
 			}})
 			chunks := s.keys.Record(to.Partition, to.At)
-			tr.ClearRange(engine.Range{Begin: after(chunks.Begin), End: chunks.End})
+			tr.ClearRange(engine.Range{Begin: layout.After(chunks.Begin), End: chunks.End})
 			tr.Set(chunks.Begin, encoded)
 			inline := encoded
 			if e.Record == nil {

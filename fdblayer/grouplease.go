@@ -151,7 +151,7 @@ func (l *lease) feed(ctx context.Context) {
 		}
 		m.door.Trouble("reading for consumer group "+m.group.name, err)
 		select {
-		case <-time.After(afterFailure):
+		case <-time.After(pauseAfterFailure):
 		case <-ctx.Done():
 		}
 	}

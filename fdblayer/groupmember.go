@@ -67,6 +67,15 @@ type Member struct {
 	frozen bool
 }
 
+const (
+	// pauseAfterFailure is how long to wait after a watch or a read that failed.
+	pauseAfterFailure = 20 * time.Millisecond
+	// patience is how long a member that ends waits for the engine.
+	patience = 5 * time.Second
+	// patienceToLeave is how long one may take that could not join.
+	patienceToLeave = time.Second
+)
+
 // errMemberClosed is the cause of a member's end by Close.
 var errMemberClosed = errors.New("member is closed")
 
@@ -107,7 +116,7 @@ func (g *Group) join(ctx context.Context) (*Member, error) {
 		// The heartbeat may have got through all the same; then others need not
 		// wait for the next one.
 		if engine.MaybeCommitted(err) {
-			short, cancel := context.WithTimeout(context.WithoutCancel(ctx), lastWords)
+			short, cancel := context.WithTimeout(context.WithoutCancel(ctx), patienceToLeave)
 			defer cancel()
 			_ = m.leave(short)
 		}
@@ -131,8 +140,8 @@ func (m *Member) run(bell engine.Watch) {
 	listening.Go(m.listen)
 	settling.Go(func() { m.settler(work) })
 	defer context.AfterFunc(m.ctx, func() {
-		patience := time.AfterFunc(closePatience/2, giveUp)
-		context.AfterFunc(work, func() { patience.Stop() })
+		deadline := time.AfterFunc(patience, giveUp)
+		context.AfterFunc(work, func() { deadline.Stop() })
 	})()
 	m.keep(work, bell)
 	m.feeds.Wait()
@@ -335,7 +344,7 @@ func (m *Member) wait(bell engine.Watch, beats <-chan time.Time) {
 					m.door.Trouble("watching consumer group "+m.group.name, err)
 				}
 				select {
-				case <-time.After(afterFailure):
+				case <-time.After(pauseAfterFailure):
 				case <-ctx.Done():
 				}
 			}

@@ -50,7 +50,7 @@ func (g *Group) Parked(ctx context.Context) iter.Seq2[ParkedMessage, error] {
 			if !page.More {
 				return
 			}
-			rest.Begin = after(page.KeyValues[len(page.KeyValues)-1].Key)
+			rest.Begin = layout.After(page.KeyValues[len(page.KeyValues)-1].Key)
 		}
 	}
 }
@@ -125,6 +125,6 @@ func (g *Group) Replay(ctx context.Context) (moved int, err error) {
 		if !page.More {
 			return moved, nil
 		}
-		r.Begin = after(page.KeyValues[len(page.KeyValues)-1].Key)
+		r.Begin = layout.After(page.KeyValues[len(page.KeyValues)-1].Key)
 	}
 }

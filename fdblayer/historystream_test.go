@@ -186,9 +186,9 @@ func (c *historyClient) appendNames(asked streamAsked, given bool, known map[str
 
 func (c *historyClient) readStreamNames(asked streamAsked, known map[string]int64) {
 	backward := known != nil && c.rng.IntN(3) == 0
-	from := fdblayer.StreamStart
+	from := fdbevents.StreamStart
 	if backward {
-		from = fdblayer.StreamEnd
+		from = fdbevents.StreamEnd
 	}
 	c.do(c.id, asked, func() (any, outcome) {
 		var told streamTold

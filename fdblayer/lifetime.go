@@ -31,7 +31,7 @@ func (s *Store) SetRetention(ctx context.Context, stream string, r Retention) er
 }
 
 // Truncate hides the events of a stream before a revision: that one is the first
-// that readers see. StreamEnd hides all. Truncating before what is hidden already
+// that readers see. fdbevents.StreamEnd hides all. Truncating before what is hidden already
 // changes nothing.
 func (s *Store) Truncate(ctx context.Context, stream string, before int64) error {
 	return s.changeStream(ctx, "truncating", func(tx *Tx) error { return tx.Truncate(stream, before) })
@@ -80,10 +80,10 @@ func (tx *Tx) SetRetention(stream string, r Retention) error {
 func (tx *Tx) Truncate(stream string, before int64) error {
 	return tx.changeHead(stream, func(h *layout.Head) error {
 		switch {
-		case before == StreamEnd:
+		case before == fdbevents.StreamEnd:
 			before = h.Next
 		case before < 0 || before > h.Next:
-			return &fdbevents.InvalidError{What: "truncate before revision", Value: fmt.Sprint(before), Reason: fmt.Sprintf("stream %q has %d as its next revision; want 0 to that, or StreamEnd for all", stream, h.Next)}
+			return &fdbevents.InvalidError{What: "truncate before revision", Value: fmt.Sprint(before), Reason: fmt.Sprintf("stream %q has %d as its next revision; want 0 to that, or fdbevents.StreamEnd for all", stream, h.Next)}
 		}
 		h.TruncateBefore = max(h.TruncateBefore, before)
 		return nil

@@ -17,9 +17,9 @@ import (
 // revisions are those that a read of a stream yields.
 func revisions(t *testing.T, s *fdblayer.Store, stream string, o fdblayer.ReadOptions) string {
 	t.Helper()
-	from := fdblayer.StreamStart
+	from := fdbevents.StreamStart
 	if o.Backward {
-		from = fdblayer.StreamEnd
+		from = fdbevents.StreamEnd
 	}
 	var out []int64
 	for ev, err := range s.ReadStream(t.Context(), stream, from, o) {
@@ -93,7 +93,7 @@ func TestStreamLifetime(t *testing.T) {
 		ok(t, s.Truncate(ctx, "s", 1))
 		wantRevisions(t, s, "truncated before what is hidden", "2 3 4 5")
 		err := s.Truncate(ctx, "s", 7)
-		if err == nil || err.Error() != `truncating: truncate before revision "7": stream "s" has 6 as its next revision; want 0 to that, or StreamEnd for all` {
+		if err == nil || err.Error() != `truncating: truncate before revision "7": stream "s" has 6 as its next revision; want 0 to that, or fdbevents.StreamEnd for all` {
 			t.Errorf("got %v", err)
 		}
 		if got := logged(t, s); len(got) != 6 {
@@ -134,7 +134,7 @@ func TestStreamLifetime(t *testing.T) {
 		add(fdbevents.NoStream, 2)
 		wantRevisions(t, s, "created again", "7 8")
 		scavenge(t, s, 2, 7, 8)
-		ok(t, s.Truncate(ctx, "s", fdblayer.StreamEnd))
+		ok(t, s.Truncate(ctx, "s", fdbevents.StreamEnd))
 		wantRevisions(t, s, "all truncated", "")
 		add(8, 1)
 		wantRevisions(t, s, "and one more", "9")
@@ -230,7 +230,7 @@ func TestOvertakenReaders(t *testing.T) {
 			ok(t, s.SetRetention(ctx, "s", fdblayer.Retention{MaxCount: 1}))
 		}, n-1)
 		ok(t, s.SetRetention(ctx, "s", fdblayer.Retention{}))
-		overtake("reading backward", s.ReadStream(ctx, "s", fdblayer.StreamEnd, fdblayer.ReadOptions{Backward: true}), 40, func() { ok(t, s.Truncate(ctx, "s", n-2)) }, n-2)
+		overtake("reading backward", s.ReadStream(ctx, "s", fdbevents.StreamEnd, fdblayer.ReadOptions{Backward: true}), 40, func() { ok(t, s.Truncate(ctx, "s", n-2)) }, n-2)
 
 		// Coming back.
 		for _, err := range s.SubscribeStream(ctx, "s", 50, fdblayer.SubscribeOptions{}) {

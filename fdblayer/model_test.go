@@ -255,7 +255,7 @@ func (ev *modelEvent) hasContent(other fdbevents.EventData) bool {
 
 func (m *model) truncate(stream string, before int64) error {
 	s := m.stream(stream)
-	if before == fdblayer.StreamEnd {
+	if before == fdbevents.StreamEnd {
 		before = s.next()
 	} else if !s.tombstoned && (before < 0 || before > s.next()) {
 		return &fdbevents.InvalidError{What: "truncate before revision", Value: fmt.Sprint(before)}

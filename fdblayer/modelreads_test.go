@@ -9,13 +9,13 @@ import (
 	"pgregory.net/rapid"
 )
 
-// drawRevision is one of a stream, or next to its ends, or StreamEnd.
+// drawRevision is one of a stream, or next to its ends, or fdbevents.StreamEnd.
 func (m *machine) drawRevision(t *rapid.T, stream string) int64 {
 	n := m.model.stream(stream).next()
 	if r := rapid.Int64Range(-1, n+2).Draw(t, "revision"); r < n+2 {
 		return r
 	}
-	return fdblayer.StreamEnd
+	return fdbevents.StreamEnd
 }
 
 func (m *machine) readStream(t *rapid.T) {

@@ -37,7 +37,7 @@ func (m *model) readStream(stream string, from int64, o fdblayer.ReadOptions) ([
 // followStream is what a subscription delivers until it has caught up.
 func (m *model) followStream(stream string, after int64, o fdblayer.ReadOptions) ([]*modelEvent, error) {
 	s := m.stream(stream)
-	if after == fdblayer.StreamEnd {
+	if after == fdbevents.StreamEnd {
 		after = s.next() - 1
 	}
 	switch {

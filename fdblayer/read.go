@@ -4,18 +4,10 @@ import (
 	"context"
 	"fmt"
 	"iter"
-	"math"
 	"sync"
 
 	"github.com/fdbevents/fdbevents"
 	"github.com/fdbevents/fdbevents/engine"
-)
-
-const (
-	// StreamStart is the first revision of every stream.
-	StreamStart int64 = 0
-	// StreamEnd is after every revision.
-	StreamEnd int64 = math.MaxInt64
 )
 
 // ReadOptions select what is read. The zero value reads everything, forward.
@@ -29,7 +21,7 @@ type ReadOptions struct {
 }
 
 // ReadStream reads a stream from a revision on, that one included: forward to
-// the end, or backward to the start. Backward from StreamEnd begins with the last
+// the end, or backward to the start. Backward from fdbevents.StreamEnd begins with the last
 // event. Pages are separate transactions, so what is appended during the read is
 // found too; the next page is fetched while one is consumed.
 //

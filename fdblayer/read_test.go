@@ -109,8 +109,8 @@ func TestReadStream(t *testing.T) {
 		ctx := t.Context()
 		want := choose(fill(t, s, 800), func(ev fdbevents.Event) bool { return ev.Stream == "s3" })
 		n := int64(len(want))
-		same(t, "forward", collect(t, s.ReadStream(ctx, "s3", fdblayer.StreamStart, fdblayer.ReadOptions{})), want)
-		same(t, "backward", collect(t, s.ReadStream(ctx, "s3", fdblayer.StreamEnd, fdblayer.ReadOptions{Backward: true})), reversed(want))
+		same(t, "forward", collect(t, s.ReadStream(ctx, "s3", fdbevents.StreamStart, fdblayer.ReadOptions{})), want)
+		same(t, "backward", collect(t, s.ReadStream(ctx, "s3", fdbevents.StreamEnd, fdblayer.ReadOptions{Backward: true})), reversed(want))
 		for _, i := range []int64{0, 1, n / 2, n - 1} {
 			same(t, fmt.Sprint("forward from ", i), collect(t, s.ReadStream(ctx, "s3", i, fdblayer.ReadOptions{})), want[i:])
 			same(t, fmt.Sprint("backward from ", i), collect(t, s.ReadStream(ctx, "s3", i, fdblayer.ReadOptions{Backward: true})), reversed(want[:i+1]))

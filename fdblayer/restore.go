@@ -114,7 +114,7 @@ func checkRestored(ev *fdbevents.Event, ne *fdbevents.EventData) error {
 	switch {
 	case ev.ID == uuid.Nil:
 		return &fdbevents.InvalidError{What: "event id", Value: ev.ID.String(), Reason: "must not be zero"}
-	case ev.Revision < 0 || ev.Revision == StreamEnd:
+	case ev.Revision < 0 || ev.Revision == fdbevents.StreamEnd:
 		return &fdbevents.InvalidError{What: "revision", Value: fmt.Sprint(ev.Revision), Reason: "want 0 or more"}
 	case ev.ContentType == "" || ev.Created.IsZero():
 		return &fdbevents.InvalidError{What: "event", Value: ev.ID.String(), Reason: "wants a content type and the time when it was created"}
@@ -293,7 +293,7 @@ func checkStreamInfo(info *StreamInfo) error {
 		return err
 	}
 	switch {
-	case info.LastRevision < -1 || info.LastRevision >= StreamEnd-1:
+	case info.LastRevision < -1 || info.LastRevision >= fdbevents.StreamEnd-1:
 		return &fdbevents.InvalidError{What: "last revision", Value: fmt.Sprint(info.LastRevision), Reason: "want -1 or more"}
 	case info.TruncateBefore < 0 || info.TruncateBefore > info.LastRevision+1:
 		return &fdbevents.InvalidError{What: "truncate before revision", Value: fmt.Sprint(info.TruncateBefore), Reason: fmt.Sprintf("want 0 to %d", info.LastRevision+1)}

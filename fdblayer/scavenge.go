@@ -115,38 +115,31 @@ func (sc *scavenger) count(ctx context.Context) error {
 
 func (sc *scavenger) streams(ctx context.Context, r engine.Range) error {
 	s := sc.store
-	for !r.Empty() {
-		p, err := s.rangePage(ctx, r)
+	for kv, err := range s.Door().Scan(ctx, r) {
 		if err != nil {
 			return err
 		}
-		for _, kv := range p.KeyValues {
-			stream, err := s.keys.ParseHead(kv.Key)
-			if err != nil {
+		stream, err := s.keys.ParseHead(kv.Key)
+		if err != nil {
+			return err
+		}
+		h, err := layout.DecodeHead(kv.Value)
+		if err != nil {
+			return fmt.Errorf("head of stream %q: %w", stream, err)
+		}
+		if h.First() > 0 || h.MaxAge > 0 || h.State != layout.StateOpen {
+			if err := sc.stream(ctx, stream); err != nil {
+				return fmt.Errorf("stream %q: %w", stream, err)
+			}
+		}
+		if sc.report.Streams++; sc.report.Streams%streamsBetweenMarks == 0 {
+			if err := sc.mark(ctx, stream); err != nil {
 				return err
 			}
-			h, err := layout.DecodeHead(kv.Value)
-			if err != nil {
-				return fmt.Errorf("head of stream %q: %w", stream, err)
-			}
-			if h.First() > 0 || h.MaxAge > 0 || h.State != layout.StateOpen {
-				if err := sc.stream(ctx, stream); err != nil {
-					return fmt.Errorf("stream %q: %w", stream, err)
-				}
-			}
-			if sc.report.Streams++; sc.report.Streams%streamsBetweenMarks == 0 {
-				if err := sc.mark(ctx, stream); err != nil {
-					return err
-				}
-			}
-			if sc.progress != nil {
-				sc.progress(sc.report.Streams, max(sc.total, sc.report.Streams))
-			}
 		}
-		if !p.More {
-			return nil
+		if sc.progress != nil {
+			sc.progress(sc.report.Streams, max(sc.total, sc.report.Streams))
 		}
-		r.Begin = after(p.KeyValues[len(p.KeyValues)-1].Key)
 	}
 	return nil
 }
@@ -271,7 +264,7 @@ func (sc *scavenger) remove(ctx context.Context, stream string, bound int64, ids
 // scavenge empties an event's slot and removes its tags.
 func (s *Store) scavenge(tr engine.Transaction, ev *fdbevents.Event, to layout.Pointer, indexes *indexSet) {
 	chunks := s.keys.Record(to.Partition, to.At)
-	tr.ClearRange(engine.Range{Begin: after(chunks.Begin), End: chunks.End})
+	tr.ClearRange(engine.Range{Begin: layout.After(chunks.Begin), End: chunks.End})
 	tr.Set(chunks.Begin, []byte{})
 	for _, tag := range indexes.tags(append([]string(nil), ev.Tags...), ev.Stream, ev.Type) {
 		tr.Clear(s.keys.Tag(nil, tag, to.At))

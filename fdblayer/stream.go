@@ -62,30 +62,22 @@ func (s *Store) Stream(ctx context.Context, stream string) (info StreamInfo, err
 // their names. Pages are separate transactions.
 func (s *Store) Streams(ctx context.Context, prefix string) iter.Seq2[StreamInfo, error] {
 	return func(yield func(StreamInfo, error) bool) {
-		r := s.keys.Heads(prefix)
-		for {
-			p, err := s.rangePage(ctx, r)
+		for kv, err := range s.Door().Scan(ctx, s.keys.Heads(prefix)) {
 			if err != nil {
 				yield(StreamInfo{}, fmt.Errorf("listing streams: %w", err))
 				return
 			}
-			for _, kv := range p.KeyValues {
-				name, err := s.keys.ParseHead(kv.Key)
-				var h layout.Head
-				if err == nil {
-					h, err = layout.DecodeHead(kv.Value)
-				}
-				if err != nil {
-					err = fmt.Errorf("stream %q: %w", name, err)
-				}
-				if !yield(newStreamInfo(name, h), err) || err != nil {
-					return
-				}
+			name, err := s.keys.ParseHead(kv.Key)
+			var h layout.Head
+			if err == nil {
+				h, err = layout.DecodeHead(kv.Value)
 			}
-			if !p.More {
+			if err != nil {
+				err = fmt.Errorf("stream %q: %w", name, err)
+			}
+			if !yield(newStreamInfo(name, h), err) || err != nil {
 				return
 			}
-			r.Begin = after(p.KeyValues[len(p.KeyValues)-1].Key)
 		}
 	}
 }
@@ -130,15 +122,3 @@ func (s *Store) readHead(r engine.Reader, stream string) (h layout.Head, err err
 	}
 	return h, nil
 }
-
-// rangePage reads the first keys of a range in a transaction of its own.
-func (s *Store) rangePage(ctx context.Context, r engine.Range) (p engine.Page, err error) {
-	err = s.view(ctx, func(at Reader) (err error) {
-		p, err = at.GetRange(r, engine.RangeOptions{Bytes: pageBytes / 4}).Get()
-		return err
-	})
-	return p, err
-}
-
-// after is the smallest key after key.
-func after(key []byte) []byte { return append(key[:len(key):len(key)], 0) }

@@ -176,7 +176,7 @@ func (c *streamCursor) overtaken(r engine.Reader, events []*fdbevents.Event, max
 // firstYoung is the first revision from one on that is not expired, or the next
 // one to be appended.
 func (c *streamCursor) firstYoung(r engine.Reader, revision int64, maxAge time.Duration, now time.Time) (int64, error) {
-	entries := c.store.keys.Entries(c.stream, revision, StreamEnd)
+	entries := c.store.keys.Entries(c.stream, revision, fdbevents.StreamEnd)
 	for {
 		page, err := r.GetRange(entries, engine.RangeOptions{Bytes: pageBytes}).Get()
 		if err != nil {
@@ -193,7 +193,7 @@ func (c *streamCursor) firstYoung(r engine.Reader, revision int64, maxAge time.D
 				}
 				revision = ev.Revision + 1
 			}
-			entries.Begin = after(page.KeyValues[taken-1].Key)
+			entries.Begin = layout.After(page.KeyValues[taken-1].Key)
 			page.KeyValues = page.KeyValues[taken:]
 		}
 		if !page.More {

@@ -50,7 +50,7 @@ func (s *Store) Subscribe(ctx context.Context, after fdbevents.Position, o Subsc
 }
 
 // SubscribeStream is Subscribe for one stream, after a revision: -1 begins with
-// the stream's first event, StreamEnd with the next one to be appended. The
+// the stream's first event, fdbevents.StreamEnd with the next one to be appended. The
 // stream need not exist yet.
 func (s *Store) SubscribeStream(ctx context.Context, stream string, after int64, o SubscribeOptions) iter.Seq2[fdbevents.Event, error] {
 	return func(yield func(fdbevents.Event, error) bool) {
@@ -58,7 +58,7 @@ func (s *Store) SubscribeStream(ctx context.Context, stream string, after int64,
 			yield(fdbevents.Event{}, err)
 			return
 		}
-		sub := subscription{store: s, options: o, stream: stream, revision: after, fromNow: after == StreamEnd}
+		sub := subscription{store: s, options: o, stream: stream, revision: after, fromNow: after == fdbevents.StreamEnd}
 		sub.yieldTo(ctx, yield)
 	}
 }

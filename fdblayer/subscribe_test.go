@@ -98,7 +98,7 @@ func TestSubscribeStream(t *testing.T) {
 			mustAppend(t, s, "a", fdbevents.Any, event("old"))
 		}
 		subs := []*followed{
-			subscribe("a", -1, 30), subscribe("a", 4, 25), subscribe("a", fdblayer.StreamEnd, 20), subscribe("new", -1, 20),
+			subscribe("a", -1, 30), subscribe("a", 4, 25), subscribe("a", fdbevents.StreamEnd, 20), subscribe("new", -1, 20),
 			subscribe("a", 14, 15), subscribe("new", 4, 15), // from where the stream has not come to yet
 		}
 		<-subs[2].caughtUp

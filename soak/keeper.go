@@ -69,7 +69,7 @@ func (k *keeper) look(ctx context.Context) error {
 	var revisions []int64
 	_, _, err := k.do(ctx, k.slot, func(s *fdblayer.Store) error {
 		revisions = nil
-		for ev, err := range s.ReadStream(ctx, k.stream, fdblayer.StreamStart, fdblayer.ReadOptions{}) {
+		for ev, err := range s.ReadStream(ctx, k.stream, fdbevents.StreamStart, fdblayer.ReadOptions{}) {
 			if errors.Is(err, fdbevents.ErrStreamNotFound) {
 				return nil
 			}

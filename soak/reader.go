@@ -269,7 +269,7 @@ func (r *readers) streamBackward(ctx context.Context, stream string) error {
 		return nil
 	}
 	next := int64(-1)
-	for ev, err := range s.ReadStream(ctx, stream, fdblayer.StreamEnd, fdblayer.ReadOptions{Backward: true, Limit: 300}) {
+	for ev, err := range s.ReadStream(ctx, stream, fdbevents.StreamEnd, fdblayer.ReadOptions{Backward: true, Limit: 300}) {
 		if err != nil {
 			if ctx.Err() != nil || transient(err) || errors.Is(err, fdbevents.ErrStreamNotFound) {
 				return nil

@@ -302,7 +302,7 @@ func (r *run) streams(ctx context.Context, s *fdblayer.Store, a *audit) error {
 		}
 		found++
 		t := tally{}
-		for ev, err := range s.ReadStream(ctx, info.Stream, fdblayer.StreamStart, fdblayer.ReadOptions{}) {
+		for ev, err := range s.ReadStream(ctx, info.Stream, fdbevents.StreamStart, fdblayer.ReadOptions{}) {
 			if err != nil {
 				return fmt.Errorf("reading stream %q: %w", info.Stream, err)
 			}

@@ -149,7 +149,7 @@ func each(events iter.Seq2[fdbevents.Event, error], yield func([]byte)) error {
 }
 
 func (s *store) ReadStream(ctx context.Context, stream string, yield func([]byte)) error {
-	err := each(s.store.ReadStream(ctx, stream, fdblayer.StreamStart, fdblayer.ReadOptions{}), yield)
+	err := each(s.store.ReadStream(ctx, stream, fdbevents.StreamStart, fdblayer.ReadOptions{}), yield)
 	if errors.Is(err, fdbevents.ErrStreamNotFound) {
 		return nil // it has no events
 	}

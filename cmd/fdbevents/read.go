@@ -28,7 +28,7 @@ func (p *program) readCommand() *cli.Command {
 			if c.Bool("backward") {
 				from = "end"
 			}
-			s, err := parseSelection(c, from, fdblayer.StreamStart)
+			s, err := parseSelection(c, from, fdbevents.StreamStart)
 			if err != nil {
 				return err
 			}

@@ -6,7 +6,6 @@ import (
 	"strconv"
 
 	"github.com/fdbevents/fdbevents"
-	"github.com/fdbevents/fdbevents/fdblayer"
 	"github.com/urfave/cli/v2"
 )
 
@@ -110,7 +109,7 @@ func parseRevision(text string, first int64) (int64, error) {
 	case "start":
 		return first, nil
 	case "end":
-		return fdblayer.StreamEnd, nil
+		return fdbevents.StreamEnd, nil
 	}
 	n, err := strconv.ParseInt(text, 10, 64)
 	if err == nil && n < 0 {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 
+	"github.com/fdbevents/fdbevents"
 	"github.com/fdbevents/fdbevents/fdblayer"
 	"github.com/urfave/cli/v2"
 )
@@ -27,7 +28,7 @@ func (p *program) tailCommand() *cli.Command {
 		}, selectionFlags()...),
 		Action: func(c *cli.Context) error {
 			// A subscription begins after a place: before the first event is -1.
-			s, err := parseSelection(c, "start", fdblayer.StreamStart-1)
+			s, err := parseSelection(c, "start", fdbevents.StreamStart-1)
 			if err != nil {
 				return err
 			}

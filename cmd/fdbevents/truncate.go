@@ -1,6 +1,7 @@
 package main
 
 import (
+	"github.com/fdbevents/fdbevents"
 	"github.com/fdbevents/fdbevents/fdblayer"
 	"github.com/urfave/cli/v2"
 )
@@ -23,7 +24,7 @@ func (p *program) truncateCommand() *cli.Command {
 			if !c.IsSet("before") {
 				return usagef(c, "truncate needs --before")
 			}
-			before, err := parseRevision(c.String("before"), fdblayer.StreamStart)
+			before, err := parseRevision(c.String("before"), fdbevents.StreamStart)
 			if err != nil {
 				return usagef(c, "--before %v", err)
 			}

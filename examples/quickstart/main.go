@@ -56,7 +56,7 @@ func run(ctx context.Context, url string, out io.Writer) error {
 		return err
 	}
 
-	for ev, err := range store.ReadStream(ctx, "order-1", fdblayer.StreamStart, fdblayer.ReadOptions{}) {
+	for ev, err := range store.ReadStream(ctx, "order-1", fdbevents.StreamStart, fdblayer.ReadOptions{}) {
 		if err != nil {
 			return err
 		}

@@ -249,7 +249,7 @@ func TestExportWhileWriting(t *testing.T) {
 		}
 		blocks++
 		appendTo(t, from, "s-1", event(fmt.Sprint(blocks)))
-		if err := from.Truncate(t.Context(), "s-1", fdblayer.StreamEnd); err != nil {
+		if err := from.Truncate(t.Context(), "s-1", fdbevents.StreamEnd); err != nil {
 			t.Error(err)
 		}
 	}})

@@ -330,6 +330,9 @@ func prefixRange(prefix []byte) engine.Range {
 	return engine.Range{Begin: end[:n:n], End: end}
 }
 
+// After is the smallest key after key.
+func After(key []byte) []byte { return append(key[:len(key):len(key)], 0) }
+
 func appendPosition(dst []byte, at fdbevents.Position) []byte {
 	return tuple.AppendVersionstamp(dst, toVersionstamp(at))
 }
