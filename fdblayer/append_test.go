@@ -121,20 +121,6 @@ func TestConcurrentExactAppendsHaveOneWinnerEach(t *testing.T) {
 	})
 }
 
-// eachEngine2 is eachStore with two stores over one engine, which know nothing
-// of one another, as in two processes.
-func eachEngine2(t *testing.T, test func(t *testing.T, a, b *fdblayer.Store)) {
-	eachEngine(t, func(t *testing.T, e engineT) {
-		test(t, openStore(t, e, fdblayer.Options{}), openStore(t, e, fdblayer.Options{}))
-	})
-}
-
-func eachHealthyEngine2(t *testing.T, test func(t *testing.T, a, b *fdblayer.Store)) {
-	eachHealthyEngine(t, func(t *testing.T, e engineT) {
-		test(t, openStore(t, e, fdblayer.Options{}), openStore(t, e, fdblayer.Options{}))
-	})
-}
-
 func TestConcurrentAppendsToOneStreamAreDense(t *testing.T) {
 	eachEngine2(t, func(t *testing.T, a, b *fdblayer.Store) {
 		const writers, each = 16, 20

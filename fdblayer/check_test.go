@@ -3,7 +3,6 @@ package fdblayer
 import (
 	"bytes"
 	"context"
-	"encoding/binary"
 	"errors"
 	"strings"
 	"testing"
@@ -16,28 +15,6 @@ import (
 	"github.com/google/uuid"
 )
 
-func openMemory(t *testing.T) engine.Engine {
-	t.Helper()
-	e, err := pebbleengine.OpenMemory(pebbleengine.Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { e.Close() })
-	return e
-}
-
-// openStore opens a store that is closed when the test ends. It is not checked:
-// these tests damage it.
-func openStore(t *testing.T, e engine.Engine, o Options) *Store {
-	t.Helper()
-	s, err := Open(t.Context(), e, o)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { s.Close() })
-	return s
-}
-
 // TestCheckFindsDamage breaks one thing at a time and expects Check to name it.
 func TestCheckFindsDamage(t *testing.T) {
 	ctx := t.Context()
@@ -49,147 +26,147 @@ func TestCheckFindsDamage(t *testing.T) {
 		repair string
 	}{
 		"record": {func(s *Store, at fdbevents.Position, tr engine.Transaction) {
-			tr.Set(s.keys.Slot(nil, s.partitionOf("a"), at), []byte("\x9bgarbage"))
+			tr.Set(s.Door().Keys().Slot(nil, s.Door().PartitionOf("a"), at), []byte("\x9bgarbage"))
 		}, "stored record is corrupt: no checksum at its end", ""},
 		"bit": {func(s *Store, at fdbevents.Position, tr engine.Transaction) {
-			key := s.keys.Slot(nil, s.partitionOf("a"), at)
+			key := s.Door().Keys().Slot(nil, s.Door().PartitionOf("a"), at)
 			value, _ := tr.Get(key).Get()
 			value = bytes.Clone(value)
 			value[30] ^= 4
 			tr.Set(key, value)
 		}, "stored record is corrupt: checksum", ""},
 		"slot": {func(s *Store, at fdbevents.Position, tr engine.Transaction) {
-			tr.Clear(s.keys.Slot(nil, s.partitionOf("a"), at))
+			tr.Clear(s.Door().Keys().Slot(nil, s.Door().PartitionOf("a"), at))
 		}, "leads to a place where the log has nothing", ""},
 		"entry": {func(s *Store, at fdbevents.Position, tr engine.Transaction) {
-			tr.Clear(s.keys.Entry(nil, "a", 1))
+			tr.Clear(s.Door().Keys().Entry(nil, "a", 1))
 		}, `stream "a": revision 0 is followed by 2`, "its stream entry was written anew"},
 		"first entry": {func(s *Store, at fdbevents.Position, tr engine.Transaction) {
-			tr.Clear(s.keys.Entry(nil, "a", 0))
+			tr.Clear(s.Door().Keys().Entry(nil, "a", 0))
 		}, `stream "a" begins at revision 1, but is truncated before 0 only`, "its stream entry was written anew"},
 		"copy": {func(s *Store, at fdbevents.Position, tr engine.Transaction) {
-			key := s.keys.Entry(nil, "a", 1)
+			key := s.Door().Keys().Entry(nil, "a", 1)
 			value, _ := tr.Get(key).Get()
 			value = bytes.Clone(value)
 			value[len(value)-1] ^= 1
 			tr.Set(key, value)
 		}, `the copy in stream "a", revision 1 differs from the record`, "its stream entry was written anew"},
 		"head": {func(s *Store, at fdbevents.Position, tr engine.Transaction) {
-			tr.Set(s.keys.Head(nil, "a"), layout.AppendHead(nil, layout.Head{Next: 7}))
+			tr.Set(s.Door().Keys().Head(nil, "a"), layout.AppendHead(nil, layout.Head{Next: 7}))
 		}, `stream "a": its head says that revision 7 is next, but its last entry is 2`, "its head says now that revision 3 is next"},
 		"id": {func(s *Store, at fdbevents.Position, tr engine.Transaction) {
-			tr.Clear(s.keys.ID(nil, id, "a"))
+			tr.Clear(s.Door().Keys().ID(nil, id, "a"))
 		}, `its id is not in the index of stream "a"`, "the index entry of its id was written anew"},
 		"stray id": {func(s *Store, at fdbevents.Position, tr engine.Transaction) {
-			value, _ := tr.Get(s.keys.ID(nil, id, "a")).Get()
-			tr.Set(s.keys.ID(nil, id, "b"), value)
+			value, _ := tr.Get(s.Door().Keys().ID(nil, id, "a")).Get()
+			tr.Set(s.Door().Keys().ID(nil, id, "b"), value)
 		}, `of stream "b", where that event is not`, "the index entry was removed"},
 		"tag": {func(s *Store, at fdbevents.Position, tr engine.Transaction) {
-			tr.Clear(s.keys.Tag(nil, "red", at))
+			tr.Clear(s.Door().Keys().Tag(nil, "red", at))
 		}, `it is not in the index of its tag "red"`, "the index entry was written anew"},
 		"stray tag": {func(s *Store, at fdbevents.Position, tr engine.Transaction) {
-			tr.Set(s.keys.Tag(nil, "blue", at), layout.AppendTagEntry(nil, s.partitionOf("a")))
+			tr.Set(s.Door().Keys().Tag(nil, "blue", at), layout.AppendTagEntry(nil, s.Door().PartitionOf("a")))
 		}, `tag "blue" leads to the event at position`, "the index entry was removed"},
 		"doorbell": {func(s *Store, at fdbevents.Position, tr engine.Transaction) {
-			tr.Clear(s.keys.Doorbell(nil, s.partitionOf("a")))
+			tr.Clear(s.Door().Keys().Doorbell(nil, s.Door().PartitionOf("a")))
 		}, "doorbell of partition", "it was rung"},
 		"checkpoint": {func(s *Store, at fdbevents.Position, tr engine.Transaction) {
-			tr.Set(s.keys.Checkpoint("reader"), []byte{0x92, 1, 0xc4, 3, 1, 2, 3})
+			tr.Set(s.Door().Keys().Checkpoint("reader"), []byte{0x92, 1, 0xc4, 3, 1, 2, 3})
 		}, `checkpoint "reader": stored record is corrupt: position of 3 bytes`, ""},
 		"checkpoint elsewhere": {func(s *Store, at fdbevents.Position, tr engine.Transaction) {
-			tr.Set(s.keys.Checkpoint("reader"), layout.AppendPlace(nil, fdbevents.End.Prev()))
+			tr.Set(s.Door().Keys().Checkpoint("reader"), layout.AppendPlace(nil, fdbevents.End.Prev()))
 		}, `checkpoint "reader": position "fffffffffffffffffffffffe": is ahead of this store`, ""},
 		"newer checkpoint": {func(s *Store, at fdbevents.Position, tr engine.Transaction) {
-			tr.Set(s.keys.Checkpoint("reader"), []byte{0x92, 2, 0})
+			tr.Set(s.Door().Keys().Checkpoint("reader"), []byte{0x92, 2, 0})
 		}, `checkpoint "reader": unknown store format: position format 2 with 2 fields`, ""},
 		"projection": {func(s *Store, at fdbevents.Position, tr engine.Transaction) {
-			tr.Set(s.keys.Projection("p"), layout.AppendProjection(nil, layout.Projection{Current: 3, Building: 2}))
+			tr.Set(s.Door().Keys().Projection("p"), layout.AppendProjection(nil, layout.Projection{Current: 3, Building: 2}))
 		}, `projection "p": stored record is corrupt: projection at generation 3, with 2 being built`, ""},
 		"newer projection": {func(s *Store, at fdbevents.Position, tr engine.Transaction) {
-			tr.Set(s.keys.Projection("p"), []byte{0x93, 2, 3, 0xff})
+			tr.Set(s.Door().Keys().Projection("p"), []byte{0x93, 2, 3, 0xff})
 		}, `projection "p": unknown store format: projection format 2 with 3 fields`, ""},
 		"no projection": {func(s *Store, at fdbevents.Position, tr engine.Transaction) {
-			tr.Clear(s.keys.Projection("p"))
+			tr.Clear(s.Door().Keys().Projection("p"))
 		}, `projection "p": there are keys of it, but not its own`, ""},
 		"projection's place": {func(s *Store, at fdbevents.Position, tr engine.Transaction) {
-			tr.Set(s.keys.Generation("p", 3), []byte("garbage"))
+			tr.Set(s.Door().Keys().Generation("p", 3), []byte("garbage"))
 		}, `projection "p": generation 3: stored record is corrupt: `, ""},
 		"no place": {func(s *Store, at fdbevents.Position, tr engine.Transaction) {
-			tr.Clear(s.keys.Generation("p", 3))
+			tr.Clear(s.Door().Keys().Generation("p", 3))
 		}, `projection "p": generation 3 has a view, but no position`, ""},
 		"stray generation": {func(s *Store, at fdbevents.Position, tr engine.Transaction) {
-			tr.Set(append(s.keys.View("p", 2).Begin, 'x'), nil)
+			tr.Set(append(s.Door().Keys().View("p", 2).Begin, 'x'), nil)
 		}, `projection "p": there are keys of generation 2, which it does not have`, ""},
 		"foreign projection key": {func(s *Store, at fdbevents.Position, tr engine.Transaction) {
-			tr.Set(append(s.keys.Projection("p"), 0xfe), nil)
+			tr.Set(append(s.Door().Keys().Projection("p"), 0xfe), nil)
 		}, `projection "p": key 150b027000fe: `, ""},
 		"group settings": {func(s *Store, at fdbevents.Position, tr engine.Transaction) {
-			tr.Clear(s.keys.GroupConfig("g"))
+			tr.Clear(s.Door().Keys().GroupConfig("g"))
 		}, `consumer group "g" has no settings`, ""},
 		"group lease": {func(s *Store, at fdbevents.Position, tr engine.Transaction) {
-			tr.Set(s.keys.GroupLease("g", 3), []byte("x"))
+			tr.Set(s.Door().Keys().GroupLease("g", 3), []byte("x"))
 		}, `consumer group "g", lease of partition 3: stored record is corrupt`, ""},
 		"group progress": {func(s *Store, at fdbevents.Position, tr engine.Transaction) {
-			tr.Clear(s.keys.GroupProgress("g", 3))
+			tr.Clear(s.Door().Keys().GroupProgress("g", 3))
 		}, `consumer group "g" has 8 leases and 7 progresses of 8 partitions`, ""},
 		"group member": {func(s *Store, at fdbevents.Position, tr engine.Transaction) {
-			tr.Set(s.keys.GroupMember("g", id), nil)
+			tr.Set(s.Door().Keys().GroupMember("g", id), nil)
 		}, `consumer group "g", member ` + id.String() + `: stored record is corrupt`, ""},
 		"parked message": {func(s *Store, at fdbevents.Position, tr engine.Transaction) {
-			tr.Set(s.keys.GroupParked("g", s.partitionOf("a"), at.Next().Next()), layout.AppendGroupParked(nil, layout.GroupParked{}))
+			tr.Set(s.Door().Keys().GroupParked("g", s.Door().PartitionOf("a"), at.Next().Next()), layout.AppendGroupParked(nil, layout.GroupParked{}))
 		}, `where the log has nothing`, ""},
 		"replayed message": {func(s *Store, at fdbevents.Position, tr engine.Transaction) {
-			tr.Set(s.keys.GroupReplay("g", s.partitionOf("a"), at), nil)
+			tr.Set(s.Door().Keys().GroupReplay("g", s.Door().PartitionOf("a"), at), nil)
 		}, `to be replayed: stored record is corrupt`, ""},
 		"group key": {func(s *Store, at fdbevents.Position, tr engine.Transaction) {
-			tr.Set(tuple.AppendInt(s.keys.Group("g").Begin, 77), nil)
+			tr.Set(tuple.AppendInt(s.Door().Keys().Group("g").Begin, 77), nil)
 		}, `consumer group "g" has a key of unknown kind 77`, ""},
 		"entry elsewhere": {func(s *Store, at fdbevents.Position, tr engine.Transaction) {
-			other, _ := tr.Get(s.keys.Entry(nil, "a", 0)).Get()
-			tr.Set(s.keys.Entry(nil, "a", 1), other)
+			other, _ := tr.Get(s.Door().Keys().Entry(nil, "a", 0)).Get()
+			tr.Set(s.Door().Keys().Entry(nil, "a", 1), other)
 		}, `the entry of stream "a", revision 1 leads to position`, "its stream entry was written anew"},
 		"garbage entry": {func(s *Store, at fdbevents.Position, tr engine.Transaction) {
-			tr.Set(s.keys.Entry(nil, "a", 1), []byte("garbage"))
+			tr.Set(s.Door().Keys().Entry(nil, "a", 1), []byte("garbage"))
 		}, `entry of stream "a", revision 1: stored record is corrupt`, "its stream entry was written anew"},
 		"long entry": {func(s *Store, at fdbevents.Position, tr engine.Transaction) {
-			tr.Clear(s.keys.Entry(nil, "a", 2))
+			tr.Clear(s.Door().Keys().Entry(nil, "a", 2))
 		}, `stream "a" has no entry for its revision 2`, "its stream entry was written anew"},
 		"stray entry": {func(s *Store, at fdbevents.Position, tr engine.Transaction) {
-			value, _ := tr.Get(s.keys.Entry(nil, "a", 1)).Get()
-			tr.Set(s.keys.Entry(nil, "a", 3), value)
+			value, _ := tr.Get(s.Door().Keys().Entry(nil, "a", 1)).Get()
+			tr.Set(s.Door().Keys().Entry(nil, "a", 3), value)
 		}, `stream "a": its entry for revision 3 leads to revision 1 of stream "a"`, "the entry was removed"},
 		"stray entry of a long one": {func(s *Store, at fdbevents.Position, tr engine.Transaction) {
-			value, _ := tr.Get(s.keys.Entry(nil, "a", 2)).Get()
-			tr.Set(s.keys.Entry(nil, "b", 0), value)
+			value, _ := tr.Get(s.Door().Keys().Entry(nil, "a", 2)).Get()
+			tr.Set(s.Door().Keys().Entry(nil, "b", 0), value)
 		}, `stream "b": its entry for revision 0 leads to revision 2 of stream "a"`, "the entry was removed"},
 		"no head": {func(s *Store, at fdbevents.Position, tr engine.Transaction) {
-			tr.Clear(s.keys.Head(nil, "a"))
+			tr.Clear(s.Door().Keys().Head(nil, "a"))
 		}, `stream "a" has events, but no head`, "its head says now that revision 3 is next"},
 		"garbage head": {func(s *Store, at fdbevents.Position, tr engine.Transaction) {
-			tr.Set(s.keys.Head(nil, "a"), []byte("garbage"))
+			tr.Set(s.Door().Keys().Head(nil, "a"), []byte("garbage"))
 		}, `: stored record is corrupt: msgpack`, ""},
 		"id elsewhere": {func(s *Store, at fdbevents.Position, tr engine.Transaction) {
-			tr.Set(s.keys.ID(nil, id, "a"), layout.AppendIDEntry(nil, layout.IDEntry{Revision: 9}))
+			tr.Set(s.Door().Keys().ID(nil, id, "a"), layout.AppendIDEntry(nil, layout.IDEntry{Revision: 9}))
 		}, `the index entry of its id leads to revision 9`, "the index entry of its id was written anew"},
 		"tag elsewhere": {func(s *Store, at fdbevents.Position, tr engine.Transaction) {
-			tr.Set(s.keys.Tag(nil, "red", at), layout.AppendTagEntry(nil, s.partitionOf("a")^1))
+			tr.Set(s.Door().Keys().Tag(nil, "red", at), layout.AppendTagEntry(nil, s.Door().PartitionOf("a")^1))
 		}, `the index entry of its tag "red" leads to partition`, "the index entry was written anew"},
 		"system tag": {func(s *Store, at fdbevents.Position, tr engine.Transaction) {
-			tr.Clear(s.keys.Tag(nil, layout.TypeTag("y"), at))
+			tr.Clear(s.Door().Keys().Tag(nil, layout.TypeTag("y"), at))
 		}, `it is not in the index of its tag "\x01ty"`, "the index entry was written anew"},
 		"all indexes": {func(s *Store, at fdbevents.Position, tr engine.Transaction) {
-			for _, r := range []engine.Range{s.keys.Heads(""), s.keys.AllEntries(), s.keys.IDs(), s.keys.AllTagged(""), s.keys.Doorbells()} {
+			for _, r := range []engine.Range{s.Door().Keys().Heads(""), s.Door().Keys().AllEntries(), s.Door().Keys().IDs(), s.Door().Keys().AllTagged(""), s.Door().Keys().Doorbells()} {
 				tr.ClearRange(r)
 			}
 		}, `stream "a" has no entry for its revision 0`, "its head says now that revision 3 is next"},
 		"foreign key": {func(s *Store, at fdbevents.Position, tr engine.Transaction) {
-			tr.Set(append(s.keys.AllEntries().Begin, 0xfe), nil)
+			tr.Set(append(s.Door().Keys().AllEntries().Begin, 0xfe), nil)
 		}, "stream entry 1502fe: key 1502fe: ", ""},
 	}
 	for name, d := range damages {
 		t.Run(name, func(t *testing.T) {
-			e := openMemory(t)
-			s := openStore(t, e, Options{})
+			e := openEmpty(t)
+			s := openToDamage(t, e, Options{})
 			if err := s.CreateIndex(ctx, fdbevents.IndexType, nil); err != nil {
 				t.Fatal(err)
 			}
@@ -237,91 +214,23 @@ func TestCheckFindsDamage(t *testing.T) {
 	}
 }
 
-// TestCorruptRecordIsAnErrorToReaders: never silence, never another event.
-func TestCorruptRecordIsAnErrorToReaders(t *testing.T) {
-	ctx := t.Context()
-	e := openMemory(t)
-	s := openStore(t, e, Options{InlineLimit: -1})
-	r, err := s.Append(ctx, "a", fdbevents.Any, fdbevents.EventData{Type: "x"})
+// openToDamage opens a store that is closed when the test ends, and not checked.
+func openToDamage(t *testing.T, e engine.Engine, o Options) *Store {
+	t.Helper()
+	s, err := Open(t.Context(), e, o)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := engine.Run(ctx, e, func(tr engine.Transaction, _ error) error {
-		tr.Set(s.keys.Slot(nil, s.partitionOf("a"), r.Position), []byte("not a record"))
-		return nil
-	}); err != nil {
-		t.Fatal(err)
-	}
-	want := "event at position " + r.Position.String() + ": stored record is corrupt: no checksum at its end"
-	for name, events := range map[string]func(func(fdbevents.Event, error) bool){
-		"log":    s.ReadAll(ctx, fdbevents.Start, ReadOptions{}),
-		"stream": s.ReadStream(ctx, "a", 0, ReadOptions{}),
-	} {
-		n := 0
-		for _, err := range events {
-			if n++; err == nil || !strings.HasSuffix(err.Error(), want) {
-				t.Errorf("%s: got %v, want %q", name, err, want)
-			}
-		}
-		if n != 1 {
-			t.Errorf("%s: %d results, want one error", name, n)
-		}
-	}
+	t.Cleanup(func() { s.Close() })
+	return s
 }
 
-// TestCorruptRecordEndsLiveSubscriptions: a subscription that waits does not wait
-// for ever behind a record that nobody can read.
-func TestCorruptRecordEndsLiveSubscriptions(t *testing.T) {
-	ctx := t.Context()
-	e := openMemory(t)
-	s := openStore(t, e, Options{Partitions: 1})
-	live := make(chan struct{})
-	ended := make(chan error, 1)
-	fellBehind := 0
-	go func() {
-		o := SubscribeOptions{CaughtUp: func() { close(live) }, FellBehind: func() { fellBehind++ }}
-		for _, err := range s.Subscribe(ctx, fdbevents.Start, o) {
-			ended <- err
-		}
-	}()
-	<-live
-	if err := engine.Run(ctx, e, func(tr engine.Transaction, _ error) error {
-		version, err := tr.ReadVersion().Get()
-		if err != nil {
-			return err
-		}
-		at := layout.LastOfVersion(version).Next()
-		tr.Set(s.keys.Slot(nil, 0, at), []byte("not a record"))
-		tr.Set(s.keys.Doorbell(nil, 0), layout.AppendDoorbell(nil, at))
-		return nil
-	}); err != nil {
+func openEmpty(t *testing.T) engine.Engine {
+	t.Helper()
+	e, err := pebbleengine.OpenMemory(pebbleengine.Options{})
+	if err != nil {
 		t.Fatal(err)
 	}
-	if err := <-ended; !errors.Is(err, fdbevents.ErrCorrupt) || fellBehind != 1 {
-		t.Errorf("got %v, fell behind %d times", err, fellBehind)
-	}
-}
-
-func TestStoreAheadOfTheDatabase(t *testing.T) {
-	e := openMemory(t)
-	s := openStore(t, e, Options{Partitions: 2})
-	ring := func(version uint64) {
-		var stamp engine.Stamp
-		binary.BigEndian.PutUint64(stamp[:], version)
-		if err := engine.Run(t.Context(), e, func(tr engine.Transaction, _ error) error {
-			tr.Set(s.keys.Doorbell(nil, 1), layout.AppendDoorbell(nil, layout.NewPosition(stamp, 0)))
-			return nil
-		}); err != nil {
-			t.Fatal(err)
-		}
-	}
-	ring(1 << 60)
-	_, err := Open(t.Context(), e, Options{})
-	var ahead *fdbevents.AheadError
-	if !errors.As(err, &ahead) || ahead.Last.Version() != 1<<60 ||
-		!strings.HasSuffix(err.Error(), `its keys were copied from another database. On FoundationDB, run: fdbcli --exec "advanceversion 1152921504606846977"`) {
-		t.Errorf("got %v", err)
-	}
-	ring(1)
-	openStore(t, e, Options{})
+	t.Cleanup(func() { e.Close() })
+	return e
 }

@@ -10,18 +10,6 @@ import (
 	"github.com/fdbevents/fdbevents/fdblayer"
 )
 
-func query(items ...fdbevents.QueryItem) fdbevents.Query { return fdbevents.Query{Items: items} }
-
-func tagged(typ string, tags ...string) fdbevents.EventData {
-	ev := event(typ)
-	ev.Tags = tags
-	return ev
-}
-
-func to(stream string, events ...fdbevents.EventData) fdbevents.StreamAppend {
-	return fdbevents.StreamAppend{Stream: stream, Expected: fdbevents.Any, Events: events}
-}
-
 func TestAppendIf(t *testing.T) {
 	eachStore(t, fdblayer.Options{}, func(t *testing.T, s *fdblayer.Store) {
 		ctx := t.Context()

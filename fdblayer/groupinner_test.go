@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"github.com/fdbevents/fdbevents"
-	"github.com/fdbevents/fdbevents/engine"
 	"github.com/fdbevents/fdbevents/internal/layout"
 	"github.com/google/uuid"
 	"pgregory.net/rapid"
@@ -93,7 +92,7 @@ func TestGroupValues(t *testing.T) {
 func TestGroupProgressFitsIntoAValue(t *testing.T) {
 	var p layout.GroupProgress
 	at := fdbevents.Start
-	for range windowSettled + windowEvents + partitionPageBytes/layout.RecordOverhead {
+	for range windowSettled + windowEvents + (64<<10)/layout.RecordOverhead {
 		at = at.Next()
 		p.Settled = append(p.Settled, at)
 		p.Attempts = append(p.Attempts, layout.GroupAttempt{At: at, Failed: 1 << 20})
@@ -189,69 +188,5 @@ func TestRetryDelay(t *testing.T) {
 	}
 	if total != 42700*time.Millisecond {
 		t.Errorf("the retries of one message take %v", total)
-	}
-}
-
-// TestGroupReplaysErased: an event that was erased while it was parked is in
-// nobody's way.
-func TestGroupReplaysErased(t *testing.T) {
-	ctx := t.Context()
-	e := openMemory(t)
-	s := openStore(t, e, Options{})
-	r, err := s.Append(ctx, "a", fdbevents.Any, fdbevents.EventData{Type: "x"})
-	if err != nil {
-		t.Fatal(err)
-	}
-	g, err := OpenGroup(ctx, s, "g", GroupOptions{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	m, err := g.Join(ctx)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer m.Close()
-	step := func(want int64) {
-		t.Helper()
-		for msg, err := range m.Messages(ctx) {
-			if err == nil && msg.Event.Revision == 0 {
-				err = msg.Nack(ctx, Park, "odd")
-			} else if err == nil {
-				err = msg.Ack(ctx)
-			}
-			if err != nil || msg.Event.Revision != want {
-				t.Fatalf("got revision %d, %v, want %d", msg.Event.Revision, err, want)
-			}
-			return
-		}
-	}
-	step(0)
-	if err := engine.Run(ctx, e, func(tr engine.Transaction, _ error) error {
-		tr.Set(s.keys.Slot(nil, s.partitionOf("a"), r.Position), nil)
-		return nil
-	}); err != nil {
-		t.Fatal(err)
-	}
-	for p, err := range g.Parked(ctx) {
-		if err != nil || p.Event.Position != r.Position || p.Event.Stream != "" || p.Reason != "odd" {
-			t.Errorf("parked is %+v, %v", p, err)
-		}
-	}
-	if n, err := g.Replay(ctx); n != 1 || err != nil {
-		t.Errorf("replayed %d, %v", n, err)
-	}
-	if _, err := s.Append(ctx, "a", fdbevents.Any, fdbevents.EventData{Type: "y"}); err != nil {
-		t.Fatal(err)
-	}
-	step(1)
-	for replaying := int64(1); replaying > 0; {
-		info, err := g.Info(ctx)
-		if err != nil {
-			t.Fatal(err)
-		}
-		replaying = 0
-		for _, p := range info.Partitions {
-			replaying += p.Replaying.N
-		}
 	}
 }

@@ -45,13 +45,6 @@ func wantRevisions(t *testing.T, s *fdblayer.Store, what, want string) {
 	}
 }
 
-func ok(t *testing.T, err error) {
-	t.Helper()
-	if err != nil {
-		t.Fatal(err)
-	}
-}
-
 func logged(t *testing.T, s *fdblayer.Store) (revisions []int64) {
 	for _, ev := range collect(t, s.ReadAll(t.Context(), fdbevents.Start, fdblayer.ReadOptions{})) {
 		revisions = append(revisions, ev.Revision)

@@ -3,7 +3,6 @@ package fdblayer_test
 import (
 	"errors"
 	"fmt"
-	"math/rand/v2"
 	"slices"
 	"sync"
 	"testing"
@@ -11,37 +10,6 @@ import (
 	"github.com/fdbevents/fdbevents"
 	"github.com/fdbevents/fdbevents/fdblayer"
 )
-
-// fill appends n events to streams s0 to s9 at random, and returns them as a
-// reader should see them.
-func fill(t *testing.T, s *fdblayer.Store, n int) []fdbevents.Event {
-	t.Helper()
-	rng := rand.New(rand.NewPCG(7, uint64(n)))
-	revisions := make(map[string]int64)
-	var want []fdbevents.Event
-	for len(want) < n {
-		stream := fmt.Sprint("s", rng.IntN(10))
-		var events []fdbevents.EventData
-		for range 1 + rng.IntN(3) {
-			ev := event(fmt.Sprint("type", rng.IntN(3)))
-			for tag := range 3 {
-				if rng.IntN(2) == 0 {
-					ev.Tags = append(ev.Tags, fmt.Sprint("tag", tag))
-				}
-			}
-			if rng.IntN(20) == 0 {
-				ev.Data = make([]byte, rng.IntN(200_000))
-			}
-			events = append(events, ev)
-		}
-		mustAppend(t, s, stream, fdbevents.Any, events...)
-		for _, ev := range events {
-			want = append(want, fdbevents.Event{Stream: stream, Revision: revisions[stream], Type: ev.Type, Tags: ev.Tags, Data: ev.Data})
-			revisions[stream]++
-		}
-	}
-	return want
-}
 
 // same compares what the test knows of events: all but position, id and time.
 func same(t *testing.T, what string, got, want []fdbevents.Event) {

@@ -1,0 +1,74 @@
+package fdblayer_test
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"testing"
+
+	"github.com/fdbevents/fdbevents"
+	"github.com/fdbevents/fdbevents/fdblayer"
+)
+
+// fill appends n events to streams s0 to s9 at random, and returns them as a
+// reader should see them.
+func fill(t *testing.T, s *fdblayer.Store, n int) []fdbevents.Event {
+	t.Helper()
+	rng := rand.New(rand.NewPCG(7, uint64(n)))
+	revisions := make(map[string]int64)
+	var want []fdbevents.Event
+	for len(want) < n {
+		stream := fmt.Sprint("s", rng.IntN(10))
+		var events []fdbevents.EventData
+		for range 1 + rng.IntN(3) {
+			ev := event(fmt.Sprint("type", rng.IntN(3)))
+			for tag := range 3 {
+				if rng.IntN(2) == 0 {
+					ev.Tags = append(ev.Tags, fmt.Sprint("tag", tag))
+				}
+			}
+			if rng.IntN(20) == 0 {
+				ev.Data = make([]byte, rng.IntN(200_000))
+			}
+			events = append(events, ev)
+		}
+		mustAppend(t, s, stream, fdbevents.Any, events...)
+		for _, ev := range events {
+			want = append(want, fdbevents.Event{Stream: stream, Revision: revisions[stream], Type: ev.Type, Tags: ev.Tags, Data: ev.Data})
+			revisions[stream]++
+		}
+	}
+	return want
+}
+
+func query(items ...fdbevents.QueryItem) fdbevents.Query { return fdbevents.Query{Items: items} }
+
+func tagged(typ string, tags ...string) fdbevents.EventData {
+	ev := event(typ)
+	ev.Tags = tags
+	return ev
+}
+
+func to(stream string, events ...fdbevents.EventData) fdbevents.StreamAppend {
+	return fdbevents.StreamAppend{Stream: stream, Expected: fdbevents.Any, Events: events}
+}
+
+// eachEngine2 is eachStore with two stores over one engine, which know nothing
+// of one another, as in two processes.
+func eachEngine2(t *testing.T, test func(t *testing.T, a, b *fdblayer.Store)) {
+	eachEngine(t, func(t *testing.T, e engineT) {
+		test(t, openStore(t, e, fdblayer.Options{}), openStore(t, e, fdblayer.Options{}))
+	})
+}
+
+func eachHealthyEngine2(t *testing.T, test func(t *testing.T, a, b *fdblayer.Store)) {
+	eachHealthyEngine(t, func(t *testing.T, e engineT) {
+		test(t, openStore(t, e, fdblayer.Options{}), openStore(t, e, fdblayer.Options{}))
+	})
+}
+
+func ok(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
