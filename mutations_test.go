@@ -70,9 +70,9 @@ var mutations = []mutation{
 	},
 	{
 		name:    "acknowledgement under a lost lease",
-		file:    "fdblayer/groupsettle.go",
+		file:    "fdblayer/groups/settle.go",
 		replace: [][2]string{{"(stored.Owner != l.owner || stored.Epoch != l.epoch)", "(stored.Owner != l.owner || stored.Epoch != l.epoch) && false"}},
-		folder:  "fdblayer", tests: "TestGroupReset/mem",
+		folder:  "fdblayer/groups", tests: "TestGroupReset/mem",
 	},
 	{
 		name:    "projection without its fence",

@@ -14,20 +14,21 @@ import (
 
 	"github.com/fdbevents/fdbevents"
 	"github.com/fdbevents/fdbevents/fdblayer"
+	"github.com/fdbevents/fdbevents/internal/storetest"
 	"github.com/google/uuid"
 )
 
 func TestAppendGivesRevisionsAndRisingPositions(t *testing.T) {
-	eachStore(t, fdblayer.Options{}, func(t *testing.T, s *fdblayer.Store) {
-		first := mustAppend(t, s, "order-1", fdbevents.NoStream, event("placed"), event("paid"))
-		second := mustAppend(t, s, "order-1", 1, event("shipped"))
+	storetest.EachStore(t, fdblayer.Options{}, func(t *testing.T, s *fdblayer.Store) {
+		first := storetest.MustAppend(t, s, "order-1", fdbevents.NoStream, storetest.Event("placed"), storetest.Event("paid"))
+		second := storetest.MustAppend(t, s, "order-1", 1, storetest.Event("shipped"))
 		if first.FirstRevision != 0 || first.LastRevision != 1 || second.FirstRevision != 2 || second.LastRevision != 2 {
 			t.Errorf("revisions %d-%d and %d-%d, want 0-1 and 2-2", first.FirstRevision, first.LastRevision, second.FirstRevision, second.LastRevision)
 		}
 		if !first.Position.Before(second.Position) {
 			t.Errorf("position %s is not before %s", first.Position, second.Position)
 		}
-		events := collect(t, s.ReadStream(t.Context(), "order-1", 0, fdblayer.ReadOptions{}))
+		events := storetest.Collect(t, s.ReadStream(t.Context(), "order-1", 0, fdblayer.ReadOptions{}))
 		if len(events) != 3 || events[1].Position != first.Position || events[2].Position != second.Position {
 			t.Errorf("read %v", events)
 		}
@@ -35,15 +36,15 @@ func TestAppendGivesRevisionsAndRisingPositions(t *testing.T) {
 }
 
 func TestAppendStoresEveryField(t *testing.T) {
-	eachStore(t, fdblayer.Options{}, func(t *testing.T, s *fdblayer.Store) {
+	storetest.EachStore(t, fdblayer.Options{}, func(t *testing.T, s *fdblayer.Store) {
 		want := fdbevents.EventData{
 			ID: uuid.New(), Type: "täglich ☀", ContentType: "text/plain", Tags: []string{"a", "käse:1"},
 			Created: time.Date(2001, 2, 3, 4, 5, 6, 789, time.UTC), Data: []byte{0, 255, 0}, Metadata: []byte("{}"),
 		}
-		result := mustAppend(t, s, "käse/1", fdbevents.Any, want)
+		result := storetest.MustAppend(t, s, "käse/1", fdbevents.Any, want)
 		for name, events := range map[string][]fdbevents.Event{
-			"stream": collect(t, s.ReadStream(t.Context(), "käse/1", 0, fdblayer.ReadOptions{})),
-			"log":    collect(t, s.ReadAll(t.Context(), fdbevents.Start, fdblayer.ReadOptions{})),
+			"stream": storetest.Collect(t, s.ReadStream(t.Context(), "käse/1", 0, fdblayer.ReadOptions{})),
+			"log":    storetest.Collect(t, s.ReadAll(t.Context(), fdbevents.Start, fdblayer.ReadOptions{})),
 		} {
 			if len(events) != 1 {
 				t.Fatalf("%s: %d events", name, len(events))
@@ -56,8 +57,8 @@ func TestAppendStoresEveryField(t *testing.T) {
 			}
 		}
 		before := time.Now()
-		mustAppend(t, s, "defaults", fdbevents.Any, fdbevents.EventData{Type: "bare"})
-		got := collect(t, s.ReadStream(t.Context(), "defaults", 0, fdblayer.ReadOptions{}))[0]
+		storetest.MustAppend(t, s, "defaults", fdbevents.Any, fdbevents.EventData{Type: "bare"})
+		got := storetest.Collect(t, s.ReadStream(t.Context(), "defaults", 0, fdblayer.ReadOptions{}))[0]
 		if got.ID == uuid.Nil || got.ContentType != "application/octet-stream" || got.Created.Before(before.Add(-time.Second)) || got.Created.After(time.Now().Add(time.Second)) {
 			t.Errorf("defaults: %+v", got)
 		}
@@ -65,8 +66,8 @@ func TestAppendStoresEveryField(t *testing.T) {
 }
 
 func TestExpectedRevision(t *testing.T) {
-	eachStore(t, fdblayer.Options{}, func(t *testing.T, s *fdblayer.Store) {
-		mustAppend(t, s, "two", fdbevents.Any, event("a"), event("b"))
+	storetest.EachStore(t, fdblayer.Options{}, func(t *testing.T, s *fdblayer.Store) {
+		storetest.MustAppend(t, s, "two", fdbevents.Any, storetest.Event("a"), storetest.Event("b"))
 		for _, c := range []struct {
 			stream   string
 			expected fdbevents.ExpectedRevision
@@ -78,20 +79,20 @@ func TestExpectedRevision(t *testing.T) {
 			{"two", 0, `wrong expected revision of stream "two": expected 0, but its last revision is 1`},
 			{"two", 2, `wrong expected revision of stream "two": expected 2, but its last revision is 1`},
 		} {
-			_, err := s.Append(t.Context(), c.stream, c.expected, event("c"))
+			_, err := s.Append(t.Context(), c.stream, c.expected, storetest.Event("c"))
 			var wrong *fdbevents.WrongExpectedRevisionError
 			if !errors.As(err, &wrong) || err.Error() != c.message {
 				t.Errorf("append to %s expecting %s: %v, want %q", c.stream, c.expected, err, c.message)
 			}
 		}
-		mustAppend(t, s, "two", fdbevents.StreamExists, event("c"))
-		mustAppend(t, s, "two", 2, event("d"))
-		mustAppend(t, s, "none", fdbevents.NoStream, event("a"))
+		storetest.MustAppend(t, s, "two", fdbevents.StreamExists, storetest.Event("c"))
+		storetest.MustAppend(t, s, "two", 2, storetest.Event("d"))
+		storetest.MustAppend(t, s, "none", fdbevents.NoStream, storetest.Event("a"))
 	})
 }
 
 func TestConcurrentExactAppendsHaveOneWinnerEach(t *testing.T) {
-	eachEngine2(t, func(t *testing.T, a, b *fdblayer.Store) {
+	storetest.EachStorePair(t, func(t *testing.T, a, b *fdblayer.Store) {
 		const writers, rounds = 8, 10
 		for revision := range int64(rounds) {
 			expected := fdbevents.ExpectedRevision(revision - 1)
@@ -102,7 +103,7 @@ func TestConcurrentExactAppendsHaveOneWinnerEach(t *testing.T) {
 			var wg sync.WaitGroup
 			for w := range writers {
 				s := []*fdblayer.Store{a, b}[w%2]
-				wg.Go(func() { _, errs[w] = s.Append(t.Context(), "contended", expected, event("x")) })
+				wg.Go(func() { _, errs[w] = s.Append(t.Context(), "contended", expected, storetest.Event("x")) })
 			}
 			wg.Wait()
 			won := 0
@@ -122,7 +123,7 @@ func TestConcurrentExactAppendsHaveOneWinnerEach(t *testing.T) {
 }
 
 func TestConcurrentAppendsToOneStreamAreDense(t *testing.T) {
-	eachEngine2(t, func(t *testing.T, a, b *fdblayer.Store) {
+	storetest.EachStorePair(t, func(t *testing.T, a, b *fdblayer.Store) {
 		const writers, each = 16, 20
 		var mu sync.Mutex
 		got := make(map[int64]fdbevents.Position)
@@ -131,7 +132,7 @@ func TestConcurrentAppendsToOneStreamAreDense(t *testing.T) {
 			s := []*fdblayer.Store{a, b}[w%2]
 			wg.Go(func() {
 				for range each {
-					r, err := s.Append(t.Context(), "hot", fdbevents.Any, event("x"), event("y"))
+					r, err := s.Append(t.Context(), "hot", fdbevents.Any, storetest.Event("x"), storetest.Event("y"))
 					if err != nil {
 						t.Error(err)
 						return
@@ -143,7 +144,7 @@ func TestConcurrentAppendsToOneStreamAreDense(t *testing.T) {
 			})
 		}
 		wg.Wait()
-		events := collect(t, a.ReadStream(t.Context(), "hot", 0, fdblayer.ReadOptions{}))
+		events := storetest.Collect(t, a.ReadStream(t.Context(), "hot", 0, fdblayer.ReadOptions{}))
 		if len(events) != 2*writers*each {
 			t.Fatalf("%d events, want %d", len(events), 2*writers*each)
 		}
@@ -159,11 +160,11 @@ func TestConcurrentAppendsToOneStreamAreDense(t *testing.T) {
 }
 
 func TestAppendManyIsAtomic(t *testing.T) {
-	eachStore(t, fdblayer.Options{}, func(t *testing.T, s *fdblayer.Store) {
+	storetest.EachStore(t, fdblayer.Options{}, func(t *testing.T, s *fdblayer.Store) {
 		results, err := s.AppendMany(t.Context(),
-			fdbevents.StreamAppend{Stream: "from", Expected: fdbevents.NoStream, Events: []fdbevents.EventData{event("debited")}},
-			fdbevents.StreamAppend{Stream: "to", Expected: fdbevents.NoStream, Events: []fdbevents.EventData{event("credited"), event("notified")}},
-			fdbevents.StreamAppend{Stream: "from", Expected: 0, Events: []fdbevents.EventData{event("closed")}},
+			fdbevents.StreamAppend{Stream: "from", Expected: fdbevents.NoStream, Events: []fdbevents.EventData{storetest.Event("debited")}},
+			fdbevents.StreamAppend{Stream: "to", Expected: fdbevents.NoStream, Events: []fdbevents.EventData{storetest.Event("credited"), storetest.Event("notified")}},
+			fdbevents.StreamAppend{Stream: "from", Expected: 0, Events: []fdbevents.EventData{storetest.Event("closed")}},
 		)
 		if err != nil {
 			t.Fatal(err)
@@ -172,27 +173,27 @@ func TestAppendManyIsAtomic(t *testing.T) {
 			t.Errorf("results %+v", results)
 		}
 		_, err = s.AppendMany(t.Context(),
-			fdbevents.StreamAppend{Stream: "from", Expected: fdbevents.Any, Events: []fdbevents.EventData{event("lost")}},
-			fdbevents.StreamAppend{Stream: "to", Expected: 7, Events: []fdbevents.EventData{event("lost")}},
+			fdbevents.StreamAppend{Stream: "from", Expected: fdbevents.Any, Events: []fdbevents.EventData{storetest.Event("lost")}},
+			fdbevents.StreamAppend{Stream: "to", Expected: 7, Events: []fdbevents.EventData{storetest.Event("lost")}},
 		)
 		var wrong *fdbevents.WrongExpectedRevisionError
 		if !errors.As(err, &wrong) || wrong.Stream != "to" {
 			t.Errorf("got %v", err)
 		}
-		if events := collect(t, s.ReadAll(t.Context(), fdbevents.Start, fdblayer.ReadOptions{})); len(events) != 4 {
+		if events := storetest.Collect(t, s.ReadAll(t.Context(), fdbevents.Start, fdblayer.ReadOptions{})); len(events) != 4 {
 			t.Errorf("%d events, want 4", len(events))
 		}
 	})
 }
 
 func TestRepeatReturnsTheFirstResult(t *testing.T) {
-	eachStore(t, fdblayer.Options{}, func(t *testing.T, s *fdblayer.Store) {
-		a, b := eventWithID("a", "1"), eventWithID("b", "2")
-		first := mustAppend(t, s, "once", fdbevents.NoStream, a, b)
+	storetest.EachStore(t, fdblayer.Options{}, func(t *testing.T, s *fdblayer.Store) {
+		a, b := storetest.EventWithID("a", "1"), storetest.EventWithID("b", "2")
+		first := storetest.MustAppend(t, s, "once", fdbevents.NoStream, a, b)
 		for range 50 {
-			mustAppend(t, s, "once", fdbevents.Any, event("later"))
+			storetest.MustAppend(t, s, "once", fdbevents.Any, storetest.Event("later"))
 		}
-		again := mustAppend(t, s, "once", fdbevents.NoStream, a, b)
+		again := storetest.MustAppend(t, s, "once", fdbevents.NoStream, a, b)
 		if !again.Repeat || first.Repeat {
 			t.Errorf("repeat is %v and %v", first.Repeat, again.Repeat)
 		}
@@ -201,19 +202,19 @@ func TestRepeatReturnsTheFirstResult(t *testing.T) {
 			t.Errorf("first %+v, again %+v", first, again)
 		}
 		// The same id in another stream is another event.
-		if r := mustAppend(t, s, "other", fdbevents.NoStream, a); r.Repeat {
+		if r := storetest.MustAppend(t, s, "other", fdbevents.NoStream, a); r.Repeat {
 			t.Error("an event of another stream counts as a repeat")
 		}
-		if n := len(collect(t, s.ReadStream(t.Context(), "once", 0, fdblayer.ReadOptions{}))); n != 52 {
+		if n := len(storetest.Collect(t, s.ReadStream(t.Context(), "once", 0, fdblayer.ReadOptions{}))); n != 52 {
 			t.Errorf("%d events, want 52", n)
 		}
 	})
 }
 
 func TestConcurrentRepeatsStoreOnce(t *testing.T) {
-	eachEngine2(t, func(t *testing.T, a, b *fdblayer.Store) {
+	storetest.EachStorePair(t, func(t *testing.T, a, b *fdblayer.Store) {
 		const writers = 12
-		ev := eventWithID("a", "1")
+		ev := storetest.EventWithID("a", "1")
 		results := make([]fdbevents.AppendResult, writers)
 		var wg sync.WaitGroup
 		for w := range writers {
@@ -242,9 +243,9 @@ func TestConcurrentRepeatsStoreOnce(t *testing.T) {
 }
 
 func TestIDConflicts(t *testing.T) {
-	eachStore(t, fdblayer.Options{}, func(t *testing.T, s *fdblayer.Store) {
-		a, b, c, d := eventWithID("a", "1"), eventWithID("b", "2"), eventWithID("c", "3"), eventWithID("d", "4")
-		mustAppend(t, s, "ids", fdbevents.Any, a, b, c)
+	storetest.EachStore(t, fdblayer.Options{}, func(t *testing.T, s *fdblayer.Store) {
+		a, b, c, d := storetest.EventWithID("a", "1"), storetest.EventWithID("b", "2"), storetest.EventWithID("c", "3"), storetest.EventWithID("d", "4")
+		storetest.MustAppend(t, s, "ids", fdbevents.Any, a, b, c)
 		with := func(ev fdbevents.EventData, change func(*fdbevents.EventData)) fdbevents.EventData {
 			change(&ev)
 			return ev
@@ -280,7 +281,7 @@ func TestIDConflicts(t *testing.T) {
 
 func TestLargeEventsAreChunked(t *testing.T) {
 	for _, o := range []fdblayer.Options{{}, {Partitions: 1, InlineLimit: -1}} {
-		eachStore(t, o, func(t *testing.T, s *fdblayer.Store) {
+		storetest.EachStore(t, o, func(t *testing.T, s *fdblayer.Store) {
 			rng := rand.New(rand.NewPCG(1, 2))
 			var want [][]byte
 			for _, size := range []int{0, 1, 900, 1024, 1100, 89_000, 90_000, 90_001, 180_000, 300_000, 5, 2 << 20, 8 << 20, 7} {
@@ -289,7 +290,7 @@ func TestLargeEventsAreChunked(t *testing.T) {
 					data[i] = byte(rng.Uint32())
 				}
 				want = append(want, data)
-				mustAppend(t, s, fmt.Sprintf("large-%d", len(want)%3), fdbevents.Any, fdbevents.EventData{Type: "large", Data: data})
+				storetest.MustAppend(t, s, fmt.Sprintf("large-%d", len(want)%3), fdbevents.Any, fdbevents.EventData{Type: "large", Data: data})
 			}
 			check := func(name string, events []fdbevents.Event) {
 				if len(events) != len(want) {
@@ -301,13 +302,13 @@ func TestLargeEventsAreChunked(t *testing.T) {
 					}
 				}
 			}
-			check("forward", collect(t, s.ReadAll(t.Context(), fdbevents.Start, fdblayer.ReadOptions{})))
-			backward := collect(t, s.ReadAll(t.Context(), fdbevents.End, fdblayer.ReadOptions{Backward: true}))
+			check("forward", storetest.Collect(t, s.ReadAll(t.Context(), fdbevents.Start, fdblayer.ReadOptions{})))
+			backward := storetest.Collect(t, s.ReadAll(t.Context(), fdbevents.End, fdblayer.ReadOptions{Backward: true}))
 			slices.Reverse(backward)
 			check("backward", backward)
 			n := 0
 			for i := range 3 {
-				n += len(collect(t, s.ReadStream(t.Context(), fmt.Sprintf("large-%d", i), 0, fdblayer.ReadOptions{})))
+				n += len(storetest.Collect(t, s.ReadStream(t.Context(), fmt.Sprintf("large-%d", i), 0, fdblayer.ReadOptions{})))
 			}
 			if n != len(want) {
 				t.Errorf("streams hold %d events, want %d", n, len(want))
@@ -321,7 +322,7 @@ func TestLimits(t *testing.T) {
 	many := func(n int) []fdbevents.EventData {
 		events := make([]fdbevents.EventData, n)
 		for i := range events {
-			events[i] = event("e")
+			events[i] = storetest.Event("e")
 		}
 		return events
 	}
@@ -333,7 +334,7 @@ func TestLimits(t *testing.T) {
 		return out
 	}
 	one := func(ev fdbevents.EventData) []fdbevents.EventData { return []fdbevents.EventData{ev} }
-	eachStore(t, fdblayer.Options{}, func(t *testing.T, s *fdblayer.Store) {
+	storetest.EachStore(t, fdblayer.Options{}, func(t *testing.T, s *fdblayer.Store) {
 		for _, c := range []struct {
 			stream  string
 			events  []fdbevents.EventData
@@ -375,7 +376,7 @@ func TestLimits(t *testing.T) {
 				t.Errorf("%.20s: got %v, want %q", c.stream, err, c.message)
 			}
 		}
-		_, err := s.Append(t.Context(), "s", -3, event("e"))
+		_, err := s.Append(t.Context(), "s", -3, storetest.Event("e"))
 		if err == nil || err.Error() != `expected revision "-3": want 0 or more, or Any, NoStream, StreamExists` {
 			t.Errorf("got %v", err)
 		}
@@ -407,8 +408,8 @@ func TestLargestAppendsFit(t *testing.T) {
 	for i := range longTags {
 		longTags[i] = fmt.Sprintf("%0256d", i)
 	}
-	eachHealthyEngine(t, func(t *testing.T, e engineT) {
-		s := openStore(t, e, fdblayer.Options{})
+	storetest.EachHealthyEngine(t, func(t *testing.T, e storetest.EngineT) {
+		s := storetest.OpenStore(t, e, fdblayer.Options{})
 		for what, attempt := range map[string]func(n int) (string, []fdbevents.EventData){
 			"events with a long stream name": func(n int) (string, []fdbevents.EventData) {
 				return strings.Repeat("n", 1024), many(n, fdbevents.EventData{Type: "e"})
@@ -448,10 +449,10 @@ func TestLargestAppendsFit(t *testing.T) {
 }
 
 func TestAppendAsyncKeepsOrder(t *testing.T) {
-	eachStore(t, fdblayer.Options{}, func(t *testing.T, s *fdblayer.Store) {
+	storetest.EachStore(t, fdblayer.Options{}, func(t *testing.T, s *fdblayer.Store) {
 		var pending []*fdblayer.PendingAppend
 		for i := range 500 {
-			p, err := s.AppendAsync(t.Context(), fmt.Sprint("s", i%7), fdbevents.Any, event(fmt.Sprint(i)))
+			p, err := s.AppendAsync(t.Context(), fmt.Sprint("s", i%7), fdbevents.Any, storetest.Event(fmt.Sprint(i)))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -470,10 +471,10 @@ func TestAppendAsyncKeepsOrder(t *testing.T) {
 }
 
 func TestAppendUnderEndedContext(t *testing.T) {
-	eachStore(t, fdblayer.Options{}, func(t *testing.T, s *fdblayer.Store) {
+	storetest.EachStore(t, fdblayer.Options{}, func(t *testing.T, s *fdblayer.Store) {
 		ctx, cancel := context.WithCancel(t.Context())
 		cancel()
-		if _, err := s.Append(ctx, "s", fdbevents.Any, event("e")); !errors.Is(err, context.Canceled) || errors.Is(err, fdbevents.ErrOutcomeUnknown) {
+		if _, err := s.Append(ctx, "s", fdbevents.Any, storetest.Event("e")); !errors.Is(err, context.Canceled) || errors.Is(err, fdbevents.ErrOutcomeUnknown) {
 			t.Errorf("got %v", err)
 		}
 		for _, err := range s.ReadAll(ctx, fdbevents.Start, fdblayer.ReadOptions{}) {
@@ -485,16 +486,16 @@ func TestAppendUnderEndedContext(t *testing.T) {
 }
 
 func TestClosedStore(t *testing.T) {
-	eachEngine(t, func(t *testing.T, e engineT) {
+	storetest.EachEngine(t, func(t *testing.T, e storetest.EngineT) {
 		s, err := fdblayer.Open(t.Context(), e, fdblayer.Options{})
 		if err != nil {
 			t.Fatal(err)
 		}
-		mustAppend(t, s, "s", fdbevents.Any, event("e"))
+		storetest.MustAppend(t, s, "s", fdbevents.Any, storetest.Event("e"))
 		if err := s.Close(); err != nil {
 			t.Fatal(err)
 		}
-		_, appended := s.Append(t.Context(), "s", fdbevents.Any, event("e"))
+		_, appended := s.Append(t.Context(), "s", fdbevents.Any, storetest.Event("e"))
 		_, transacted := s.Transact(t.Context(), func(*fdblayer.Tx) error { return nil })
 		var subscribed error
 		for _, subscribed = range s.Subscribe(t.Context(), fdbevents.Start, fdblayer.SubscribeOptions{}) {

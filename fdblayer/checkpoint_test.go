@@ -11,15 +11,16 @@ import (
 
 	"github.com/fdbevents/fdbevents"
 	"github.com/fdbevents/fdbevents/fdblayer"
+	"github.com/fdbevents/fdbevents/internal/storetest"
 )
 
 func TestCheckpoints(t *testing.T) {
-	eachStore(t, fdblayer.Options{}, func(t *testing.T, s *fdblayer.Store) {
+	storetest.EachStore(t, fdblayer.Options{}, func(t *testing.T, s *fdblayer.Store) {
 		ctx := t.Context()
 		if at, err := s.Checkpoint(ctx, "a"); err != nil || at != fdbevents.Start {
 			t.Errorf("absent: %s, %v", at, err)
 		}
-		first, second := mustAppend(t, s, "s", fdbevents.Any, event("x")), mustAppend(t, s, "s", fdbevents.Any, event("y"))
+		first, second := storetest.MustAppend(t, s, "s", fdbevents.Any, storetest.Event("x")), storetest.MustAppend(t, s, "s", fdbevents.Any, storetest.Event("y"))
 		for name, at := range map[string]fdbevents.Position{"b": first.Position, "a": second.Position, "größe": first.Position, "gone": first.Position} {
 			if err := s.SetCheckpoint(ctx, name, at); err != nil {
 				t.Fatal(err)
@@ -75,11 +76,11 @@ func TestCheckpoints(t *testing.T) {
 
 // TestSubscribeFromKeepsItsPlace over breaks, ended contexts and filters.
 func TestSubscribeFromKeepsItsPlace(t *testing.T) {
-	eachStore(t, fdblayer.Options{}, func(t *testing.T, s *fdblayer.Store) {
+	storetest.EachStore(t, fdblayer.Options{}, func(t *testing.T, s *fdblayer.Store) {
 		o := fdblayer.SubscribeOptions{Filter: fdbevents.InStreams("a"), CheckpointInterval: time.Hour}
 		for i := range 5 {
-			mustAppend(t, s, "a", fdbevents.Any, event(fmt.Sprint(i)))
-			mustAppend(t, s, "b", fdbevents.Any, event("other"))
+			storetest.MustAppend(t, s, "a", fdbevents.Any, storetest.Event(fmt.Sprint(i)))
+			storetest.MustAppend(t, s, "b", fdbevents.Any, storetest.Event("other"))
 		}
 		place := func() fdbevents.Position {
 			t.Helper()
@@ -113,7 +114,7 @@ func TestSubscribeFromKeepsItsPlace(t *testing.T) {
 			}
 			return got
 		}
-		all := collect(t, s.ReadAll(t.Context(), fdbevents.Start, fdblayer.ReadOptions{}))
+		all := storetest.Collect(t, s.ReadAll(t.Context(), fdbevents.Start, fdblayer.ReadOptions{}))
 		if got := take("2", true); !slices.Equal(got, []string{"0", "1", "2"}) {
 			t.Errorf("got %v", got)
 		}
@@ -135,7 +136,7 @@ func TestSubscribeFromKeepsItsPlace(t *testing.T) {
 // TestSubscribeFromStoresInTime stores its place although no further event comes,
 // and none that it selects.
 func TestSubscribeFromStoresInTime(t *testing.T) {
-	eachStore(t, fdblayer.Options{}, func(t *testing.T, s *fdblayer.Store) {
+	storetest.EachStore(t, fdblayer.Options{}, func(t *testing.T, s *fdblayer.Store) {
 		live := make(chan struct{})
 		ctx, cancel := context.WithCancel(t.Context())
 		ended := make(chan error, 1)
@@ -149,7 +150,7 @@ func TestSubscribeFromStoresInTime(t *testing.T) {
 		}()
 		<-live
 		for _, stream := range []string{"a", "b"} {
-			want := mustAppend(t, s, stream, fdbevents.Any, event("x")).Position
+			want := storetest.MustAppend(t, s, stream, fdbevents.Any, storetest.Event("x")).Position
 			await(t, func() bool {
 				at, err := s.Checkpoint(t.Context(), "reader")
 				if err != nil {

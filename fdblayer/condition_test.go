@@ -8,34 +8,35 @@ import (
 
 	"github.com/fdbevents/fdbevents"
 	"github.com/fdbevents/fdbevents/fdblayer"
+	"github.com/fdbevents/fdbevents/internal/storetest"
 )
 
 func TestAppendIf(t *testing.T) {
-	eachStore(t, fdblayer.Options{}, func(t *testing.T, s *fdblayer.Store) {
+	storetest.EachStore(t, fdblayer.Options{}, func(t *testing.T, s *fdblayer.Store) {
 		ctx := t.Context()
-		first := mustAppend(t, s, "a", fdbevents.Any, tagged("reserved", "seat:1", "show:9"))
-		second := mustAppend(t, s, "b", fdbevents.Any, tagged("released", "seat:1"))
-		third := mustAppend(t, s, "c", fdbevents.Any, tagged("reserved", "seat:2", "show:9"))
+		first := storetest.MustAppend(t, s, "a", fdbevents.Any, storetest.Tagged("reserved", "seat:1", "show:9"))
+		second := storetest.MustAppend(t, s, "b", fdbevents.Any, storetest.Tagged("released", "seat:1"))
+		third := storetest.MustAppend(t, s, "c", fdbevents.Any, storetest.Tagged("reserved", "seat:2", "show:9"))
 		for _, c := range []struct {
 			what  string
 			query fdbevents.Query
 			after fdbevents.Position
 			fails fdbevents.Position // Start when the append succeeds
 		}{
-			{"one tag", query(fdbevents.QueryItem{Tags: []string{"seat:1"}}), fdbevents.Start, first.Position},
-			{"one tag, after the first", query(fdbevents.QueryItem{Tags: []string{"seat:1"}}), first.Position, second.Position},
-			{"one tag, after the last", query(fdbevents.QueryItem{Tags: []string{"seat:1"}}), second.Position, fdbevents.Start},
-			{"unknown tag", query(fdbevents.QueryItem{Tags: []string{"seat:3"}}), fdbevents.Start, fdbevents.Start},
-			{"two tags", query(fdbevents.QueryItem{Tags: []string{"seat:2", "show:9"}}), fdbevents.Start, third.Position},
-			{"two tags, never together", query(fdbevents.QueryItem{Tags: []string{"seat:1", "seat:2"}}), fdbevents.Start, fdbevents.Start},
-			{"tag and type", query(fdbevents.QueryItem{Tags: []string{"seat:1"}, Types: []string{"released"}}), fdbevents.Start, second.Position},
-			{"tag and other type", query(fdbevents.QueryItem{Tags: []string{"seat:2"}, Types: []string{"released"}}), fdbevents.Start, fdbevents.Start},
-			{"type only", query(fdbevents.QueryItem{Types: []string{"released"}}), fdbevents.Start, second.Position},
-			{"type only, none", query(fdbevents.QueryItem{Types: []string{"cancelled"}}), fdbevents.Start, fdbevents.Start},
-			{"either item, the first offends", query(fdbevents.QueryItem{Tags: []string{"seat:2"}}, fdbevents.QueryItem{Types: []string{"released"}}), fdbevents.Start, second.Position},
-			{"any event", query(fdbevents.QueryItem{}), second.Position, third.Position},
+			{"one tag", storetest.Query(fdbevents.QueryItem{Tags: []string{"seat:1"}}), fdbevents.Start, first.Position},
+			{"one tag, after the first", storetest.Query(fdbevents.QueryItem{Tags: []string{"seat:1"}}), first.Position, second.Position},
+			{"one tag, after the last", storetest.Query(fdbevents.QueryItem{Tags: []string{"seat:1"}}), second.Position, fdbevents.Start},
+			{"unknown tag", storetest.Query(fdbevents.QueryItem{Tags: []string{"seat:3"}}), fdbevents.Start, fdbevents.Start},
+			{"two tags", storetest.Query(fdbevents.QueryItem{Tags: []string{"seat:2", "show:9"}}), fdbevents.Start, third.Position},
+			{"two tags, never together", storetest.Query(fdbevents.QueryItem{Tags: []string{"seat:1", "seat:2"}}), fdbevents.Start, fdbevents.Start},
+			{"tag and type", storetest.Query(fdbevents.QueryItem{Tags: []string{"seat:1"}, Types: []string{"released"}}), fdbevents.Start, second.Position},
+			{"tag and other type", storetest.Query(fdbevents.QueryItem{Tags: []string{"seat:2"}, Types: []string{"released"}}), fdbevents.Start, fdbevents.Start},
+			{"type only", storetest.Query(fdbevents.QueryItem{Types: []string{"released"}}), fdbevents.Start, second.Position},
+			{"type only, none", storetest.Query(fdbevents.QueryItem{Types: []string{"cancelled"}}), fdbevents.Start, fdbevents.Start},
+			{"either item, the first offends", storetest.Query(fdbevents.QueryItem{Tags: []string{"seat:2"}}, fdbevents.QueryItem{Types: []string{"released"}}), fdbevents.Start, second.Position},
+			{"any event", storetest.Query(fdbevents.QueryItem{}), second.Position, third.Position},
 		} {
-			_, err := s.AppendIf(ctx, fdbevents.Condition{Query: c.query, After: c.after}, to("decisions", event("made")))
+			_, err := s.AppendIf(ctx, fdbevents.Condition{Query: c.query, After: c.after}, storetest.AppendTo("decisions", storetest.Event("made")))
 			var failed *fdbevents.ConditionError
 			switch {
 			case c.fails == fdbevents.Start && err != nil:
@@ -46,11 +47,11 @@ func TestAppendIf(t *testing.T) {
 				t.Errorf("%s: message %q", c.what, err)
 			}
 		}
-		_, err := s.AppendIf(ctx, fdbevents.Condition{}, to("decisions", event("made")))
+		_, err := s.AppendIf(ctx, fdbevents.Condition{}, storetest.AppendTo("decisions", storetest.Event("made")))
 		if err == nil || err.Error() != `append condition "": its query has no items and would select every event; name types or tags` {
 			t.Errorf("got %v", err)
 		}
-		_, err = s.AppendIf(ctx, fdbevents.Condition{Query: query(fdbevents.QueryItem{}), After: fdbevents.End}, to("decisions", event("made")))
+		_, err = s.AppendIf(ctx, fdbevents.Condition{Query: storetest.Query(fdbevents.QueryItem{}), After: fdbevents.End}, storetest.AppendTo("decisions", storetest.Event("made")))
 		if err == nil || err.Error() != `append condition "after End": no event can come after End, so that nothing would be ruled out; give the position of the last event that was seen, or Start` {
 			t.Errorf("got %v", err)
 		}
@@ -60,7 +61,7 @@ func TestAppendIf(t *testing.T) {
 // TestConditionsAreSerializable lets many writers claim the same few names, each
 // only if nobody has: exactly one may win each name, in one process or in two.
 func TestConditionsAreSerializable(t *testing.T) {
-	eachEngine2(t, func(t *testing.T, a, b *fdblayer.Store) {
+	storetest.EachStorePair(t, func(t *testing.T, a, b *fdblayer.Store) {
 		const names, claims = 12, 10
 		var mu sync.Mutex
 		winners := make(map[int]int)
@@ -72,8 +73,8 @@ func TestConditionsAreSerializable(t *testing.T) {
 					tag := fmt.Sprint("name:", name)
 					// Each claim goes to a stream of its own: only the condition
 					// stands between them.
-					_, err := s.AppendIf(t.Context(), fdbevents.Condition{Query: query(fdbevents.QueryItem{Tags: []string{tag}})},
-						to(fmt.Sprintf("claim-%d-%d", claim, name), tagged("claimed", tag)))
+					_, err := s.AppendIf(t.Context(), fdbevents.Condition{Query: storetest.Query(fdbevents.QueryItem{Tags: []string{tag}})},
+						storetest.AppendTo(fmt.Sprintf("claim-%d-%d", claim, name), storetest.Tagged("claimed", tag)))
 					var failed *fdbevents.ConditionError
 					if err == nil {
 						mu.Lock()
@@ -95,15 +96,15 @@ func TestConditionsAreSerializable(t *testing.T) {
 }
 
 func TestRepeatOfAConditionalAppend(t *testing.T) {
-	eachStore(t, fdblayer.Options{}, func(t *testing.T, s *fdblayer.Store) {
-		ev := eventWithID("claimed", "1")
+	storetest.EachStore(t, fdblayer.Options{}, func(t *testing.T, s *fdblayer.Store) {
+		ev := storetest.EventWithID("claimed", "1")
 		ev.Tags = []string{"name:x"}
-		condition := fdbevents.Condition{Query: query(fdbevents.QueryItem{Tags: []string{"name:x"}})}
-		first, err := s.AppendIf(t.Context(), condition, to("claims", ev))
+		condition := fdbevents.Condition{Query: storetest.Query(fdbevents.QueryItem{Tags: []string{"name:x"}})}
+		first, err := s.AppendIf(t.Context(), condition, storetest.AppendTo("claims", ev))
 		if err != nil {
 			t.Fatal(err)
 		}
-		again, err := s.AppendIf(t.Context(), condition, to("claims", ev))
+		again, err := s.AppendIf(t.Context(), condition, storetest.AppendTo("claims", ev))
 		if err != nil || !again[0].Repeat || again[0].Position != first[0].Position {
 			t.Errorf("got %+v, %v; want the first result %+v", again, err, first)
 		}

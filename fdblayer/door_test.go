@@ -18,18 +18,24 @@ import (
 	"github.com/fdbevents/fdbevents"
 	"github.com/fdbevents/fdbevents/engine"
 	"github.com/fdbevents/fdbevents/fdblayer"
+	"github.com/fdbevents/fdbevents/fdblayer/check"
+	"github.com/fdbevents/fdbevents/fdblayer/groups"
+	"github.com/fdbevents/fdbevents/internal/storetest"
 	"github.com/google/uuid"
 )
 
 // storeCalls calls each exported method of a Store with arguments that are good.
 func storeCalls(s *fdblayer.Store) map[string]func(ctx context.Context) error {
-	id := eventWithID("e", "1").ID
-	one := fdbevents.StreamAppend{Stream: "s", Expected: fdbevents.Any, Events: []fdbevents.EventData{event("e")}}
+	id := storetest.EventWithID("e", "1").ID
+	one := fdbevents.StreamAppend{Stream: "s", Expected: fdbevents.Any, Events: []fdbevents.EventData{storetest.Event("e")}}
 	restored := fdbevents.Event{Stream: "r", ID: uuid.New(), Type: "e", ContentType: "text/plain", Created: time.Now()}
 	return map[string]func(ctx context.Context) error{
-		"Append": func(ctx context.Context) error { _, err := s.Append(ctx, "s", fdbevents.Any, event("e")); return err },
+		"Append": func(ctx context.Context) error {
+			_, err := s.Append(ctx, "s", fdbevents.Any, storetest.Event("e"))
+			return err
+		},
 		"AppendAsync": func(ctx context.Context) error {
-			_, err := s.AppendAsync(ctx, "s", fdbevents.Any, event("e"))
+			_, err := s.AppendAsync(ctx, "s", fdbevents.Any, storetest.Event("e"))
 			return err
 		},
 		"AppendIf": func(ctx context.Context) error {
@@ -39,7 +45,7 @@ func storeCalls(s *fdblayer.Store) map[string]func(ctx context.Context) error {
 		},
 		"AppendMany": func(ctx context.Context) error { _, err := s.AppendMany(ctx, one); return err },
 		"Check": func(ctx context.Context) error {
-			_, err := fdblayer.RunCheck(ctx, s, fdblayer.CheckOptions{Repair: true})
+			_, err := check.Run(ctx, s, check.Options{Repair: true})
 			return err
 		},
 		"Checkpoint":       func(ctx context.Context) error { _, err := s.Checkpoint(ctx, "c"); return err },
@@ -51,12 +57,12 @@ func storeCalls(s *fdblayer.Store) map[string]func(ctx context.Context) error {
 		"DropIndex":        func(ctx context.Context) error { return s.DropIndex(ctx, fdbevents.IndexType) },
 		"Erase":            func(ctx context.Context) error { _, err := s.Erase(ctx, id); return err },
 		"Group": func(ctx context.Context) error {
-			_, err := fdblayer.OpenGroup(ctx, s, "new", fdblayer.GroupOptions{})
+			_, err := groups.Open(ctx, s, "new", groups.Options{})
 			return err
 		},
-		"Groups":      func(ctx context.Context) error { return firstError(fdblayer.ListGroups(ctx, s)) },
+		"Groups":      func(ctx context.Context) error { return firstError(groups.List(ctx, s)) },
 		"Indexes":     func(ctx context.Context) error { _, err := s.Indexes(ctx); return err },
-		"OpenGroup":   func(ctx context.Context) error { _, err := fdblayer.LookupGroup(ctx, s, "g"); return err },
+		"OpenGroup":   func(ctx context.Context) error { _, err := groups.Lookup(ctx, s, "g"); return err },
 		"Projection":  func(ctx context.Context) error { _, err := s.Projection(ctx, "p"); return err },
 		"Projections": func(ctx context.Context) error { return firstError(s.Projections(ctx)) },
 		"ReadAll": func(ctx context.Context) error {
@@ -98,7 +104,7 @@ func storeCalls(s *fdblayer.Store) map[string]func(ctx context.Context) error {
 }
 
 // groupCalls calls each exported method of a Group that reaches the engine.
-func groupCalls(g *fdblayer.Group) map[string]func(ctx context.Context) error {
+func groupCalls(g *groups.Group) map[string]func(ctx context.Context) error {
 	return map[string]func(ctx context.Context) error{
 		"Delete": g.Delete,
 		"Info":   func(ctx context.Context) error { _, err := g.Info(ctx); return err },
@@ -133,7 +139,7 @@ func wantAllMethods(t *testing.T, x any, calls map[string]func(ctx context.Conte
 
 // wantAllClosed calls everything, which changes nothing and says that the store is
 // closed.
-func wantAllClosed(t *testing.T, e engine.Engine, s *fdblayer.Store, g *fdblayer.Group) {
+func wantAllClosed(t *testing.T, e engine.Engine, s *fdblayer.Store, g *groups.Group) {
 	t.Helper()
 	before := dump(t, e)
 	for _, calls := range []map[string]func(ctx context.Context) error{storeCalls(s), groupCalls(g)} {
@@ -167,9 +173,9 @@ func dump(t *testing.T, e engine.Engine) map[string]string {
 }
 
 func TestNothingWorksAfterClose(t *testing.T) {
-	eachHealthyEngine(t, func(t *testing.T, e engineT) {
+	storetest.EachHealthyEngine(t, func(t *testing.T, e storetest.EngineT) {
 		s, g := storeWithGroup(t, e)
-		wantAllMethods(t, s, storeCalls(s), "Close", "Stats", "Subscriptions")
+		wantAllMethods(t, s, storeCalls(s), "Close", "Door", "Stats", "Subscriptions")
 		wantAllMethods(t, g, groupCalls(g), "Name", "Options")
 		if err := s.Close(); err != nil {
 			t.Fatal(err)
@@ -183,19 +189,19 @@ func TestNothingWorksAfterClose(t *testing.T) {
 
 // TestNothingBeginsDuringClose holds Close up with an append whose commit waits.
 func TestNothingBeginsDuringClose(t *testing.T) {
-	eachHealthyEngine(t, func(t *testing.T, inner engineT) {
-		e := newFlakyEngine(inner, 1, 0)
+	storetest.EachHealthyEngine(t, func(t *testing.T, inner storetest.EngineT) {
+		e := storetest.NewFlakyEngine(inner, 1, 0)
 		s, g := storeWithGroup(t, e)
 		committing, release := make(chan struct{}), make(chan struct{})
-		e.failNext = func(tr *flakyTransaction) error {
+		e.FailNext = func(tr *storetest.FlakyTransaction) error {
 			close(committing)
 			<-release
-			e.failNext = nil
+			e.FailNext = nil
 			return tr.Transaction.Commit()
 		}
 		appended, closed := make(chan error, 1), make(chan error, 1)
 		go func() {
-			_, err := s.Append(t.Context(), "s", fdbevents.Any, event("late"))
+			_, err := s.Append(t.Context(), "s", fdbevents.Any, storetest.Event("late"))
 			appended <- err
 		}()
 		<-committing
@@ -216,14 +222,14 @@ func TestNothingBeginsDuringClose(t *testing.T) {
 }
 
 // storeWithGroup opens a store that the test closes.
-func storeWithGroup(t *testing.T, e engine.Engine) (*fdblayer.Store, *fdblayer.Group) {
+func storeWithGroup(t *testing.T, e engine.Engine) (*fdblayer.Store, *groups.Group) {
 	t.Helper()
 	s, err := fdblayer.Open(t.Context(), e, fdblayer.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
-	mustAppend(t, s, "s", fdbevents.Any, eventWithID("e", "1"), event("e"))
-	g, err := fdblayer.OpenGroup(t.Context(), s, "g", fdblayer.GroupOptions{})
+	storetest.MustAppend(t, s, "s", fdbevents.Any, storetest.EventWithID("e", "1"), storetest.Event("e"))
+	g, err := groups.Open(t.Context(), s, "g", groups.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}

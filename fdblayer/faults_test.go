@@ -11,21 +11,22 @@ import (
 	"github.com/fdbevents/fdbevents/engine"
 	"github.com/fdbevents/fdbevents/engine/faultengine"
 	"github.com/fdbevents/fdbevents/fdblayer"
+	"github.com/fdbevents/fdbevents/internal/storetest"
 )
 
 // TestExactlyOnceWhateverFails has writers on an engine with every fault, commits
 // that time out and land later among them: of these the store cannot tell the
 // outcome, so the writers repeat them with the same ids until it can.
 func TestExactlyOnceWhateverFails(t *testing.T) {
-	eachHealthyEngine(t, func(t *testing.T, inner engineT) {
+	storetest.EachHealthyEngine(t, func(t *testing.T, inner storetest.EngineT) {
 		seed := rand.Uint64N(1e6)
-		if given := faultSeeds(t); len(given) > 0 {
+		if given := storetest.FaultSeeds(t); len(given) > 0 {
 			seed = given[0]
 		}
 		t.Logf("seed %d", seed)
 		e := faultengine.New(inner, faultengine.Options{Seed: seed, Rate: faultengine.All()})
 		e.Quiet(true)
-		s := openStore(t, e, fdblayer.Options{})
+		s := storetest.OpenStore(t, e, fdblayer.Options{})
 		e.Quiet(false)
 		const writers, rounds = 8, 60
 		var mu sync.Mutex
@@ -37,16 +38,16 @@ func TestExactlyOnceWhateverFails(t *testing.T) {
 				// Few large batches may go without the rarest of faults: until it comes.
 				for i := 0; i < rounds || i < 50*rounds && e.Count(faultengine.TimedOutLate) == 0; i++ {
 					stream, name := fmt.Sprint("s", (w+i)%3), fmt.Sprintf("%d-%d", w, i)
-					ev := eventWithID(name, name)
+					ev := storetest.EventWithID(name, name)
 					ev.Tags = []string{"claim:" + name}
-					condition := fdbevents.Condition{Query: query(fdbevents.QueryItem{Tags: ev.Tags})}
+					condition := fdbevents.Condition{Query: storetest.Query(fdbevents.QueryItem{Tags: ev.Tags})}
 					var results []fdbevents.AppendResult
 					for {
 						var err error
 						if i%2 == 0 {
-							results, err = s.AppendMany(t.Context(), to(stream, ev), to("own-"+stream, ev))
+							results, err = s.AppendMany(t.Context(), storetest.AppendTo(stream, ev), storetest.AppendTo("own-"+stream, ev))
 						} else {
-							results, err = s.AppendIf(t.Context(), condition, to(stream, ev))
+							results, err = s.AppendIf(t.Context(), condition, storetest.AppendTo(stream, ev))
 						}
 						if err == nil {
 							break

@@ -22,6 +22,8 @@ import (
 	"github.com/fdbevents/fdbevents"
 	"github.com/fdbevents/fdbevents/engine"
 	"github.com/fdbevents/fdbevents/fdblayer"
+	"github.com/fdbevents/fdbevents/fdblayer/groups"
+	"github.com/fdbevents/fdbevents/internal/storetest"
 	"github.com/fdbevents/fdbevents/tuple"
 	"github.com/google/uuid"
 )
@@ -42,14 +44,14 @@ type goldenPair struct{ Key, Value string }
 // TestStoreOfFormat2 opens a store that an earlier build wrote, compares all that
 // can be read of it, and goes on with it.
 func TestStoreOfFormat2(t *testing.T) {
-	eachEngine(t, func(t *testing.T, e engine.Engine) {
+	storetest.EachEngine(t, func(t *testing.T, e engine.Engine) {
 		s := openGolden(t, e)
 		compareGolden(t, s)
 		totals := readView(t, s, "totals")
 		appendToGolden(t, s)
 		refuseGolden(t, s)
 		followGolden(t, s)
-		ok(t, s.CreateIndex(t.Context(), fdbevents.IndexCategory, nil))
+		storetest.OK(t, s.CreateIndex(t.Context(), fdbevents.IndexCategory, nil))
 		for _, i := range goldenIndexes(t, s) {
 			if !i.Ready {
 				t.Errorf("index %q is not ready", i.Name)
@@ -57,21 +59,21 @@ func TestStoreOfFormat2(t *testing.T) {
 		}
 		projectGolden(t, s, totals)
 		scavengeGolden(t, s)
-		checkStore(t, s)
+		storetest.CheckStore(t, s)
 	})
 }
 
 // TestStoreOfFormat2Groups goes on with its consumer groups, on engines that do not
 // leave open what became of a message.
 func TestStoreOfFormat2Groups(t *testing.T) {
-	eachHealthyEngine(t, func(t *testing.T, e engine.Engine) {
+	storetest.EachHealthyEngine(t, func(t *testing.T, e engine.Engine) {
 		ctx := t.Context()
 		s := openGolden(t, e)
-		mails, err := fdblayer.LookupGroup(ctx, s, "mails")
-		ok(t, err)
-		m := join(t, mails) // the member it had is gone without a word
+		mails, err := groups.Lookup(ctx, s, "mails")
+		storetest.OK(t, err)
+		m := storetest.Join(t, mails) // the member it had is gone without a word
 		deliverGolden(t, m, goldenUnsettled)
-		if i := info(t, mails); i.Lag().N != 0 || i.Parked().N != 3 || len(i.Members) != 1 {
+		if i := storetest.GroupInfo(t, mails); i.Lag().N != 0 || i.Parked().N != 3 || len(i.Members) != 1 {
 			t.Errorf("after all is settled: %+v", i)
 		}
 		// Of the three, the event of one was scavenged: there is nothing to deliver.
@@ -80,21 +82,21 @@ func TestStoreOfFormat2Groups(t *testing.T) {
 		}
 		deliverGolden(t, m, []string{"order-6@0 attempt 1 replayed", "order-9@0 attempt 1 replayed"})
 
-		bills, err := fdblayer.LookupGroup(ctx, s, "bills")
-		ok(t, err)
-		ok(t, bills.Resume(ctx))
-		deliverGolden(t, join(t, bills), []string{"order-4@2 attempt 1", "order-6@2 attempt 1", "order-8@2 attempt 1"})
+		bills, err := groups.Lookup(ctx, s, "bills")
+		storetest.OK(t, err)
+		storetest.OK(t, bills.Resume(ctx))
+		deliverGolden(t, storetest.Join(t, bills), []string{"order-4@2 attempt 1", "order-6@2 attempt 1", "order-8@2 attempt 1"})
 
-		late, err := fdblayer.LookupGroup(ctx, s, "late")
-		ok(t, err)
-		if i := info(t, late); i.Lag().N != 0 {
+		late, err := groups.Lookup(ctx, s, "late")
+		storetest.OK(t, err)
+		if i := storetest.GroupInfo(t, late); i.Lag().N != 0 {
 			t.Errorf("late: lag %v", i.Lag())
 		}
-		mustAppend(t, s, "order-1", 2, event("late"))
+		storetest.MustAppend(t, s, "order-1", 2, storetest.Event("late"))
 		want := []string{"order-1@3 attempt 1"}
-		deliverGolden(t, join(t, late), want)
+		deliverGolden(t, storetest.Join(t, late), want)
 		deliverGolden(t, m, want)
-		checkStore(t, s)
+		storetest.CheckStore(t, s)
 	})
 }
 
@@ -112,13 +114,13 @@ var goldenUnsettled = []string{
 }
 
 // deliverGolden takes messages and acknowledges them. They may come in any order.
-func deliverGolden(t *testing.T, m *fdblayer.Member, want []string) {
+func deliverGolden(t *testing.T, m *groups.Member, want []string) {
 	t.Helper()
 	var got []string
 	for range want {
-		msg := next(t, m)
+		msg := storetest.NextMessage(t, m)
 		got = append(got, label(msg))
-		ack(t, msg)
+		storetest.Ack(t, msg)
 	}
 	slices.Sort(got)
 	if want = slices.Sorted(slices.Values(want)); !slices.Equal(got, want) {
@@ -127,8 +129,8 @@ func deliverGolden(t *testing.T, m *fdblayer.Member, want []string) {
 }
 
 // label tells a message's event, and which attempt it is.
-func label(msg *fdblayer.Message) string {
-	text := fmt.Sprintf("%s attempt %d", place(&msg.Event), msg.Attempt)
+func label(msg *groups.Message) string {
+	text := fmt.Sprintf("%s attempt %d", storetest.Place(&msg.Event), msg.Attempt)
 	if msg.Replayed {
 		text += " replayed"
 	}
@@ -145,24 +147,24 @@ func openGolden(t *testing.T, e engine.Engine) *fdblayer.Store {
 		}
 		return nil
 	})
-	ok(t, err)
-	return openStore(t, e, fdblayer.Options{})
+	storetest.OK(t, err)
+	return storetest.OpenStore(t, e, fdblayer.Options{})
 }
 
 func readGolden(t *testing.T) (pairs []engine.KeyValue) {
 	t.Helper()
 	f, err := os.Open(goldenKeys)
-	ok(t, err)
+	storetest.OK(t, err)
 	defer f.Close()
 	z, err := gzip.NewReader(f)
-	ok(t, err)
+	storetest.OK(t, err)
 	for d := json.NewDecoder(z); d.More(); {
 		var pair goldenPair
-		ok(t, d.Decode(&pair))
+		storetest.OK(t, d.Decode(&pair))
 		key, err := hex.DecodeString(pair.Key)
-		ok(t, err)
+		storetest.OK(t, err)
 		value, err := hex.DecodeString(pair.Value)
-		ok(t, err)
+		storetest.OK(t, err)
 		pairs = append(pairs, engine.KeyValue{Key: key, Value: value})
 	}
 	return pairs
@@ -172,7 +174,7 @@ func readGolden(t *testing.T) (pairs []engine.KeyValue) {
 func compareGolden(t *testing.T, s *fdblayer.Store) {
 	t.Helper()
 	f, err := os.Open(goldenText)
-	ok(t, err)
+	storetest.OK(t, err)
 	defer f.Close()
 	var want []string
 	for lines := bufio.NewScanner(f); lines.Scan(); {
@@ -200,7 +202,7 @@ func goldenKinds(t *testing.T, pairs []engine.KeyValue) (lines []string) {
 	count := make(map[string]int)
 	for _, kv := range pairs {
 		kind, err := goldenKind(kv.Key)
-		ok(t, err)
+		storetest.OK(t, err)
 		count[kind]++
 	}
 	for _, kind := range slices.Sorted(maps.Keys(count)) {
@@ -231,37 +233,37 @@ func goldenLines(t *testing.T, s *fdblayer.Store) (lines []string) {
 	add := func(format string, args ...any) { lines = append(lines, fmt.Sprintf(format, args...)) }
 	stats := s.Stats()
 	add("store %s, partitions %d, inline limit %d", stats.StoreID, stats.Partitions, stats.InlineLimit)
-	report := checkStore(t, s)
+	report := storetest.CheckStore(t, s)
 	add("check: events %d, streams %d, ids %d, tags %d", report.Events, report.Streams, report.IDs, report.Tags)
 	for _, i := range goldenIndexes(t, s) {
 		add("index %s, ready %t", i.Name, i.Ready)
 	}
 	for _, ev := range goldenLog(t, s) {
 		add("event %s position %s id %s type %q content type %q tags %q created %s data %s metadata %s erased %t",
-			place(&ev), ev.Position, ev.ID, ev.Type, ev.ContentType, ev.Tags, ev.Created.Format(time.RFC3339Nano), brief(ev.Data), brief(ev.Metadata), ev.Erased)
+			storetest.Place(&ev), ev.Position, ev.ID, ev.Type, ev.ContentType, ev.Tags, ev.Created.Format(time.RFC3339Nano), brief(ev.Data), brief(ev.Metadata), ev.Erased)
 	}
 	lines = append(lines, goldenStreams(t, s)...)
 	for _, text := range []string{"tag=vip", "tag=vip tag=large", "type=placed", "type=paid,sent tag=vip or tag=chosen", "tag=\"" + longTag + "\""} {
 		q, err := fdbevents.ParseQuery(text)
-		ok(t, err)
+		storetest.OK(t, err)
 		for _, prefix := range []string{"", "order-"} {
 			var places []string
 			f := fdbevents.InStreams(prefix)
 			f.Query = q
-			for _, ev := range collect(t, s.ReadAll(t.Context(), fdbevents.Start, fdblayer.ReadOptions{Filter: f})) {
-				places = append(places, place(&ev))
+			for _, ev := range storetest.Collect(t, s.ReadAll(t.Context(), fdbevents.Start, fdblayer.ReadOptions{Filter: f})) {
+				places = append(places, storetest.Place(&ev))
 			}
 			add("query %.30q in streams %q: %s", text, prefix, strings.Join(places, " "))
 		}
 	}
 	for c, err := range s.Checkpoints(t.Context()) {
-		ok(t, err)
+		storetest.OK(t, err)
 		add("checkpoint %q position %s", c.Name, c.Position)
 	}
 	lines = append(lines, goldenProjections(t, s)...)
 	for _, name := range []string{"prices", "stock", "none"} {
 		page, err := goldenData(t, s, name)
-		ok(t, err)
+		storetest.OK(t, err)
 		for _, kv := range page.KeyValues {
 			add("data %s: %s = %s", name, brief(kv.Key), brief(kv.Value))
 		}
@@ -271,13 +273,13 @@ func goldenLines(t *testing.T, s *fdblayer.Store) (lines []string) {
 
 func goldenLog(t *testing.T, s *fdblayer.Store) []fdbevents.Event {
 	t.Helper()
-	return collect(t, s.ReadAll(t.Context(), fdbevents.Start, fdblayer.ReadOptions{}))
+	return storetest.Collect(t, s.ReadAll(t.Context(), fdbevents.Start, fdblayer.ReadOptions{}))
 }
 
 func goldenIndexes(t *testing.T, s *fdblayer.Store) []fdblayer.IndexInfo {
 	t.Helper()
 	all, err := s.Indexes(t.Context())
-	ok(t, err)
+	storetest.OK(t, err)
 	return all
 }
 
@@ -296,7 +298,7 @@ func goldenStreams(t *testing.T, s *fdblayer.Store) (lines []string) {
 	t.Helper()
 	accounts := 0
 	for i, err := range s.Streams(t.Context(), "") {
-		ok(t, err)
+		storetest.OK(t, err)
 		if strings.HasPrefix(i.Stream, "account-") {
 			if want := account(accounts); i.Stream != want.Stream || i.Retention != want.Retention {
 				t.Errorf("stream %+v, want name and retention of %+v", i, want)
@@ -305,7 +307,7 @@ func goldenStreams(t *testing.T, s *fdblayer.Store) (lines []string) {
 			continue
 		}
 		alone, err := s.Stream(t.Context(), i.Stream)
-		ok(t, err)
+		storetest.OK(t, err)
 		if fmt.Sprint(alone) != fmt.Sprint(i) {
 			t.Errorf("stream is %+v, in the list %+v", alone, i)
 		}
@@ -324,7 +326,7 @@ func account(n int) fdblayer.StreamInfo {
 func goldenProjections(t *testing.T, s *fdblayer.Store) (lines []string) {
 	t.Helper()
 	for p, err := range s.Projections(t.Context()) {
-		ok(t, err)
+		storetest.OK(t, err)
 		lines = append(lines, fmt.Sprintf("projection %s generation %d position %s, rebuilding %t generation %d position %s",
 			p.Name, p.Generation, p.Position, p.Rebuilding, p.NextGeneration, p.NextPosition))
 		view := readView(t, s, p.Name)
@@ -338,8 +340,8 @@ func goldenProjections(t *testing.T, s *fdblayer.Store) (lines []string) {
 func goldenGroups(t *testing.T, s *fdblayer.Store) (lines []string) {
 	t.Helper()
 	add := func(format string, args ...any) { lines = append(lines, fmt.Sprintf(format, args...)) }
-	for i, err := range fdblayer.ListGroups(t.Context(), s) {
-		ok(t, err)
+	for i, err := range groups.List(t.Context(), s) {
+		storetest.OK(t, err)
 		o := i.Options
 		add("group %s prefix %q query %q from %s message time-out %s retries %d lease time %s paused %t members %s",
 			i.Name, strings.Join(o.Filter.StreamPrefixes, ","), o.Filter.Query, o.From, o.MessageTimeout, o.MaxRetries, o.LeaseTime, i.Paused, i.Members)
@@ -347,12 +349,12 @@ func goldenGroups(t *testing.T, s *fdblayer.Store) (lines []string) {
 			add("group %s partition %d owner %s epoch %d checkpoint %s ahead %d retrying %d lag %s parked %s replaying %s",
 				i.Name, n, p.Owner, p.Epoch, p.Checkpoint, p.Ahead, p.Retrying, p.Lag, p.Parked, p.Replaying)
 		}
-		g, err := fdblayer.LookupGroup(t.Context(), s, i.Name)
-		ok(t, err)
+		g, err := groups.Lookup(t.Context(), s, i.Name)
+		storetest.OK(t, err)
 		for p, err := range g.Parked(t.Context()) {
-			ok(t, err)
+			storetest.OK(t, err)
 			add("group %s parked %s position %s id %s attempts %d reason %q time %s",
-				i.Name, place(&p.Event), p.Event.Position, p.Event.ID, p.Attempts, p.Reason, p.Time.Format(time.RFC3339Nano))
+				i.Name, storetest.Place(&p.Event), p.Event.Position, p.Event.ID, p.Attempts, p.Reason, p.Time.Format(time.RFC3339Nano))
 		}
 	}
 	return lines
@@ -428,12 +430,12 @@ func appendToGolden(t *testing.T, s *fdblayer.Store) {
 		if a.repeats != "" {
 			ev = goldenEvents[a.repeats]
 		}
-		got := mustAppend(t, s, a.stream, a.expected, ev)
+		got := storetest.MustAppend(t, s, a.stream, a.expected, ev)
 		if got.LastRevision != a.revision || got.Repeat != (a.repeats != "") {
 			t.Errorf("%s: got %+v, want revision %d", a.stream, got, a.revision)
 		}
 		if !got.Repeat {
-			read := collect(t, s.ReadStream(t.Context(), a.stream, a.revision, fdblayer.ReadOptions{}))
+			read := storetest.Collect(t, s.ReadStream(t.Context(), a.stream, a.revision, fdblayer.ReadOptions{}))
 			if len(read) != 1 || read[0].Position != got.Position || !bytes.Equal(read[0].Data, ev.Data) {
 				t.Errorf("%s: what was appended is not what is read", a.stream)
 			}
@@ -452,12 +454,12 @@ func refuseGolden(t *testing.T, s *fdblayer.Store) {
 	ctx := t.Context()
 	var wrong *fdbevents.WrongExpectedRevisionError
 	for stream, actual := range map[string]int64{"order-1": 2, "gone-2": 1, "noted-1": 0, "import-1": 7} {
-		if _, err := s.Append(ctx, stream, 5, event("stale")); !errors.As(err, &wrong) || wrong.Actual != actual {
+		if _, err := s.Append(ctx, stream, 5, storetest.Event("stale")); !errors.As(err, &wrong) || wrong.Actual != actual {
 			t.Errorf("%s: got %v", stream, err)
 		}
 	}
 	for _, stream := range []string{"dead-1", "dead-2", "dead-3"} {
-		if _, err := s.Append(ctx, stream, fdbevents.Any, event("late")); !errors.Is(err, fdbevents.ErrStreamDeleted) {
+		if _, err := s.Append(ctx, stream, fdbevents.Any, storetest.Event("late")); !errors.Is(err, fdbevents.ErrStreamDeleted) {
 			t.Errorf("%s: got %v", stream, err)
 		}
 	}
@@ -467,15 +469,15 @@ func refuseGolden(t *testing.T, s *fdblayer.Store) {
 	if _, err := s.Append(ctx, "stock-1", fdbevents.Any, other); !errors.As(err, &conflict) || conflict.Revision != 2 {
 		t.Errorf("the id of another event: got %v", err)
 	}
-	chosen := query(fdbevents.QueryItem{Tags: []string{"chosen"}})
-	known := collect(t, s.ReadAll(ctx, fdbevents.Start, fdblayer.ReadOptions{Filter: fdbevents.Filter{Query: chosen}}))
+	chosen := storetest.Query(fdbevents.QueryItem{Tags: []string{"chosen"}})
+	known := storetest.Collect(t, s.ReadAll(ctx, fdbevents.Start, fdblayer.ReadOptions{Filter: fdbevents.Filter{Query: chosen}}))
 	condition := fdbevents.Condition{Query: chosen}
 	var refused *fdbevents.ConditionError
-	if _, err := s.AppendIf(ctx, condition, to("new-2", event("x"))); !errors.As(err, &refused) || refused.Position != known[0].Position {
+	if _, err := s.AppendIf(ctx, condition, storetest.AppendTo("new-2", storetest.Event("x"))); !errors.As(err, &refused) || refused.Position != known[0].Position {
 		t.Errorf("a condition that does not hold: got %v", err)
 	}
 	condition.After = known[len(known)-1].Position
-	if _, err := s.AppendIf(ctx, condition, to("new-2", event("x"))); err != nil {
+	if _, err := s.AppendIf(ctx, condition, storetest.AppendTo("new-2", storetest.Event("x"))); err != nil {
 		t.Errorf("a condition that holds: %v", err)
 	}
 }
@@ -484,13 +486,13 @@ func refuseGolden(t *testing.T, s *fdblayer.Store) {
 func followGolden(t *testing.T, s *fdblayer.Store) {
 	t.Helper()
 	at, err := s.Checkpoint(t.Context(), "reader")
-	ok(t, err)
+	storetest.OK(t, err)
 	log := goldenLog(t, s)
 	i := slices.IndexFunc(log, func(ev fdbevents.Event) bool { return ev.Position == at })
 	for ev, err := range s.SubscribeFrom(t.Context(), "reader", fdblayer.SubscribeOptions{}) {
-		ok(t, err)
+		storetest.OK(t, err)
 		if !sameEvent(ev, log[i+1]) {
-			t.Errorf("after its checkpoint, the reader gets %s, want %s", place(&ev), place(&log[i+1]))
+			t.Errorf("after its checkpoint, the reader gets %s, want %s", storetest.Place(&ev), storetest.Place(&log[i+1]))
 		}
 		break
 	}
@@ -505,7 +507,7 @@ func tally(name string) handler {
 		}
 		for i := range events {
 			view.Add([]byte("stream "+events[i].Stream), 1)
-			view.Set([]byte("last"), []byte(place(&events[i])))
+			view.Set([]byte("last"), []byte(storetest.Place(&events[i])))
 		}
 		return nil
 	}
@@ -519,7 +521,7 @@ func tallied(view sums, events []fdbevents.Event) sums {
 		n := make([]byte, 8)
 		copy(n, out[key])
 		out[key] = string(binary.LittleEndian.AppendUint64(nil, binary.LittleEndian.Uint64(n)+1))
-		out["last"] = place(&events[i])
+		out["last"] = storetest.Place(&events[i])
 	}
 	return out
 }
@@ -534,7 +536,7 @@ func projectGolden(t *testing.T, s *fdblayer.Store, totals sums) {
 	t.Helper()
 	log := goldenLog(t, s)
 	p, err := s.Projection(t.Context(), "totals")
-	ok(t, err)
+	storetest.OK(t, err)
 	fresh := choose(log, func(ev fdbevents.Event) bool { return p.Position.Before(ev.Position) })
 	if len(fresh) == 0 || len(fresh) == len(log) {
 		t.Errorf("%d of %d events are left to project", len(fresh), len(log))
@@ -557,14 +559,14 @@ func scavengeGolden(t *testing.T, s *fdblayer.Store) {
 	before := goldenLog(t, s)
 	streams := goldenStreams(t, s)
 	report, err := s.Scavenge(t.Context(), fdblayer.ScavengeOptions{})
-	ok(t, err)
+	storetest.OK(t, err)
 	after := goldenLog(t, s)
 	gone := choose(before, func(ev fdbevents.Event) bool {
 		return !slices.ContainsFunc(after, func(other fdbevents.Event) bool { return other.Position == ev.Position })
 	})
 	var got []string
 	for i := range gone {
-		got = append(got, place(&gone[i]))
+		got = append(got, storetest.Place(&gone[i]))
 	}
 	slices.Sort(got)
 	want := []string{"aged-1@0", "cut-2@0", "cut-2@1", "dead-2@0", "dead-2@1", "gone-2@0", "gone-2@1", "kept-2@0", "kept-2@1", "kept-2@2"}

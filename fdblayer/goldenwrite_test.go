@@ -21,6 +21,8 @@ import (
 	"github.com/fdbevents/fdbevents"
 	"github.com/fdbevents/fdbevents/engine"
 	"github.com/fdbevents/fdbevents/fdblayer"
+	"github.com/fdbevents/fdbevents/fdblayer/groups"
+	"github.com/fdbevents/fdbevents/internal/storetest"
 )
 
 // writeGolden makes the files of TestStoreOfFormat2 anew:
@@ -34,6 +36,7 @@ var writeGolden = flag.Bool("write-golden", false, "make the store of format 2 i
 // goldenMaker makes a store that has one of everything.
 type goldenMaker struct {
 	*testing.T
+	e engine.Engine
 	s *fdblayer.Store
 	// orders are the positions of the events of the streams order-0 to order-9.
 	orders map[string]fdbevents.Position
@@ -43,13 +46,13 @@ func TestWriteGolden(t *testing.T) {
 	if !*writeGolden {
 		t.Skip("skipped: run on demand, with -args -write-golden")
 	}
-	e := openMemory(t)
+	e := storetest.OpenMemory(t)
 	first := readVersion(t, e)
 	// The store is not closed before it is written down: its process is gone.
-	s := openStore(t, e, fdblayer.Options{Partitions: 5, InlineLimit: 400})
-	m := &goldenMaker{T: t, s: s, orders: make(map[string]fdbevents.Position)}
+	s := storetest.OpenStore(t, e, fdblayer.Options{Partitions: 5, InlineLimit: 400})
+	m := &goldenMaker{T: t, e: e, s: s, orders: make(map[string]fdbevents.Position)}
 	m.appendOrders()
-	ok(t, s.CreateIndex(t.Context(), fdbevents.IndexType, nil))
+	storetest.OK(t, s.CreateIndex(t.Context(), fdbevents.IndexType, nil))
 	m.appendStock()
 	m.appendStreams()
 	m.workOff()
@@ -72,17 +75,17 @@ func TestWriteGolden(t *testing.T) {
 		pairs[i].Key, pairs[i].Value = small.replace(pairs[i].Key), small.replace(pairs[i].Value)
 	}
 	lines = append(goldenKinds(t, pairs), lines...)
-	ok(t, os.MkdirAll("testdata", 0o777))
-	ok(t, os.WriteFile(goldenText, []byte(strings.Join(lines, "\n")+"\n"), 0o666))
+	storetest.OK(t, os.MkdirAll("testdata", 0o777))
+	storetest.OK(t, os.WriteFile(goldenText, []byte(strings.Join(lines, "\n")+"\n"), 0o666))
 	var out bytes.Buffer
 	z, err := gzip.NewWriterLevel(&out, gzip.BestCompression)
-	ok(t, err)
+	storetest.OK(t, err)
 	enc := json.NewEncoder(z)
 	for _, kv := range pairs {
-		ok(t, enc.Encode(goldenPair{Key: hex.EncodeToString(kv.Key), Value: hex.EncodeToString(kv.Value)}))
+		storetest.OK(t, enc.Encode(goldenPair{Key: hex.EncodeToString(kv.Key), Value: hex.EncodeToString(kv.Value)}))
 	}
-	ok(t, z.Close())
-	ok(t, os.WriteFile(goldenKeys, out.Bytes(), 0o666))
+	storetest.OK(t, z.Close())
+	storetest.OK(t, os.WriteFile(goldenKeys, out.Bytes(), 0o666))
 }
 
 // appendOrders appends ten orders of three events each, in turns: the groups work
@@ -95,7 +98,7 @@ func (m *goldenMaker) appendOrders() {
 			if n%2 == 0 {
 				ev.Tags = []string{"vip"}
 			}
-			r := mustAppend(m, m.s, stream, fdbevents.ExpectedRevision(revision-1), ev)
+			r := storetest.MustAppend(m, m.s, stream, fdbevents.ExpectedRevision(revision-1), ev)
 			m.orders[fmt.Sprintf("%s@%d", stream, revision)] = r.Position
 		}
 	}
@@ -105,21 +108,21 @@ func (m *goldenMaker) appendOrders() {
 // others.
 func (m *goldenMaker) appendStock() {
 	for _, name := range []string{"small", "medium", "large"} {
-		mustAppend(m, m.s, "stock-1", fdbevents.Any, goldenEvents[name])
+		storetest.MustAppend(m, m.s, "stock-1", fdbevents.Any, goldenEvents[name])
 	}
 	// The same id in two streams.
-	_, err := m.s.AppendMany(m.Context(), to("stock-1", goldenEvents["secret"], goldenEvents["novel"]), to("copy-1", goldenEvents["secret"]))
-	ok(m.T, err)
-	mustAppend(m, m.s, "stock-1", 4, fdbevents.EventData{Type: "empty"}, fdbevents.EventData{Type: "binary", Data: []byte{0, 1, 0xfe, 0xff}, Metadata: []byte{0xff}})
-	mustAppend(m, m.s, "größe-1", fdbevents.NoStream, fdbevents.EventData{Type: "gemessen", Tags: []string{"größe"}, Data: []byte("1,80 m")})
+	_, err := m.s.AppendMany(m.Context(), storetest.AppendTo("stock-1", goldenEvents["secret"], goldenEvents["novel"]), storetest.AppendTo("copy-1", goldenEvents["secret"]))
+	storetest.OK(m.T, err)
+	storetest.MustAppend(m, m.s, "stock-1", 4, fdbevents.EventData{Type: "empty"}, fdbevents.EventData{Type: "binary", Data: []byte{0, 1, 0xfe, 0xff}, Metadata: []byte{0xff}})
+	storetest.MustAppend(m, m.s, "größe-1", fdbevents.NoStream, fdbevents.EventData{Type: "gemessen", Tags: []string{"größe"}, Data: []byte("1,80 m")})
 	_, err = m.s.Transact(m.Context(), func(tx *fdblayer.Tx) error {
 		tx.Data("stock").Add([]byte("pieces"), 300)
-		_, err := tx.Append("stock-2", fdbevents.NoStream, tagged("counted", "vip", "large"), tagged("counted"))
+		_, err := tx.Append("stock-2", fdbevents.NoStream, storetest.Tagged("counted", "vip", "large"), storetest.Tagged("counted"))
 		return err
 	})
-	ok(m.T, err)
+	storetest.OK(m.T, err)
 	_, err = m.s.Restore(m.Context(), []fdbevents.Event{restorable("import-1", 5, 20), restorable("import-1", 6, 2_000)}, fdblayer.RestoreOptions{})
-	ok(m.T, err)
+	storetest.OK(m.T, err)
 }
 
 // appendStreams appends to the streams that hide and hideMore are about.
@@ -129,47 +132,47 @@ func (m *goldenMaker) appendStreams() {
 		for i := range n[stream] {
 			ev := goldenEvents["cut"]
 			if i > 0 {
-				ev = tagged("noted", "vip")
+				ev = storetest.Tagged("noted", "vip")
 			}
-			mustAppend(m, m.s, stream, fdbevents.ExpectedRevision(i-1), ev)
+			storetest.MustAppend(m, m.s, stream, fdbevents.ExpectedRevision(i-1), ev)
 		}
 	}
 	// The first is too old for ever, the others for a century from then on.
 	old := fdbevents.EventData{Type: "noted", Created: time.Date(1900, 1, 1, 0, 0, 0, 0, time.UTC)}
-	mustAppend(m, m.s, "aged-1", fdbevents.NoStream, old, event("noted"), event("noted"))
+	storetest.MustAppend(m, m.s, "aged-1", fdbevents.NoStream, old, storetest.Event("noted"), storetest.Event("noted"))
 }
 
 // hide hides events in all ways, and has them removed.
 func (m *goldenMaker) hide() {
 	ctx, s := m.Context(), m.s
-	ok(m.T, s.SetRetention(ctx, "kept-1", fdblayer.Retention{MaxCount: 1}))
-	ok(m.T, s.SetStreamMetadata(ctx, "kept-1", []byte(`{"owner":"sales"}`)))
-	ok(m.T, s.SetStreamMetadata(ctx, "noted-1", textOf(500)))
-	ok(m.T, s.Truncate(ctx, "cut-1", 2))
-	ok(m.T, s.Truncate(ctx, "order-7", 1)) // its first message is parked
-	ok(m.T, s.Delete(ctx, "gone-1", 1))
-	ok(m.T, s.Delete(ctx, "back-1", fdbevents.Any))
-	ok(m.T, s.Tombstone(ctx, "dead-1", fdbevents.StreamExists))
-	mustAppend(m, s, "back-1", fdbevents.NoStream, event("again"))
+	storetest.OK(m.T, s.SetRetention(ctx, "kept-1", fdblayer.Retention{MaxCount: 1}))
+	storetest.OK(m.T, s.SetStreamMetadata(ctx, "kept-1", []byte(`{"owner":"sales"}`)))
+	storetest.OK(m.T, s.SetStreamMetadata(ctx, "noted-1", textOf(500)))
+	storetest.OK(m.T, s.Truncate(ctx, "cut-1", 2))
+	storetest.OK(m.T, s.Truncate(ctx, "order-7", 1)) // its first message is parked
+	storetest.OK(m.T, s.Delete(ctx, "gone-1", 1))
+	storetest.OK(m.T, s.Delete(ctx, "back-1", fdbevents.Any))
+	storetest.OK(m.T, s.Tombstone(ctx, "dead-1", fdbevents.StreamExists))
+	storetest.MustAppend(m, s, "back-1", fdbevents.NoStream, storetest.Event("again"))
 	report, err := s.Scavenge(ctx, fdblayer.ScavengeOptions{})
 	if err != nil || report.Events != 3+2+1+2+2+2 {
 		m.Fatalf("scavenged %+v, %v", report, err)
 	}
 	for _, name := range []string{"secret", "novel"} {
 		_, err := s.Erase(ctx, goldenEvents[name].ID)
-		ok(m.T, err)
+		storetest.OK(m.T, err)
 	}
 }
 
 // hideMore hides events, and leaves them to the next scavenge.
 func (m *goldenMaker) hideMore() {
 	ctx, s := m.Context(), m.s
-	ok(m.T, s.SetRetention(ctx, "kept-2", fdblayer.Retention{MaxCount: 2}))
-	ok(m.T, s.SetRetention(ctx, "aged-1", fdblayer.Retention{MaxAge: 100 * 365 * 24 * time.Hour, MaxCount: 50}))
-	ok(m.T, s.Truncate(ctx, "cut-2", 2))
-	ok(m.T, s.Delete(ctx, "gone-2", fdbevents.Any))
-	ok(m.T, s.Tombstone(ctx, "dead-2", 1))
-	ok(m.T, s.Tombstone(ctx, "dead-3", fdbevents.NoStream))
+	storetest.OK(m.T, s.SetRetention(ctx, "kept-2", fdblayer.Retention{MaxCount: 2}))
+	storetest.OK(m.T, s.SetRetention(ctx, "aged-1", fdblayer.Retention{MaxAge: 100 * 365 * 24 * time.Hour, MaxCount: 50}))
+	storetest.OK(m.T, s.Truncate(ctx, "cut-2", 2))
+	storetest.OK(m.T, s.Delete(ctx, "gone-2", fdbevents.Any))
+	storetest.OK(m.T, s.Tombstone(ctx, "dead-2", 1))
+	storetest.OK(m.T, s.Tombstone(ctx, "dead-3", fdbevents.NoStream))
 }
 
 // interrupt begins a scavenge and an index, and finishes neither.
@@ -182,7 +185,7 @@ func (m *goldenMaker) interrupt() {
 		}
 		return nil
 	})
-	ok(m.T, err)
+	storetest.OK(m.T, err)
 	ctx, stop := context.WithCancel(m.Context())
 	_, err = m.s.Scavenge(ctx, fdblayer.ScavengeOptions{Progress: func(done, _ int64) {
 		if done == 1000 {
@@ -196,14 +199,14 @@ func (m *goldenMaker) interrupt() {
 	if err := m.s.CreateIndex(ctx, fdbevents.IndexCategory, func(int64, int64) { stop() }); !errors.Is(err, context.Canceled) {
 		m.Fatal(err)
 	}
-	mustAppend(m, m.s, "stock-2", 1, tagged("counted", "vip"))
+	storetest.MustAppend(m, m.s, "stock-2", 1, storetest.Tagged("counted", "vip"))
 }
 
 // readers leaves checkpoints, projections and data of the application.
 func (m *goldenMaker) readers() {
 	ctx, s := m.Context(), m.s
-	ok(m.T, s.SetCheckpoint(ctx, "reader", m.orders["order-3@1"]))
-	ok(m.T, s.SetCheckpoint(ctx, "another reader", fdbevents.Start))
+	storetest.OK(m.T, s.SetCheckpoint(ctx, "reader", m.orders["order-3@1"]))
+	storetest.OK(m.T, s.SetCheckpoint(ctx, "another reader", fdbevents.Start))
 	_, err := s.Transact(ctx, func(tx *fdblayer.Tx) error {
 		prices := tx.Data("prices")
 		prices.Set([]byte("tea"), []byte("4.20"))
@@ -211,7 +214,7 @@ func (m *goldenMaker) readers() {
 		tx.Data("stock").Add([]byte("pieces"), -1)
 		return nil
 	})
-	ok(m.T, err)
+	storetest.OK(m.T, err)
 	projectUntilCaughtUp(m, s, "totals", fdblayer.ProjectOptions{}, tally("totals"))
 	before := goldenRebuilt
 	before.Generation = 1
@@ -235,22 +238,27 @@ func (m *goldenMaker) readers() {
 // workOff makes the consumer groups. What it leaves undone is goldenUnsettled.
 func (m *goldenMaker) workOff() {
 	ctx := m.Context()
-	mails := newGroup(m, m.s, "mails", fdblayer.GroupOptions{Filter: fdbevents.InStreams("order-"), MaxRetries: 2, LeaseTime: time.Second})
-	member := join(m, mails)
-	held := make(map[string]*fdblayer.Message)
-	m.settle(member, held, fdblayer.Park, "the address is wrong", "order-3@0 attempt 1", "order-4@0 attempt 1")
+	mails := storetest.NewGroup(m, m.s, "mails", groups.Options{Filter: fdbevents.InStreams("order-"), MaxRetries: 2, LeaseTime: time.Second})
+	// The member's process stops in the end, its leases in its hands.
+	gag := storetest.NewGag(m.e)
+	stopped, err := fdblayer.Open(ctx, gag, fdblayer.Options{})
+	storetest.OK(m.T, err)
+	m.Cleanup(func() { stopped.Close() })
+	member := storetest.Join(m, storetest.NewGroup(m, stopped, "mails", groups.Options{}))
+	held := make(map[string]*groups.Message)
+	m.settle(member, held, groups.Park, "the address is wrong", "order-3@0 attempt 1", "order-4@0 attempt 1")
 	if n, err := mails.Replay(ctx); err != nil || n != 2 {
 		m.Fatal(n, err)
 	}
 	m.settle(member, held, 0, "", "order-0@0 attempt 1", "order-0@1 attempt 1", "order-4@1 attempt 1", "order-4@2 attempt 1")
 	m.settle(member, held, 0, "", "order-8@0 attempt 1", "order-8@1 attempt 1", "order-8@2 attempt 1")
-	m.settle(member, held, fdblayer.Skip, "", "order-5@0 attempt 1")
-	m.settle(member, held, fdblayer.Park, "kaputt: 100 % größer", "order-6@0 attempt 1", "order-7@0 attempt 1")
-	m.settle(member, held, fdblayer.Retry, "no answer", "order-9@0 attempt 1", "order-9@0 attempt 2", "order-9@0 attempt 3")
-	m.settle(member, held, fdblayer.Retry, "not now", "order-2@0 attempt 1", "order-4@0 attempt 1 replayed")
-	member.Freeze() // as if its process had stopped, its leases in its hands
+	m.settle(member, held, groups.Skip, "", "order-5@0 attempt 1")
+	m.settle(member, held, groups.Park, "kaputt: 100 % größer", "order-6@0 attempt 1", "order-7@0 attempt 1")
+	m.settle(member, held, groups.Retry, "no answer", "order-9@0 attempt 1", "order-9@0 attempt 2", "order-9@0 attempt 3")
+	m.settle(member, held, groups.Retry, "not now", "order-2@0 attempt 1", "order-4@0 attempt 1 replayed")
+	gag.Silence()
 	var ahead, retrying, replaying int64
-	i := info(m, mails)
+	i := storetest.GroupInfo(m, mails)
 	for _, p := range i.Partitions {
 		ahead, retrying, replaying = ahead+int64(p.Ahead), retrying+int64(p.Retrying), replaying+p.Replaying.N
 	}
@@ -258,36 +266,36 @@ func (m *goldenMaker) workOff() {
 		m.Fatalf("%+v", i)
 	}
 
-	bills := newGroup(m, m.s, "bills", fdblayer.GroupOptions{Filter: fdbevents.Filter{Query: query(fdbevents.QueryItem{Types: []string{"sent", "returned"}, Tags: []string{"vip"}})}, From: m.orders["order-0@2"],
+	bills := storetest.NewGroup(m, m.s, "bills", groups.Options{Filter: fdbevents.Filter{Query: storetest.Query(fdbevents.QueryItem{Types: []string{"sent", "returned"}, Tags: []string{"vip"}})}, From: m.orders["order-0@2"],
 		MaxRetries: -1, MessageTimeout: time.Minute,
 	})
-	member = join(m, bills)
-	m.settle(member, make(map[string]*fdblayer.Message), 0, "", "order-2@2 attempt 1")
-	ok(m.T, bills.Pause(ctx))
-	ok(m.T, member.Close())
-	newGroup(m, m.s, "late", fdblayer.GroupOptions{Filter: fdbevents.InStreams("order-"), From: fdbevents.End})
+	member = storetest.Join(m, bills)
+	m.settle(member, make(map[string]*groups.Message), 0, "", "order-2@2 attempt 1")
+	storetest.OK(m.T, bills.Pause(ctx))
+	storetest.OK(m.T, member.Close())
+	storetest.NewGroup(m, m.s, "late", groups.Options{Filter: fdbevents.InStreams("order-"), From: fdbevents.End})
 }
 
 // settle settles messages, in order; action 0 is to acknowledge them. Others that
 // come before them are held.
-func (m *goldenMaker) settle(member *fdblayer.Member, held map[string]*fdblayer.Message, action fdblayer.NackAction, reason string, labels ...string) {
+func (m *goldenMaker) settle(member *groups.Member, held map[string]*groups.Message, action groups.NackAction, reason string, labels ...string) {
 	m.Helper()
 	for _, wanted := range labels {
 		for held[wanted] == nil {
-			msg := next(m, member)
+			msg := storetest.NextMessage(m, member)
 			held[label(msg)] = msg
 		}
 		if action == 0 {
-			ack(m, held[wanted])
+			storetest.Ack(m, held[wanted])
 		} else {
-			nack(m, held[wanted], action, reason)
+			storetest.Nack(m, held[wanted], action, reason)
 		}
 	}
 }
 
 func readVersion(t *testing.T, e engine.Engine) (version int64) {
 	t.Helper()
-	ok(t, engine.Run(t.Context(), e, func(tr engine.Transaction, _ error) (err error) {
+	storetest.OK(t, engine.Run(t.Context(), e, func(tr engine.Transaction, _ error) (err error) {
 		version, err = tr.ReadVersion().Get()
 		return err
 	}))
@@ -297,7 +305,7 @@ func readVersion(t *testing.T, e engine.Engine) (version int64) {
 // wholeEngine is every key and value of an engine whose prefix is empty.
 func wholeEngine(t *testing.T, e engine.Engine) (pairs []engine.KeyValue) {
 	t.Helper()
-	ok(t, engine.Run(t.Context(), e, func(tr engine.Transaction, _ error) error {
+	storetest.OK(t, engine.Run(t.Context(), e, func(tr engine.Transaction, _ error) error {
 		page, err := tr.Snapshot().GetRange(engine.Range{Begin: []byte{}, End: []byte{0xff}}, engine.RangeOptions{}).Get()
 		pairs = page.KeyValues
 		return err

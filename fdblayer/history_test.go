@@ -19,6 +19,7 @@ import (
 	"github.com/fdbevents/fdbevents"
 	"github.com/fdbevents/fdbevents/engine"
 	"github.com/fdbevents/fdbevents/fdblayer"
+	"github.com/fdbevents/fdbevents/internal/storetest"
 )
 
 // history is what clients asked and were told, and when. It is right if there is
@@ -124,12 +125,12 @@ func (c *historyClient) outcome(err error) outcome {
 
 // unclearCommits fail in every way that FoundationDB's can: some are tried again,
 // some leave the caller without an answer, and of these some land late.
-func unclearCommits(e *flakyEngine, late *sync.WaitGroup, enough *atomic.Bool) func(t *flakyTransaction) error {
-	return func(t *flakyTransaction) error {
+func unclearCommits(e *storetest.FlakyEngine, late *sync.WaitGroup, enough *atomic.Bool) func(t *storetest.FlakyTransaction) error {
+	return func(t *storetest.FlakyTransaction) error {
 		if enough.Load() {
 			return t.Transaction.Commit()
 		}
-		switch e.roll(30) {
+		switch e.Roll(30) {
 		case 0:
 			return engine.ErrConflict
 		case 1, 2:
@@ -141,7 +142,7 @@ func unclearCommits(e *flakyEngine, late *sync.WaitGroup, enough *atomic.Bool) f
 		case 6:
 			return cmp.Or(t.Transaction.Commit(), error(engine.ErrTimedOut))
 		case 7:
-			t.abandoned = true
+			t.Abandoned = true
 			inner := t.Transaction
 			late.Go(func() {
 				defer inner.Cancel()
@@ -158,7 +159,7 @@ func unclearCommits(e *flakyEngine, late *sync.WaitGroup, enough *atomic.Bool) f
 // under way any more.
 func eachHistory(t *testing.T, client func(c *historyClient), finish func(t *testing.T, h *history, s *fdblayer.Store)) {
 	const clients = 8
-	eachHealthyEngine(t, func(t *testing.T, e engineT) {
+	storetest.EachHealthyEngine(t, func(t *testing.T, e storetest.EngineT) {
 		rounds := 20
 		if strings.HasSuffix(t.Name(), "/fdb") {
 			rounds = 6
@@ -166,17 +167,17 @@ func eachHistory(t *testing.T, client func(c *historyClient), finish func(t *tes
 		for round := range rounds {
 			flaky := round%2 == 1
 			t.Run(fmt.Sprintf("round=%d,flaky=%t", round, flaky), func(t *testing.T) {
-				ok(t, clearEngine(t.Context(), e))
+				storetest.OK(t, clearEngine(t.Context(), e))
 				var late sync.WaitGroup
 				var enough atomic.Bool
 				var ours engine.Engine = e
-				faults := newFlakyEngine(e, rand.Uint64(), 0)
+				faults := storetest.NewFlakyEngine(e, rand.Uint64(), 0)
 				if flaky {
 					ours = faults
 				}
-				stores := []*fdblayer.Store{openStore(t, ours, fdblayer.Options{}), openStore(t, ours, fdblayer.Options{})}
+				stores := []*fdblayer.Store{storetest.OpenStore(t, ours, fdblayer.Options{}), storetest.OpenStore(t, ours, fdblayer.Options{})}
 				if flaky {
-					faults.failNext = unclearCommits(faults, &late, &enough)
+					faults.FailNext = unclearCommits(faults, &late, &enough)
 				}
 				h := &history{began: time.Now()}
 				var wg sync.WaitGroup

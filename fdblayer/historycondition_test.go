@@ -12,6 +12,7 @@ import (
 	"github.com/fdbevents/fdbevents"
 	"github.com/fdbevents/fdbevents/engine"
 	"github.com/fdbevents/fdbevents/fdblayer"
+	"github.com/fdbevents/fdbevents/internal/storetest"
 )
 
 // claim is an event of these histories, written as "017 x ab ": its name, its type
@@ -222,9 +223,9 @@ func (c *conditionClient) append(asked logAsked) (out outcome) {
 	var appends []fdbevents.StreamAppend
 	all := claims(asked.claims)
 	for _, claim := range all {
-		ev := eventWithID(claim.typ(), claim.name())
+		ev := storetest.EventWithID(claim.typ(), claim.name())
 		ev.Data, ev.Tags = []byte(claim), claim.tags()
-		appends = append(appends, to("s"+claim.name()[2:], ev))
+		appends = append(appends, storetest.AppendTo("s"+claim.name()[2:], ev))
 	}
 	condition := fdbevents.Condition{Query: asked.query}
 	for at, name := range c.names {
@@ -320,7 +321,7 @@ func (c *conditionClient) resolve(ops []porcupine.Operation) (resolved []porcupi
 func TestConditionHistoriesThatAreWrong(t *testing.T) {
 	x, y := newClaim(1, "x", "a"), newClaim(2, "x", "a")
 	onTag := func(c claim, after string) logAsked {
-		return logAsked{claims: string(c), query: query(fdbevents.QueryItem{Tags: []string{"a"}}), after: after}
+		return logAsked{claims: string(c), query: storetest.Query(fdbevents.QueryItem{Tags: []string{"a"}}), after: after}
 	}
 	op := func(call, ret int64, asked logAsked, told logTold) porcupine.Operation {
 		return porcupine.Operation{Input: asked, Call: call, Output: told, Return: ret}

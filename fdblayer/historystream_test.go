@@ -12,6 +12,7 @@ import (
 	"github.com/fdbevents/fdbevents"
 	"github.com/fdbevents/fdbevents/engine"
 	"github.com/fdbevents/fdbevents/fdblayer"
+	"github.com/fdbevents/fdbevents/internal/storetest"
 )
 
 // streamAsked is an append to a stream, or a read of all of it.
@@ -159,9 +160,9 @@ func resolveStreams(h *history, final map[string]string) {
 func (c *historyClient) appendNames(asked streamAsked, given bool, known map[string]int64) {
 	var events []fdbevents.EventData
 	for _, name := range strings.Fields(asked.names) {
-		ev := event(name)
+		ev := storetest.Event(name)
 		if given {
-			ev = eventWithID(name, name)
+			ev = storetest.EventWithID(name, name)
 		}
 		events = append(events, ev)
 	}

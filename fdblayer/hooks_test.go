@@ -10,17 +10,18 @@ import (
 	"github.com/fdbevents/fdbevents"
 	"github.com/fdbevents/fdbevents/engine"
 	"github.com/fdbevents/fdbevents/fdblayer"
+	"github.com/fdbevents/fdbevents/internal/storetest"
 )
 
 func TestRetryHook(t *testing.T) {
-	e := newFlakyEngine(openMemory(t), 1, 0)
+	e := storetest.NewFlakyEngine(storetest.OpenMemory(t), 1, 0)
 	var why []error
-	s := openStore(t, e, fdblayer.Options{Hooks: fdblayer.Hooks{Retry: func(err error) { why = append(why, err) }}})
-	e.failNext = func(*flakyTransaction) error {
-		e.failNext = nil
+	s := storetest.OpenStore(t, e, fdblayer.Options{Hooks: fdblayer.Hooks{Retry: func(err error) { why = append(why, err) }}})
+	e.FailNext = func(*storetest.FlakyTransaction) error {
+		e.FailNext = nil
 		return engine.ErrConflict
 	}
-	mustAppend(t, s, "s", fdbevents.Any, event("e"))
+	storetest.MustAppend(t, s, "s", fdbevents.Any, storetest.Event("e"))
 	if len(why) != 1 || !errors.Is(why[0], engine.ErrConflict) {
 		t.Errorf("the hook got %v, want one conflict", why)
 	}
@@ -32,20 +33,20 @@ func TestRetryHook(t *testing.T) {
 // TestTroubleHook makes the watcher's transaction fail once. The subscription goes
 // on, and the error is neither lost nor hidden.
 func TestTroubleHook(t *testing.T) {
-	e := newFlakyEngine(openMemory(t), 1, 0)
+	e := storetest.NewFlakyEngine(storetest.OpenMemory(t), 1, 0)
 	type trouble struct {
 		what string
 		err  error
 	}
 	troubles := make(chan trouble, 100)
 	var log bytes.Buffer
-	s := openStore(t, e, fdblayer.Options{
+	s := storetest.OpenStore(t, e, fdblayer.Options{
 		Logger: slog.New(slog.NewTextHandler(&log, nil)),
 		Hooks:  fdblayer.Hooks{Trouble: func(what string, err error) { troubles <- trouble{what: what, err: err} }},
 	})
-	mustAppend(t, s, "s", fdbevents.Any, event("e"))
-	e.failNext = func(tr *flakyTransaction) error {
-		e.failNext = nil
+	storetest.MustAppend(t, s, "s", fdbevents.Any, storetest.Event("e"))
+	e.FailNext = func(tr *storetest.FlakyTransaction) error {
+		e.FailNext = nil
 		return engine.ErrInvalidOperation
 	}
 	for _, err := range s.Subscribe(t.Context(), fdbevents.Start, fdblayer.SubscribeOptions{}) {
@@ -65,7 +66,7 @@ func TestTroubleHook(t *testing.T) {
 
 func TestCloseEngine(t *testing.T) {
 	for _, own := range []bool{false, true} {
-		e := openOwnMemory(t)
+		e := storetest.OpenOwnMemory(t)
 		s, err := fdblayer.Open(t.Context(), e, fdblayer.Options{CloseEngine: own})
 		if err != nil {
 			t.Fatal(err)

@@ -12,36 +12,37 @@ import (
 	"github.com/fdbevents/fdbevents"
 	"github.com/fdbevents/fdbevents/engine"
 	"github.com/fdbevents/fdbevents/fdblayer"
+	"github.com/fdbevents/fdbevents/internal/storetest"
 )
 
 // queries are read with every kind of access: one tag, the better of two, none.
 var queries = []fdbevents.Query{
-	query(fdbevents.QueryItem{Tags: []string{"tag0"}}),
-	query(fdbevents.QueryItem{Tags: []string{"tag0", "tag1"}}),
-	query(fdbevents.QueryItem{Tags: []string{"tag0", "rare"}}),
-	query(fdbevents.QueryItem{Tags: []string{"nobody has this"}}),
-	query(fdbevents.QueryItem{Tags: []string{"tag0"}}, fdbevents.QueryItem{Tags: []string{"tag1"}}),
-	query(fdbevents.QueryItem{Tags: []string{"tag2"}, Types: []string{"type1"}}),
-	query(fdbevents.QueryItem{Types: []string{"type1"}}),
-	query(fdbevents.QueryItem{Types: []string{"type0", "type2"}}),
-	query(fdbevents.QueryItem{Types: []string{"type0"}}, fdbevents.QueryItem{Tags: []string{"rare"}}),
+	storetest.Query(fdbevents.QueryItem{Tags: []string{"tag0"}}),
+	storetest.Query(fdbevents.QueryItem{Tags: []string{"tag0", "tag1"}}),
+	storetest.Query(fdbevents.QueryItem{Tags: []string{"tag0", "rare"}}),
+	storetest.Query(fdbevents.QueryItem{Tags: []string{"nobody has this"}}),
+	storetest.Query(fdbevents.QueryItem{Tags: []string{"tag0"}}, fdbevents.QueryItem{Tags: []string{"tag1"}}),
+	storetest.Query(fdbevents.QueryItem{Tags: []string{"tag2"}, Types: []string{"type1"}}),
+	storetest.Query(fdbevents.QueryItem{Types: []string{"type1"}}),
+	storetest.Query(fdbevents.QueryItem{Types: []string{"type0", "type2"}}),
+	storetest.Query(fdbevents.QueryItem{Types: []string{"type0"}}, fdbevents.QueryItem{Tags: []string{"rare"}}),
 	{},
 }
 
 // TestQueriesReadWhatTheySelect compares queries with and without indexes to a
 // filter over the whole log.
 func TestQueriesReadWhatTheySelect(t *testing.T) {
-	eachStore(t, fdblayer.Options{Partitions: 3}, func(t *testing.T, s *fdblayer.Store) {
-		fill(t, s, 500)
-		mustAppend(t, s, "big-1", fdbevents.Any, fdbevents.EventData{Type: "type1", Tags: []string{"tag2", "rare"}, Data: make([]byte, 300_000)})
-		fill(t, s, 500)
-		mustAppend(t, s, "s-2-3", fdbevents.Any, tagged("type0", "tag0", "rare"), tagged("type1", "rare"))
+	storetest.EachStore(t, fdblayer.Options{Partitions: 3}, func(t *testing.T, s *fdblayer.Store) {
+		storetest.Fill(t, s, 500)
+		storetest.MustAppend(t, s, "big-1", fdbevents.Any, fdbevents.EventData{Type: "type1", Tags: []string{"tag2", "rare"}, Data: make([]byte, 300_000)})
+		storetest.Fill(t, s, 500)
+		storetest.MustAppend(t, s, "s-2-3", fdbevents.Any, storetest.Tagged("type0", "tag0", "rare"), storetest.Tagged("type1", "rare"))
 		compareQueries(t, s)
 		for _, index := range []string{fdbevents.IndexType, fdbevents.IndexCategory} {
 			if err := s.CreateIndex(t.Context(), index, nil); err != nil {
 				t.Fatal(err)
 			}
-			mustAppend(t, s, "s-after", fdbevents.Any, tagged("type0"), tagged("type1", "rare"))
+			storetest.MustAppend(t, s, "s-after", fdbevents.Any, storetest.Tagged("type0"), storetest.Tagged("type1", "rare"))
 			compareQueries(t, s)
 		}
 	})
@@ -49,7 +50,7 @@ func TestQueriesReadWhatTheySelect(t *testing.T) {
 
 func compareQueries(t *testing.T, s *fdblayer.Store) {
 	t.Helper()
-	all := collect(t, s.ReadAll(t.Context(), fdbevents.Start, fdblayer.ReadOptions{}))
+	all := storetest.Collect(t, s.ReadAll(t.Context(), fdbevents.Start, fdblayer.ReadOptions{}))
 	middle := all[len(all)/3].Position
 	for i, q := range queries {
 		for _, prefix := range []string{"", "s-", "big-1", "s"} {
@@ -59,17 +60,17 @@ func compareQueries(t *testing.T, s *fdblayer.Store) {
 				return strings.HasPrefix(ev.Stream, prefix) && q.Matches(ev.Type, ev.Tags)
 			})
 			what := fmt.Sprintf("query %d, prefix %q", i, prefix)
-			same(t, what, collect(t, s.ReadAll(t.Context(), fdbevents.Start, o)), want)
+			same(t, what, storetest.Collect(t, s.ReadAll(t.Context(), fdbevents.Start, o)), want)
 			fromMiddle := choose(want, func(ev fdbevents.Event) bool { return !ev.Position.Before(middle) })
-			same(t, what+" from the middle", collect(t, s.ReadAll(t.Context(), middle, o)), fromMiddle)
+			same(t, what+" from the middle", storetest.Collect(t, s.ReadAll(t.Context(), middle, o)), fromMiddle)
 			o.Limit = 3
-			same(t, what+" limited", collect(t, s.ReadAll(t.Context(), fdbevents.Start, o)), want[:min(3, len(want))])
+			same(t, what+" limited", storetest.Collect(t, s.ReadAll(t.Context(), fdbevents.Start, o)), want[:min(3, len(want))])
 			o.Backward = true
 			slices.Reverse(want)
-			same(t, what+" backward, limited", collect(t, s.ReadAll(t.Context(), fdbevents.End, o)), want[:min(3, len(want))])
+			same(t, what+" backward, limited", storetest.Collect(t, s.ReadAll(t.Context(), fdbevents.End, o)), want[:min(3, len(want))])
 			o.Limit = 0
-			same(t, what+" backward", collect(t, s.ReadAll(t.Context(), fdbevents.End, o)), want)
-			same(t, what+" backward from the middle", collect(t, s.ReadAll(t.Context(), middle, o)), choose(want, func(ev fdbevents.Event) bool { return !middle.Before(ev.Position) }))
+			same(t, what+" backward", storetest.Collect(t, s.ReadAll(t.Context(), fdbevents.End, o)), want)
+			same(t, what+" backward from the middle", storetest.Collect(t, s.ReadAll(t.Context(), middle, o)), choose(want, func(ev fdbevents.Event) bool { return !middle.Before(ev.Position) }))
 			if t.Failed() {
 				t.FailNow()
 			}
@@ -133,18 +134,18 @@ func (c *countingEngine) add(n int) {
 // what it selects: for each event its index entry and its record, and not more
 // when another of its tags is common.
 func TestTagQueryReadsLittle(t *testing.T) {
-	eachHealthyEngine(t, func(t *testing.T, inner engineT) {
+	storetest.EachHealthyEngine(t, func(t *testing.T, inner storetest.EngineT) {
 		e := &countingEngine{Engine: inner}
-		s := openStore(t, e, fdblayer.Options{})
+		s := storetest.OpenStore(t, e, fdblayer.Options{})
 		const events, each = 20_000, 1000
 		batch := make([]fdbevents.EventData, 0, each)
 		for i := range events {
-			ev := tagged("e", "common")
+			ev := storetest.Tagged("e", "common")
 			if i%each == 7 {
 				ev.Tags = append(ev.Tags, "rare")
 			}
 			if batch = append(batch, ev); len(batch) == each {
-				mustAppend(t, s, fmt.Sprint("s", i/each), fdbevents.Any, batch...)
+				storetest.MustAppend(t, s, fmt.Sprint("s", i/each), fdbevents.Any, batch...)
 				batch = batch[:0]
 			}
 		}
@@ -158,7 +159,7 @@ func TestTagQueryReadsLittle(t *testing.T) {
 			e.mu.Lock()
 			e.values = 0
 			e.mu.Unlock()
-			got := collect(t, s.ReadAll(t.Context(), fdbevents.Start, fdblayer.ReadOptions{Filter: fdbevents.Filter{Query: query(c.item)}}))
+			got := storetest.Collect(t, s.ReadAll(t.Context(), fdbevents.Start, fdblayer.ReadOptions{Filter: fdbevents.Filter{Query: storetest.Query(c.item)}}))
 			e.mu.Lock()
 			values := e.values
 			e.mu.Unlock()
@@ -172,23 +173,23 @@ func TestTagQueryReadsLittle(t *testing.T) {
 // TestCreateIndexWhileWriting builds and drops an index while others write and
 // read, in two processes.
 func TestCreateIndexWhileWriting(t *testing.T) {
-	eachEngine2(t, func(t *testing.T, a, b *fdblayer.Store) {
+	storetest.EachStorePair(t, func(t *testing.T, a, b *fdblayer.Store) {
 		const writers, appends = 4, 60
 		old := 0
 		for i := range 50 {
 			events := make([]fdbevents.EventData, 40)
 			for j := range events {
-				events[j] = event(fmt.Sprint("type", j%4))
+				events[j] = storetest.Event(fmt.Sprint("type", j%4))
 			}
-			mustAppend(t, a, fmt.Sprintf("old%d-x", i%5), fdbevents.Any, events...)
+			storetest.MustAppend(t, a, fmt.Sprintf("old%d-x", i%5), fdbevents.Any, events...)
 			old += len(events)
 		}
-		q := query(fdbevents.QueryItem{Types: []string{"type1"}})
+		q := storetest.Query(fdbevents.QueryItem{Types: []string{"type1"}})
 		var wg sync.WaitGroup
 		for w := range writers {
 			wg.Go(func() {
 				for i := range appends {
-					if _, err := []*fdblayer.Store{a, b}[w%2].Append(t.Context(), fmt.Sprintf("new%d-x", w), fdbevents.Any, event(fmt.Sprint("type", i%4))); err != nil {
+					if _, err := []*fdblayer.Store{a, b}[w%2].Append(t.Context(), fmt.Sprintf("new%d-x", w), fdbevents.Any, storetest.Event(fmt.Sprint("type", i%4))); err != nil {
 						t.Error(err)
 					}
 				}
@@ -236,7 +237,7 @@ func TestCreateIndexWhileWriting(t *testing.T) {
 		close(written)
 		readers.Wait()
 		for _, s := range []*fdblayer.Store{a, b} {
-			if got := collect(t, s.ReadAll(t.Context(), fdbevents.Start, fdblayer.ReadOptions{Filter: fdbevents.Filter{Query: q}})); len(got) != (old+writers*appends)/4 {
+			if got := storetest.Collect(t, s.ReadAll(t.Context(), fdbevents.Start, fdblayer.ReadOptions{Filter: fdbevents.Filter{Query: q}})); len(got) != (old+writers*appends)/4 {
 				t.Errorf("%d events, want %d", len(got), (old+writers*appends)/4)
 			}
 		}
@@ -249,8 +250,8 @@ func TestCreateIndexWhileWriting(t *testing.T) {
 
 // TestCreateIndexGoesOn interrupts a build again and again.
 func TestCreateIndexGoesOn(t *testing.T) {
-	eachStore(t, fdblayer.Options{Partitions: 4}, func(t *testing.T, s *fdblayer.Store) {
-		fill(t, s, 300)
+	storetest.EachStore(t, fdblayer.Options{Partitions: 4}, func(t *testing.T, s *fdblayer.Store) {
+		storetest.Fill(t, s, 300)
 		interruptions := 0
 		for {
 			ctx, cancel := context.WithCancel(t.Context())
@@ -287,15 +288,15 @@ func TestCreateIndexGoesOn(t *testing.T) {
 // TestIndexDroppedAndCreatedWhileBuilt: a builder that began before must not call
 // what it built then part of the new index.
 func TestIndexDroppedAndCreatedWhileBuilt(t *testing.T) {
-	eachStore(t, fdblayer.Options{Partitions: 3}, func(t *testing.T, s *fdblayer.Store) {
-		fill(t, s, 200)
+	storetest.EachStore(t, fdblayer.Options{Partitions: 3}, func(t *testing.T, s *fdblayer.Store) {
+		storetest.Fill(t, s, 200)
 		steps := 0
 		again, stop := context.WithCancel(t.Context())
 		if err := s.CreateIndex(t.Context(), fdbevents.IndexType, func(done, total int64) {
 			if steps++; steps != 2 {
 				return
 			}
-			ok(t, s.DropIndex(t.Context(), fdbevents.IndexType))
+			storetest.OK(t, s.DropIndex(t.Context(), fdbevents.IndexType))
 			stop() // the other one gets as far as to announce it
 			if err := s.CreateIndex(again, fdbevents.IndexType, nil); err == nil {
 				t.Error("a cancelled build succeeded")
@@ -317,8 +318,8 @@ func TestIndexDroppedAndCreatedWhileBuilt(t *testing.T) {
 }
 
 func TestForeignPositions(t *testing.T) {
-	eachStore(t, fdblayer.Options{}, func(t *testing.T, s *fdblayer.Store) {
-		mustAppend(t, s, "s", fdbevents.Any, tagged("e", "x"))
+	storetest.EachStore(t, fdblayer.Options{}, func(t *testing.T, s *fdblayer.Store) {
+		storetest.MustAppend(t, s, "s", fdbevents.Any, storetest.Tagged("e", "x"))
 		foreign, err := fdbevents.ParsePosition("7f0000000000000000000000")
 		if err != nil {
 			t.Fatal(err)
@@ -337,7 +338,7 @@ func TestForeignPositions(t *testing.T) {
 			check("subscribing", err)
 			break
 		}
-		_, err = s.AppendIf(t.Context(), fdbevents.Condition{Query: query(fdbevents.QueryItem{Tags: []string{"x"}}), After: foreign}, to("s", event("e")))
+		_, err = s.AppendIf(t.Context(), fdbevents.Condition{Query: storetest.Query(fdbevents.QueryItem{Tags: []string{"x"}}), After: foreign}, storetest.AppendTo("s", storetest.Event("e")))
 		check("appending", err)
 	})
 }

@@ -9,6 +9,7 @@ import (
 	"github.com/fdbevents/fdbevents"
 	"github.com/fdbevents/fdbevents/engine"
 	"github.com/fdbevents/fdbevents/fdblayer"
+	"github.com/fdbevents/fdbevents/internal/storetest"
 )
 
 func TestKindOf(t *testing.T) {
@@ -70,8 +71,8 @@ func TestNotFoundError(t *testing.T) {
 // TestEngineErrorsAreTranslated fails when what is too large for the engine, or
 // comes after the engine was closed, has no kind.
 func TestEngineErrorsAreTranslated(t *testing.T) {
-	e := openMemory(t)
-	s := openStore(t, e, fdblayer.Options{})
+	e := storetest.OpenMemory(t)
+	s := storetest.OpenStore(t, e, fdblayer.Options{})
 	_, err := s.Transact(t.Context(), func(tx *fdblayer.Tx) error {
 		tx.Data("d").Set([]byte("k"), make([]byte, engine.MaxValueSize+1))
 		return nil

@@ -11,6 +11,7 @@ import (
 
 	"github.com/fdbevents/fdbevents"
 	"github.com/fdbevents/fdbevents/fdblayer"
+	"github.com/fdbevents/fdbevents/internal/storetest"
 	"github.com/google/uuid"
 )
 
@@ -46,7 +47,7 @@ func wantRevisions(t *testing.T, s *fdblayer.Store, what, want string) {
 }
 
 func logged(t *testing.T, s *fdblayer.Store) (revisions []int64) {
-	for _, ev := range collect(t, s.ReadAll(t.Context(), fdbevents.Start, fdblayer.ReadOptions{})) {
+	for _, ev := range storetest.Collect(t, s.ReadAll(t.Context(), fdbevents.Start, fdblayer.ReadOptions{})) {
 		revisions = append(revisions, ev.Revision)
 	}
 	return revisions
@@ -64,26 +65,26 @@ func scavenge(t *testing.T, s *fdblayer.Store, events int64, log ...int64) {
 	if got := logged(t, s); !slices.Equal(got, log) {
 		t.Errorf("after scavenging, the log has revisions %d, want %d", got, log)
 	}
-	checkStore(t, s)
+	storetest.CheckStore(t, s)
 }
 
 func TestStreamLifetime(t *testing.T) {
-	eachStore(t, fdblayer.Options{InlineLimit: 100}, func(t *testing.T, s *fdblayer.Store) {
+	storetest.EachStore(t, fdblayer.Options{InlineLimit: 100}, func(t *testing.T, s *fdblayer.Store) {
 		ctx := t.Context()
 		add := func(expected fdbevents.ExpectedRevision, n int) {
 			t.Helper()
 			for range n {
-				ev := tagged("e", "x")
+				ev := storetest.Tagged("e", "x")
 				ev.Data = make([]byte, 60*(1+len(logged(t, s))%3)) // some in the stream, some only in the log
-				mustAppend(t, s, "s", expected, ev)
+				storetest.MustAppend(t, s, "s", expected, ev)
 				expected = fdbevents.Any
 			}
 		}
 		add(fdbevents.NoStream, 6)
 
-		ok(t, s.Truncate(ctx, "s", 2))
+		storetest.OK(t, s.Truncate(ctx, "s", 2))
 		wantRevisions(t, s, "truncated", "2 3 4 5")
-		ok(t, s.Truncate(ctx, "s", 1))
+		storetest.OK(t, s.Truncate(ctx, "s", 1))
 		wantRevisions(t, s, "truncated before what is hidden", "2 3 4 5")
 		err := s.Truncate(ctx, "s", 7)
 		if err == nil || err.Error() != `truncating: truncate before revision "7": stream "s" has 6 as its next revision; want 0 to that, or fdbevents.StreamEnd for all` {
@@ -95,15 +96,15 @@ func TestStreamLifetime(t *testing.T) {
 		scavenge(t, s, 2, 2, 3, 4, 5)
 		scavenge(t, s, 0, 2, 3, 4, 5)
 
-		ok(t, s.SetRetention(ctx, "s", fdblayer.Retention{MaxCount: 3}))
+		storetest.OK(t, s.SetRetention(ctx, "s", fdblayer.Retention{MaxCount: 3}))
 		wantRevisions(t, s, "max count", "3 4 5")
 		add(fdbevents.Any, 1)
 		wantRevisions(t, s, "max count and a further event", "4 5 6")
-		ok(t, s.SetRetention(ctx, "s", fdblayer.Retention{}))
+		storetest.OK(t, s.SetRetention(ctx, "s", fdblayer.Retention{}))
 		wantRevisions(t, s, "no max count, before scavenging", "2 3 4 5 6")
-		ok(t, s.SetRetention(ctx, "s", fdblayer.Retention{MaxCount: 2}))
+		storetest.OK(t, s.SetRetention(ctx, "s", fdblayer.Retention{MaxCount: 2}))
 		scavenge(t, s, 3, 5, 6)
-		ok(t, s.SetRetention(ctx, "s", fdblayer.Retention{}))
+		storetest.OK(t, s.SetRetention(ctx, "s", fdblayer.Retention{}))
 		wantRevisions(t, s, "no max count, after scavenging", "5 6")
 		if info, err := s.Stream(ctx, "s"); err != nil || info.TruncateBefore != 5 || info.Events() != 2 || info.LastRevision != 6 {
 			t.Errorf("got %+v, %v", info, err)
@@ -113,9 +114,9 @@ func TestStreamLifetime(t *testing.T) {
 		if err := s.Delete(ctx, "s", 4); !errors.As(err, &wrong) || wrong.Actual != 6 {
 			t.Errorf("got %v", err)
 		}
-		ok(t, s.Delete(ctx, "s", 6))
+		storetest.OK(t, s.Delete(ctx, "s", 6))
 		wantRevisions(t, s, "deleted", `stream "s" not found`)
-		if _, err := s.Append(ctx, "s", fdbevents.StreamExists, event("e")); !errors.As(err, &wrong) || wrong.Actual != -1 {
+		if _, err := s.Append(ctx, "s", fdbevents.StreamExists, storetest.Event("e")); !errors.As(err, &wrong) || wrong.Actual != -1 {
 			t.Errorf("got %v", err)
 		}
 		if err := s.Delete(ctx, "s", fdbevents.Any); !errors.Is(err, fdbevents.ErrStreamNotFound) {
@@ -127,12 +128,12 @@ func TestStreamLifetime(t *testing.T) {
 		add(fdbevents.NoStream, 2)
 		wantRevisions(t, s, "created again", "7 8")
 		scavenge(t, s, 2, 7, 8)
-		ok(t, s.Truncate(ctx, "s", fdbevents.StreamEnd))
+		storetest.OK(t, s.Truncate(ctx, "s", fdbevents.StreamEnd))
 		wantRevisions(t, s, "all truncated", "")
 		add(8, 1)
 		wantRevisions(t, s, "and one more", "9")
 
-		ok(t, s.Tombstone(ctx, "s", 9))
+		storetest.OK(t, s.Tombstone(ctx, "s", 9))
 		for _, err := range []error{
 			s.Tombstone(ctx, "s", fdbevents.Any), s.Delete(ctx, "s", fdbevents.Any), s.Truncate(ctx, "s", 1),
 			s.SetRetention(ctx, "s", fdblayer.Retention{}), s.SetStreamMetadata(ctx, "s", nil),
@@ -141,7 +142,7 @@ func TestStreamLifetime(t *testing.T) {
 				t.Errorf("got %v", err)
 			}
 		}
-		_, err = s.Append(ctx, "s", fdbevents.Any, event("e"))
+		_, err = s.Append(ctx, "s", fdbevents.Any, storetest.Event("e"))
 		if !errors.Is(err, fdbevents.ErrStreamDeleted) || err.Error() != `stream "s": stream is permanently deleted` {
 			t.Errorf("got %v", err)
 		}
@@ -157,26 +158,26 @@ func TestStreamLifetime(t *testing.T) {
 		if gone != 10 {
 			t.Errorf("a subscription was told that %d of the 10 events were scavenged", gone)
 		}
-		if report := checkStore(t, s); report.IDs != 7 || report.Tags != 0 {
+		if report := storetest.CheckStore(t, s); report.IDs != 7 || report.Tags != 0 {
 			// Seven were scavenged before the tombstone, and their ids stay.
 			t.Errorf("got %+v", report)
 		}
-		ok(t, s.Tombstone(ctx, "never", fdbevents.NoStream))
+		storetest.OK(t, s.Tombstone(ctx, "never", fdbevents.NoStream))
 	})
 }
 
 func TestMaxAge(t *testing.T) {
-	eachStore(t, fdblayer.Options{}, func(t *testing.T, s *fdblayer.Store) {
+	storetest.EachStore(t, fdblayer.Options{}, func(t *testing.T, s *fdblayer.Store) {
 		now := time.Now()
 		for _, minutes := range []time.Duration{90, 80, 50, 70, 10, 1} {
-			ev := event("e")
+			ev := storetest.Event("e")
 			ev.Created = now.Add(-minutes * time.Minute)
-			mustAppend(t, s, "s", fdbevents.Any, ev)
+			storetest.MustAppend(t, s, "s", fdbevents.Any, ev)
 		}
-		ok(t, s.SetRetention(t.Context(), "s", fdblayer.Retention{MaxAge: time.Hour}))
+		storetest.OK(t, s.SetRetention(t.Context(), "s", fdblayer.Retention{MaxAge: time.Hour}))
 		wantRevisions(t, s, "an hour", "2 4 5")
 		scavenge(t, s, 2, 2, 3, 4, 5) // revisions stay dense
-		ok(t, s.SetRetention(t.Context(), "s", fdblayer.Retention{MaxAge: 5 * time.Minute, MaxCount: 2}))
+		storetest.OK(t, s.SetRetention(t.Context(), "s", fdblayer.Retention{MaxAge: 5 * time.Minute, MaxCount: 2}))
 		wantRevisions(t, s, "five minutes", "5")
 		scavenge(t, s, 3, 5)
 		err := s.SetRetention(t.Context(), "s", fdblayer.Retention{MaxAge: -1})
@@ -188,12 +189,12 @@ func TestMaxAge(t *testing.T) {
 
 // TestOvertakenReaders are told what they missed, not passed over it.
 func TestOvertakenReaders(t *testing.T) {
-	eachStore(t, fdblayer.Options{}, func(t *testing.T, s *fdblayer.Store) {
+	storetest.EachStore(t, fdblayer.Options{}, func(t *testing.T, s *fdblayer.Store) {
 		ctx := t.Context()
 		// More than a few pages.
 		const n = 60
 		for range n {
-			mustAppend(t, s, "s", fdbevents.Any, fdbevents.EventData{Type: "e", Data: make([]byte, 300_000)})
+			storetest.MustAppend(t, s, "s", fdbevents.Any, fdbevents.EventData{Type: "e", Data: make([]byte, 300_000)})
 		}
 		overtake := func(what string, events func(func(fdbevents.Event, error) bool), end int64, change func(), first int64) {
 			t.Helper()
@@ -218,12 +219,12 @@ func TestOvertakenReaders(t *testing.T) {
 			}
 		}
 		all := fdblayer.ReadOptions{}
-		overtake("reading", s.ReadStream(ctx, "s", 0, all), n-1, func() { ok(t, s.Truncate(ctx, "s", 40)) }, 40)
+		overtake("reading", s.ReadStream(ctx, "s", 0, all), n-1, func() { storetest.OK(t, s.Truncate(ctx, "s", 40)) }, 40)
 		overtake("subscribed", s.SubscribeStream(ctx, "s", -1, fdblayer.SubscribeOptions{}), n-1, func() {
-			ok(t, s.SetRetention(ctx, "s", fdblayer.Retention{MaxCount: 1}))
+			storetest.OK(t, s.SetRetention(ctx, "s", fdblayer.Retention{MaxCount: 1}))
 		}, n-1)
-		ok(t, s.SetRetention(ctx, "s", fdblayer.Retention{}))
-		overtake("reading backward", s.ReadStream(ctx, "s", fdbevents.StreamEnd, fdblayer.ReadOptions{Backward: true}), 40, func() { ok(t, s.Truncate(ctx, "s", n-2)) }, n-2)
+		storetest.OK(t, s.SetRetention(ctx, "s", fdblayer.Retention{}))
+		overtake("reading backward", s.ReadStream(ctx, "s", fdbevents.StreamEnd, fdblayer.ReadOptions{Backward: true}), 40, func() { storetest.OK(t, s.Truncate(ctx, "s", n-2)) }, n-2)
 
 		// Coming back.
 		for _, err := range s.SubscribeStream(ctx, "s", 50, fdblayer.SubscribeOptions{}) {
@@ -249,13 +250,13 @@ func TestOvertakenReaders(t *testing.T) {
 }
 
 func TestOvertakenByAge(t *testing.T) {
-	eachStore(t, fdblayer.Options{}, func(t *testing.T, s *fdblayer.Store) {
+	storetest.EachStore(t, fdblayer.Options{}, func(t *testing.T, s *fdblayer.Store) {
 		ctx := t.Context()
 		for i := range 30 {
 			ev := fdbevents.EventData{Type: "e", Data: make([]byte, 300_000), Created: time.Now().Add(-time.Duration(60-i) * time.Minute)}
-			mustAppend(t, s, "s", fdbevents.Any, ev)
+			storetest.MustAppend(t, s, "s", fdbevents.Any, ev)
 		}
-		ok(t, s.SetRetention(ctx, "s", fdblayer.Retention{MaxAge: 10 * time.Hour}))
+		storetest.OK(t, s.SetRetention(ctx, "s", fdblayer.Retention{MaxAge: 10 * time.Hour}))
 		var err error
 		n := 0
 		for _, err = range s.ReadStream(ctx, "s", 0, fdblayer.ReadOptions{}) {
@@ -264,14 +265,14 @@ func TestOvertakenByAge(t *testing.T) {
 			}
 			if n++; n == 1 {
 				// The events do not get older while a test waits; the bound can.
-				ok(t, s.SetRetention(ctx, "s", fdblayer.Retention{MaxAge: time.Second}))
+				storetest.OK(t, s.SetRetention(ctx, "s", fdblayer.Retention{MaxAge: time.Second}))
 			}
 		}
 		// All were older than a second already when the reader was last here.
 		if err != nil || n == 30 {
 			t.Errorf("%d events, %v", n, err)
 		}
-		ok(t, s.SetRetention(ctx, "s", fdblayer.Retention{MaxAge: 40 * time.Minute}))
+		storetest.OK(t, s.SetRetention(ctx, "s", fdblayer.Retention{MaxAge: 40 * time.Minute}))
 		for _, err = range s.SubscribeStream(ctx, "s", 5, fdblayer.SubscribeOptions{}) {
 			break
 		}
@@ -283,14 +284,14 @@ func TestOvertakenByAge(t *testing.T) {
 }
 
 func TestErase(t *testing.T) {
-	eachStore(t, fdblayer.Options{}, func(t *testing.T, s *fdblayer.Store) {
+	storetest.EachStore(t, fdblayer.Options{}, func(t *testing.T, s *fdblayer.Store) {
 		ctx := t.Context()
 		var want []fdbevents.Event
 		for i, size := range []int{10, 5_000, 200_000} { // in its stream, in its slot, in chunks
-			ev := eventWithID("signed up", fmt.Sprint(i))
+			ev := storetest.EventWithID("signed up", fmt.Sprint(i))
 			ev.Tags, ev.Data, ev.Metadata = []string{"person:1"}, make([]byte, size), []byte("m")
-			mustAppend(t, s, "s", fdbevents.Any, ev)
-			mustAppend(t, s, fmt.Sprint("copy", i), fdbevents.Any, ev)
+			storetest.MustAppend(t, s, "s", fdbevents.Any, ev)
+			storetest.MustAppend(t, s, fmt.Sprint("copy", i), fdbevents.Any, ev)
 			erased, err := s.Erase(ctx, ev.ID)
 			if err != nil || len(erased) != 2 || !erased[0].Erased || erased[0].Data != nil || erased[0].Metadata != nil {
 				t.Errorf("got %+v, %v", erased, err)
@@ -303,8 +304,8 @@ func TestErase(t *testing.T) {
 			}
 			want = append(want, erased...)
 		}
-		inStream := collect(t, s.ReadStream(ctx, "s", 0, fdblayer.ReadOptions{}))
-		inLog := collect(t, s.ReadAll(ctx, fdbevents.Start, fdblayer.ReadOptions{Filter: fdbevents.Filter{Query: query(fdbevents.QueryItem{Tags: []string{"person:1"}})}}))
+		inStream := storetest.Collect(t, s.ReadStream(ctx, "s", 0, fdblayer.ReadOptions{}))
+		inLog := storetest.Collect(t, s.ReadAll(ctx, fdbevents.Start, fdblayer.ReadOptions{Filter: fdbevents.Filter{Query: storetest.Query(fdbevents.QueryItem{Tags: []string{"person:1"}})}}))
 		if len(inStream) != 3 || len(inLog) != len(want) {
 			t.Fatalf("%d and %d events", len(inStream), len(inLog))
 		}
@@ -316,7 +317,7 @@ func TestErase(t *testing.T) {
 		if _, err := s.Erase(ctx, uuid.New()); !errors.Is(err, fdbevents.ErrEventNotFound) {
 			t.Errorf("got %v", err)
 		}
-		ok(t, s.Delete(ctx, "s", fdbevents.Any))
+		storetest.OK(t, s.Delete(ctx, "s", fdbevents.Any))
 		if _, err := s.Scavenge(ctx, fdblayer.ScavengeOptions{}); err != nil {
 			t.Error(err)
 		}
@@ -329,11 +330,11 @@ func TestErase(t *testing.T) {
 // TestScavengeBesideWriters removes while others append, read and delete, and is
 // interrupted again and again.
 func TestScavengeBesideWriters(t *testing.T) {
-	eachEngine2(t, func(t *testing.T, a, b *fdblayer.Store) {
+	storetest.EachStorePair(t, func(t *testing.T, a, b *fdblayer.Store) {
 		const streams, rounds = 5, 40
 		name := func(i int) string { return fmt.Sprint("stream", i) }
 		for i := range streams {
-			ok(t, a.SetRetention(t.Context(), name(i), fdblayer.Retention{MaxCount: 10}))
+			storetest.OK(t, a.SetRetention(t.Context(), name(i), fdblayer.Retention{MaxCount: 10}))
 		}
 		writing, stop := context.WithCancel(t.Context())
 		written := make(chan map[string]int64, streams)
@@ -343,7 +344,7 @@ func TestScavengeBesideWriters(t *testing.T) {
 				for range rounds {
 					events := make([]fdbevents.EventData, 20)
 					for j := range events {
-						events[j] = tagged("e", "x", fmt.Sprint("y", j))
+						events[j] = storetest.Tagged("e", "x", fmt.Sprint("y", j))
 					}
 					r, err := a.Append(t.Context(), name(i), fdbevents.ExpectedRevision(last), events...)
 					if err != nil {
@@ -383,7 +384,7 @@ func TestScavengeBesideWriters(t *testing.T) {
 			cancel()
 		}
 		report, err := b.Scavenge(t.Context(), fdblayer.ScavengeOptions{})
-		ok(t, err)
+		storetest.OK(t, err)
 		removed += report.Events
 		if want := int64(streams * (20*rounds - 10)); removed != want {
 			t.Errorf("removed %d, want %d", removed, want)

@@ -16,6 +16,8 @@ import (
 	"github.com/fdbevents/fdbevents/engine"
 	"github.com/fdbevents/fdbevents/engine/pebbleengine"
 	"github.com/fdbevents/fdbevents/fdblayer"
+	"github.com/fdbevents/fdbevents/fdblayer/check"
+	"github.com/fdbevents/fdbevents/internal/storetest"
 	"github.com/google/uuid"
 	"pgregory.net/rapid"
 )
@@ -23,7 +25,7 @@ import (
 // TestModel does random things to a store and to the model of it, and finds any
 // difference in what they return and in what they then hold.
 func TestModel(t *testing.T) {
-	eachHealthyEngine(t, func(t *testing.T, e engineT) {
+	storetest.EachHealthyEngine(t, func(t *testing.T, e storetest.EngineT) {
 		// FoundationDB waits for its disk at each step: it gets some of the runs,
 		// but for those that make a failure smaller.
 		share := 1
@@ -70,7 +72,7 @@ func checkModel(ctx context.Context, t *rapid.T, e engine.Engine) {
 		wantError(t, "emptying the engine", clearEngine(ctx, e), nil)
 	}
 	if m.flaky = rarely(t, "flaky", 3); m.flaky {
-		m.engine = newFlakyEngine(m.engine, rapid.Uint64().Draw(t, "seed"), 20)
+		m.engine = storetest.NewFlakyEngine(m.engine, rapid.Uint64().Draw(t, "seed"), 20)
 	}
 	m.open(t)
 	defer func() { m.store.Close() }() // there may be another by then
@@ -109,7 +111,7 @@ func (m *machine) open(t *rapid.T) {
 
 func (m *machine) openAgain(t *rapid.T) {
 	wantError(t, "closing", m.store.Close(), nil)
-	_, err := m.store.Append(m.ctx, "a", fdbevents.Any, event("x"))
+	_, err := m.store.Append(m.ctx, "a", fdbevents.Any, storetest.Event("x"))
 	wantError(t, "appending to a closed store", err, fdbevents.ErrClosed)
 	if rapid.Bool().Draw(t, "default options") {
 		m.options = fdblayer.Options{}
@@ -119,7 +121,7 @@ func (m *machine) openAgain(t *rapid.T) {
 }
 
 func (m *machine) check(t *rapid.T) {
-	report, err := fdblayer.RunCheck(m.ctx, m.store, fdblayer.CheckOptions{})
+	report, err := check.Run(m.ctx, m.store, check.Options{})
 	wantError(t, "check", err, nil)
 	for _, problem := range report.Problems {
 		t.Errorf("check: %s", problem)

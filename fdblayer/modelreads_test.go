@@ -6,6 +6,7 @@ import (
 
 	"github.com/fdbevents/fdbevents"
 	"github.com/fdbevents/fdbevents/fdblayer"
+	"github.com/fdbevents/fdbevents/internal/storetest"
 	"pgregory.net/rapid"
 )
 
@@ -85,7 +86,7 @@ func (m *machine) badInput(t *rapid.T) {
 	}
 	appending := func(stream string, ev fdbevents.EventData) func() error {
 		return func() error {
-			_, err := m.store.AppendMany(m.ctx, to("a", event("x")), to(stream, ev))
+			_, err := m.store.AppendMany(m.ctx, storetest.AppendTo("a", storetest.Event("x")), storetest.AppendTo(stream, ev))
 			return err
 		}
 	}
@@ -98,24 +99,24 @@ func (m *machine) badInput(t *rapid.T) {
 		do   func() error
 		want error
 	}{
-		{"empty stream name", appending("", event("x")), invalid("stream name", "")},
-		{"long stream name", appending(long, event("x")), limit("stream name", int64(len(long)), fdbevents.MaxStreamName, "bytes")},
-		{"virtual stream name", appending("$all", event("x")), invalid("stream name", "$all")},
-		{"stream name of bytes", appending("\xff", event("x")), invalid("stream name", "\xff")},
-		{"control character", appending("a\x01", event("x")), invalid("stream name", "a\x01")},
-		{"no type", appending("a", event("")), invalid("event type", "")},
-		{"empty tag", appending("a", tagged("x", "")), invalid("tag", "")},
-		{"system tag", appending("a", tagged("x", "\x01tx")), invalid("tag", "\x01tx")},
-		{"same tag twice", appending("a", tagged("x", "p", "p")), invalid("tag", "p")},
-		{"many tags", appending("a", tagged("x", many...)), limit("tags of an event", fdbevents.MaxTags+1, fdbevents.MaxTags, "tags")},
+		{"empty stream name", appending("", storetest.Event("x")), invalid("stream name", "")},
+		{"long stream name", appending(long, storetest.Event("x")), limit("stream name", int64(len(long)), fdbevents.MaxStreamName, "bytes")},
+		{"virtual stream name", appending("$all", storetest.Event("x")), invalid("stream name", "$all")},
+		{"stream name of bytes", appending("\xff", storetest.Event("x")), invalid("stream name", "\xff")},
+		{"control character", appending("a\x01", storetest.Event("x")), invalid("stream name", "a\x01")},
+		{"no type", appending("a", storetest.Event("")), invalid("event type", "")},
+		{"empty tag", appending("a", storetest.Tagged("x", "")), invalid("tag", "")},
+		{"system tag", appending("a", storetest.Tagged("x", "\x01tx")), invalid("tag", "\x01tx")},
+		{"same tag twice", appending("a", storetest.Tagged("x", "p", "p")), invalid("tag", "p")},
+		{"many tags", appending("a", storetest.Tagged("x", many...)), limit("tags of an event", fdbevents.MaxTags+1, fdbevents.MaxTags, "tags")},
 		{"large event", appending("a", fdbevents.EventData{Type: "x", Data: make([]byte, fdbevents.MaxEventSize), Metadata: []byte("m")}),
 			limit("event data and metadata", fdbevents.MaxEventSize+1, fdbevents.MaxEventSize, "bytes")},
 		{"no events", func() error { _, err := m.store.Append(m.ctx, "a", fdbevents.Any); return err }, fdbevents.ErrNoEvents},
 		{"no appends", func() error { _, err := m.store.AppendMany(m.ctx); return err }, fdbevents.ErrNoEvents},
-		{"expected revision", func() error { _, err := m.store.Append(m.ctx, "a", -3, event("x")); return err }, invalid("expected revision", "-3")},
+		{"expected revision", func() error { _, err := m.store.Append(m.ctx, "a", -3, storetest.Event("x")); return err }, invalid("expected revision", "-3")},
 		{"expected revision to delete", func() error { return m.store.Delete(m.ctx, "a", -3) }, invalid("expected revision", "-3")},
 		{"condition on everything", func() error {
-			_, err := m.store.AppendIf(m.ctx, fdbevents.Condition{}, to("a", event("x")))
+			_, err := m.store.AppendIf(m.ctx, fdbevents.Condition{}, storetest.AppendTo("a", storetest.Event("x")))
 			return err
 		}, invalid("append condition", "")},
 		{"limit", func() error {
@@ -126,7 +127,7 @@ func (m *machine) badInput(t *rapid.T) {
 		{"context", func() error {
 			ctx, cancel := context.WithCancel(m.ctx)
 			cancel()
-			_, err := m.store.Append(ctx, "a", fdbevents.Any, event("x"))
+			_, err := m.store.Append(ctx, "a", fdbevents.Any, storetest.Event("x"))
 			return err
 		}, context.Canceled},
 	}

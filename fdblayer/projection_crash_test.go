@@ -13,6 +13,7 @@ import (
 	"github.com/fdbevents/fdbevents"
 	"github.com/fdbevents/fdbevents/engine/pebbleengine"
 	"github.com/fdbevents/fdbevents/fdblayer"
+	"github.com/fdbevents/fdbevents/internal/storetest"
 )
 
 // crashing names the directory for the process that TestProjectionCrash kills.
@@ -59,7 +60,7 @@ func TestProjectionCrash(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		checkStore(t, s)
+		storetest.CheckStore(t, s)
 		if round%2 == 1 { // the others leave it to the next process
 			projectUntilCaughtUp(t, s, "sums", o, sums{}.project)
 			sameView(t, fmt.Sprint("after crash ", round), readView(t, s, "sums"), computed(t, s, o))
@@ -86,7 +87,7 @@ func appendAndProject(t *testing.T, dir string) {
 	for w := range 4 {
 		writers.Go(func() {
 			for i := 0; ctx.Err() == nil; i++ {
-				if _, err := s.Append(ctx, fmt.Sprint("s", w), fdbevents.Any, event(fmt.Sprint("type", i%3))); err != nil {
+				if _, err := s.Append(ctx, fmt.Sprint("s", w), fdbevents.Any, storetest.Event(fmt.Sprint("type", i%3))); err != nil {
 					t.Error(err)
 					return
 				}

@@ -18,6 +18,7 @@ import (
 	"github.com/fdbevents/fdbevents"
 	"github.com/fdbevents/fdbevents/engine"
 	"github.com/fdbevents/fdbevents/fdblayer"
+	"github.com/fdbevents/fdbevents/internal/storetest"
 )
 
 // sums is a view of the test's own making: how many events there are of each
@@ -81,7 +82,7 @@ func readView(t testing.TB, s *fdblayer.Store, name string) sums {
 func computed(t testing.TB, s *fdblayer.Store, o fdblayer.ProjectOptions) sums {
 	t.Helper()
 	v := sums{}
-	for _, ev := range collect(t, s.ReadAll(t.Context(), fdbevents.Start, fdblayer.ReadOptions{Filter: o.Filter})) {
+	for _, ev := range storetest.Collect(t, s.ReadAll(t.Context(), fdbevents.Start, fdblayer.ReadOptions{Filter: o.Filter})) {
 		v.add(&ev)
 	}
 	return v
@@ -133,7 +134,7 @@ func projectUntilCaughtUp(t testing.TB, s *fdblayer.Store, name string, o fdblay
 }
 
 func TestProject(t *testing.T) {
-	eachStore(t, fdblayer.Options{}, func(t *testing.T, s *fdblayer.Store) {
+	storetest.EachStore(t, fdblayer.Options{}, func(t *testing.T, s *fdblayer.Store) {
 		if _, err := s.Projection(t.Context(), "sums"); !errors.Is(err, fdbevents.ErrProjectionNotFound) {
 			t.Errorf("got %v", err)
 		}
@@ -141,17 +142,17 @@ func TestProject(t *testing.T) {
 		if !errors.Is(err, fdbevents.ErrProjectionNotFound) {
 			t.Errorf("got %v", err)
 		}
-		o := fdblayer.ProjectOptions{Filter: fdbevents.Filter{StreamPrefixes: []string{"s"}, Query: query(fdbevents.QueryItem{Types: []string{"type0", "type1"}})}}
+		o := fdblayer.ProjectOptions{Filter: fdbevents.Filter{StreamPrefixes: []string{"s"}, Query: storetest.Query(fdbevents.QueryItem{Types: []string{"type0", "type1"}})}}
 		var v sums
 		projectUntilCaughtUp(t, s, "sums", o, v.project) // of an empty log
 		for _, n := range []int{700, 50} {
-			fill(t, s, n)
+			storetest.Fill(t, s, n)
 			projectUntilCaughtUp(t, s, "sums", o, v.project)
 			sameView(t, "caught up", readView(t, s, "sums"), computed(t, s, o))
 		}
 		r := project(t, s, "sums", o, v.project)
-		fill(t, s, 60)
-		last := mustAppend(t, s, "s1", fdbevents.Any, event("type1")).Position
+		storetest.Fill(t, s, 60)
+		last := storetest.MustAppend(t, s, "s1", fdbevents.Any, storetest.Event("type1")).Position
 		awaitProjection(t, s, "sums", last)
 		r.end(t)
 		sameView(t, "live", readView(t, s, "sums"), computed(t, s, o))
@@ -195,13 +196,13 @@ func awaitProjection(t testing.TB, s *fdblayer.Store, name string, at fdbevents.
 // writers append, two of five commits fail, runners are stopped and started again,
 // and the view is built anew in between. In the end it is what the log says.
 func TestProjectionEqualsTheLog(t *testing.T) {
-	eachHealthyEngine(t, func(t *testing.T, inner engineT) {
-		plain := openStore(t, inner, fdblayer.Options{})
-		var engines []*flakyEngine
+	storetest.EachHealthyEngine(t, func(t *testing.T, inner storetest.EngineT) {
+		plain := storetest.OpenStore(t, inner, fdblayer.Options{})
+		var engines []*storetest.FlakyEngine
 		var stores []*fdblayer.Store
 		for i := range uint64(2) {
-			engines = append(engines, newFlakyEngine(inner, i, 40))
-			stores = append(stores, openStore(t, engines[i], fdblayer.Options{}))
+			engines = append(engines, storetest.NewFlakyEngine(inner, i, 40))
+			stores = append(stores, storetest.OpenStore(t, engines[i], fdblayer.Options{}))
 		}
 		// place is how far the newest generation has come.
 		place := func() string {
@@ -223,14 +224,14 @@ func TestProjectionEqualsTheLog(t *testing.T) {
 				for i := range each {
 					var events []fdbevents.EventData
 					for range 1 + rng.IntN(5) {
-						events = append(events, event(fmt.Sprint("type", rng.IntN(4))))
+						events = append(events, storetest.Event(fmt.Sprint("type", rng.IntN(4))))
 					}
-					mustAppend(t, plain, fmt.Sprint("s", w, i%3), fdbevents.Any, events...)
+					storetest.MustAppend(t, plain, fmt.Sprint("s", w, i%3), fdbevents.Any, events...)
 					written <- struct{}{}
 				}
 			})
 		}
-		o := fdblayer.ProjectOptions{Filter: fdbevents.Filter{Query: query(fdbevents.QueryItem{Types: []string{"type0", "type1", "type2"}})}}
+		o := fdblayer.ProjectOptions{Filter: fdbevents.Filter{Query: storetest.Query(fdbevents.QueryItem{Types: []string{"type0", "type1", "type2"}})}}
 		var v sums
 		for round := range rounds {
 			before := place()
@@ -245,7 +246,7 @@ func TestProjectionEqualsTheLog(t *testing.T) {
 				<-written
 			}
 			for range 2 {
-				mustAppend(t, plain, "more", fdbevents.Any, event("type0"))
+				storetest.MustAppend(t, plain, "more", fdbevents.Any, storetest.Event("type0"))
 				await(t, func() bool { return place() != before })
 				before = place()
 			}
@@ -255,7 +256,7 @@ func TestProjectionEqualsTheLog(t *testing.T) {
 			}
 		}
 		wg.Wait()
-		last := mustAppend(t, plain, "more", fdbevents.Any, event("type0")).Position
+		last := storetest.MustAppend(t, plain, "more", fdbevents.Any, storetest.Event("type0")).Position
 		r := project(t, stores[0], "sums", o, v.project)
 		await(t, func() bool {
 			info, err := plain.Projection(t.Context(), "sums")
@@ -263,8 +264,8 @@ func TestProjectionEqualsTheLog(t *testing.T) {
 		})
 		r.end(t)
 		for _, e := range engines {
-			if e.unknownIn.Load() == 0 || e.unknowns.Load() == 0 {
-				t.Errorf("%d and %d commits were unknown", e.unknownIn.Load(), e.unknowns.Load())
+			if e.UnknownIn.Load() == 0 || e.Unknowns.Load() == 0 {
+				t.Errorf("%d and %d commits were unknown", e.UnknownIn.Load(), e.Unknowns.Load())
 			}
 		}
 		sameView(t, "in the end", readView(t, plain, "sums"), computed(t, plain, o))
@@ -274,7 +275,7 @@ func TestProjectionEqualsTheLog(t *testing.T) {
 // TestProjectionTakesOver ends the runner that makes progress: the one that stood
 // by goes on.
 func TestProjectionTakesOver(t *testing.T) {
-	eachEngine2(t, func(t *testing.T, a, b *fdblayer.Store) {
+	storetest.EachStorePair(t, func(t *testing.T, a, b *fdblayer.Store) {
 		o := fdblayer.ProjectOptions{}
 		runners := make(map[string]running)
 		for name, s := range map[string]*fdblayer.Store{"a": a, "b": b} {
@@ -285,7 +286,7 @@ func TestProjectionTakesOver(t *testing.T) {
 		}
 		for len(runners) > 0 {
 			for range 20 {
-				awaitProjection(t, a, "sums", mustAppend(t, a, "s", fdbevents.Any, event("x")).Position)
+				awaitProjection(t, a, "sums", storetest.MustAppend(t, a, "s", fdbevents.Any, storetest.Event("x")).Position)
 			}
 			active := string(dataGet(t, a, "runner", "name"))
 			r, ok := runners[active]
@@ -302,15 +303,15 @@ func TestProjectionTakesOver(t *testing.T) {
 // TestProjectionRebuilds a view while its old generation goes on, is read, and is
 // replaced at last; a rebuild that is given up goes on where it was.
 func TestProjectionRebuilds(t *testing.T) {
-	eachHealthyEngine(t, func(t *testing.T, e engineT) {
-		s := openStore(t, e, fdblayer.Options{})
+	storetest.EachHealthyEngine(t, func(t *testing.T, e storetest.EngineT) {
+		s := storetest.OpenStore(t, e, fdblayer.Options{})
 		const n = 1200
 		for range n / 100 {
 			var events []fdbevents.EventData
 			for range 100 {
-				events = append(events, event("x"))
+				events = append(events, storetest.Event("x"))
 			}
-			mustAppend(t, s, "s", fdbevents.Any, events...)
+			storetest.MustAppend(t, s, "s", fdbevents.Any, events...)
 		}
 		var v sums
 		live := make(chan struct{}, 10)
@@ -333,7 +334,7 @@ func TestProjectionRebuilds(t *testing.T) {
 		if err != nil || info.Generation != 0 || !info.Rebuilding || info.NextGeneration != 2 || info.NextPosition == fdbevents.Start || !info.NextPosition.Before(info.Position) {
 			t.Errorf("while it is rebuilt: %+v, %v", info, err)
 		}
-		awaitProjection(t, s, "sums", mustAppend(t, s, "s", fdbevents.Any, event("y")).Position)
+		awaitProjection(t, s, "sums", storetest.MustAppend(t, s, "s", fdbevents.Any, storetest.Event("y")).Position)
 		sameView(t, "the old one", readView(t, s, "sums"), computed(t, s, building))
 
 		again := 0
@@ -342,7 +343,7 @@ func TestProjectionRebuilds(t *testing.T) {
 			return v.project(ctx, tx, events)
 		})
 		sameView(t, "the new one", readView(t, s, "sums"), computed(t, s, building))
-		mustAppend(t, s, "s", fdbevents.Any, event("z")) // the old one notices with its next batch
+		storetest.MustAppend(t, s, "s", fdbevents.Any, storetest.Event("z")) // the old one notices with its next batch
 		if err := <-old.ended; !errors.Is(err, fdbevents.ErrProjectionRebuilt) {
 			t.Errorf("the old generation ended: %v", err)
 		}
@@ -360,13 +361,13 @@ func TestProjectionRebuilds(t *testing.T) {
 // TestProjectionRebuildsUnderLoad: writers do not keep the new generation from
 // catching up with the old one, and a reader never sees the view step back.
 func TestProjectionRebuildsUnderLoad(t *testing.T) {
-	eachEngine2(t, func(t *testing.T, a, b *fdblayer.Store) {
+	storetest.EachStorePair(t, func(t *testing.T, a, b *fdblayer.Store) {
 		writing, stop := context.WithCancel(t.Context())
 		var writers sync.WaitGroup
 		for w := range 3 {
 			writers.Go(func() {
 				for writing.Err() == nil {
-					if _, err := a.Append(writing, fmt.Sprint("s", w), fdbevents.Any, event("x")); err != nil && writing.Err() == nil {
+					if _, err := a.Append(writing, fmt.Sprint("s", w), fdbevents.Any, storetest.Event("x")); err != nil && writing.Err() == nil {
 						t.Error(err)
 						return
 					}
@@ -374,7 +375,7 @@ func TestProjectionRebuildsUnderLoad(t *testing.T) {
 			})
 		}
 		old := project(t, a, "sums", fdblayer.ProjectOptions{}, sums{}.project)
-		awaitProjection(t, a, "sums", mustAppend(t, a, "s", fdbevents.Any, event("x")).Position)
+		awaitProjection(t, a, "sums", storetest.MustAppend(t, a, "s", fdbevents.Any, storetest.Event("x")).Position)
 		o := fdblayer.ProjectOptions{Generation: 1}
 		rebuilt := project(t, b, "sums", o, sums{}.project)
 		var before fdbevents.Position
@@ -394,16 +395,16 @@ func TestProjectionRebuildsUnderLoad(t *testing.T) {
 		}
 		stop()
 		writers.Wait()
-		awaitProjection(t, a, "sums", mustAppend(t, a, "s", fdbevents.Any, event("x")).Position)
+		awaitProjection(t, a, "sums", storetest.MustAppend(t, a, "s", fdbevents.Any, storetest.Event("x")).Position)
 		rebuilt.end(t)
 		sameView(t, "in the end", readView(t, a, "sums"), computed(t, a, o))
 	})
 }
 
 func TestProjectionErrors(t *testing.T) {
-	eachStore(t, fdblayer.Options{}, func(t *testing.T, s *fdblayer.Store) {
+	storetest.EachStore(t, fdblayer.Options{}, func(t *testing.T, s *fdblayer.Store) {
 		ctx := t.Context()
-		at := mustAppend(t, s, "s", fdbevents.Any, event("x")).Position
+		at := storetest.MustAppend(t, s, "s", fdbevents.Any, storetest.Event("x")).Position
 		own := errors.New("cannot read it")
 		err := s.Project(ctx, "sums", fdblayer.ProjectOptions{}, func(_ context.Context, tx *fdblayer.Tx, events []fdbevents.Event) error {
 			view, err := tx.View("sums")
@@ -435,7 +436,7 @@ func TestProjectionErrors(t *testing.T) {
 }
 
 func TestProjectionEndsWithItsStore(t *testing.T) {
-	eachEngine(t, func(t *testing.T, e engineT) {
+	storetest.EachEngine(t, func(t *testing.T, e storetest.EngineT) {
 		s, err := fdblayer.Open(t.Context(), e, fdblayer.Options{})
 		if err != nil {
 			t.Fatal(err)
@@ -455,10 +456,10 @@ func TestProjectionEndsWithItsStore(t *testing.T) {
 // TestProjectionSplitsBatches that are too large for a transaction, and names the
 // event that is too large alone.
 func TestProjectionSplitsBatches(t *testing.T) {
-	eachStore(t, fdblayer.Options{}, func(t *testing.T, s *fdblayer.Store) {
+	storetest.EachStore(t, fdblayer.Options{}, func(t *testing.T, s *fdblayer.Store) {
 		const n = 300
 		for i := range n {
-			mustAppend(t, s, "s", fdbevents.Any, event(fmt.Sprint(i)))
+			storetest.MustAppend(t, s, "s", fdbevents.Any, storetest.Event(fmt.Sprint(i)))
 		}
 		value := bytes.Repeat([]byte("v"), 90_000)
 		calls := 0
@@ -496,7 +497,7 @@ func TestProjectionSplitsBatches(t *testing.T) {
 		if calls < 3 || calls > 30 {
 			t.Errorf("the handler was called %d times", calls)
 		}
-		first := collect(t, s.ReadAll(t.Context(), fdbevents.Start, fdblayer.ReadOptions{Limit: 1}))[0].Position
+		first := storetest.Collect(t, s.ReadAll(t.Context(), fdbevents.Start, fdblayer.ReadOptions{Limit: 1}))[0].Position
 		err = s.Project(t.Context(), "larger", fdblayer.ProjectOptions{}, func(ctx context.Context, tx *fdblayer.Tx, events []fdbevents.Event) error {
 			d := tx.Data("larger")
 			for i := range 120 {
@@ -513,11 +514,11 @@ func TestProjectionSplitsBatches(t *testing.T) {
 // TestProjectionOutcomeUnknown: the runner cannot find out what became of a batch,
 // so it looks where the projection has come to.
 func TestProjectionOutcomeUnknown(t *testing.T) {
-	eachHealthyEngine(t, func(t *testing.T, inner engineT) {
-		plain := openStore(t, inner, fdblayer.Options{})
-		e := newFlakyEngine(inner, 0, 0)
+	storetest.EachHealthyEngine(t, func(t *testing.T, inner storetest.EngineT) {
+		plain := storetest.OpenStore(t, inner, fdblayer.Options{})
+		e := storetest.NewFlakyEngine(inner, 0, 0)
 		var batches, armed, failed atomic.Int64
-		e.failNext = func(t *flakyTransaction) error {
+		e.FailNext = func(t *storetest.FlakyTransaction) error {
 			// Pages are read meanwhile; they have no size.
 			if t.Size() < 100 || !armed.CompareAndSwap(1, 0) {
 				return t.Transaction.Commit()
@@ -529,7 +530,7 @@ func TestProjectionOutcomeUnknown(t *testing.T) {
 			}
 			return engine.ErrTimedOut
 		}
-		s := openStore(t, e, fdblayer.Options{})
+		s := storetest.OpenStore(t, e, fdblayer.Options{})
 		o := fdblayer.ProjectOptions{}
 		r := project(t, s, "sums", o, func(ctx context.Context, tx *fdblayer.Tx, events []fdbevents.Event) error {
 			if batches.Add(1)%3 == 0 {
@@ -538,7 +539,7 @@ func TestProjectionOutcomeUnknown(t *testing.T) {
 			return sums{}.project(ctx, tx, events)
 		})
 		for range 30 {
-			awaitProjection(t, plain, "sums", mustAppend(t, plain, "s", fdbevents.Any, event("x")).Position)
+			awaitProjection(t, plain, "sums", storetest.MustAppend(t, plain, "s", fdbevents.Any, storetest.Event("x")).Position)
 		}
 		r.end(t)
 		armed.Store(0)
@@ -553,16 +554,16 @@ func TestProjectionOutcomeUnknown(t *testing.T) {
 // It takes as long as such a batch.
 func TestProjectionSplitsSlowBatches(t *testing.T) {
 	t.Parallel()
-	e := newFlakyEngine(openMemory(t), 0, 0)
+	e := storetest.NewFlakyEngine(storetest.OpenMemory(t), 0, 0)
 	var slow atomic.Bool
-	e.failNext = func(t *flakyTransaction) error {
+	e.FailNext = func(t *storetest.FlakyTransaction) error {
 		if t.Size() >= 100 && slow.Swap(false) {
 			return engine.ErrTooOld
 		}
 		return t.Transaction.Commit()
 	}
-	s := openStore(t, e, fdblayer.Options{})
-	mustAppend(t, s, "s", fdbevents.Any, event("x"), event("y"))
+	s := storetest.OpenStore(t, e, fdblayer.Options{})
+	storetest.MustAppend(t, s, "s", fdbevents.Any, storetest.Event("x"), storetest.Event("y"))
 	o := fdblayer.ProjectOptions{}
 	projectUntilCaughtUp(t, s, "sums", o, func(ctx context.Context, tx *fdblayer.Tx, events []fdbevents.Event) error {
 		if len(events) > 1 {
@@ -576,11 +577,11 @@ func TestProjectionSplitsSlowBatches(t *testing.T) {
 
 // TestProjectionAppends: a handler's appends and data are part of its batch.
 func TestProjectionAppends(t *testing.T) {
-	eachHealthyEngine(t, func(t *testing.T, inner engineT) {
-		s := openStore(t, newFlakyEngine(inner, 3, 40), fdblayer.Options{})
+	storetest.EachHealthyEngine(t, func(t *testing.T, inner storetest.EngineT) {
+		s := storetest.OpenStore(t, storetest.NewFlakyEngine(inner, 3, 40), fdblayer.Options{})
 		const n = 40
 		for i := range n {
-			mustAppend(t, s, "in", fdbevents.Any, event(fmt.Sprint(i)))
+			storetest.MustAppend(t, s, "in", fdbevents.Any, storetest.Event(fmt.Sprint(i)))
 		}
 		r := project(t, s, "copy", fdblayer.ProjectOptions{Filter: fdbevents.InStreams("in")}, func(_ context.Context, tx *fdblayer.Tx, events []fdbevents.Event) error {
 			for _, ev := range events {
@@ -592,10 +593,10 @@ func TestProjectionAppends(t *testing.T) {
 			return nil
 		})
 		for i := range n {
-			awaitProjection(t, s, "copy", mustAppend(t, s, "in", fdbevents.Any, event(fmt.Sprint(n+i))).Position)
+			awaitProjection(t, s, "copy", storetest.MustAppend(t, s, "in", fdbevents.Any, storetest.Event(fmt.Sprint(n+i))).Position)
 		}
 		r.end(t)
-		for i, ev := range collect(t, s.ReadStream(t.Context(), "out", 0, fdblayer.ReadOptions{})) {
+		for i, ev := range storetest.Collect(t, s.ReadStream(t.Context(), "out", 0, fdblayer.ReadOptions{})) {
 			if ev.Type != fmt.Sprint(i) {
 				t.Fatalf("event %d is %s", i, ev.Type)
 			}

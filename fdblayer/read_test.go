@@ -9,6 +9,7 @@ import (
 
 	"github.com/fdbevents/fdbevents"
 	"github.com/fdbevents/fdbevents/fdblayer"
+	"github.com/fdbevents/fdbevents/internal/storetest"
 )
 
 // same compares what the test knows of events: all but position, id and time.
@@ -43,28 +44,28 @@ func reversed(events []fdbevents.Event) []fdbevents.Event {
 
 func TestReadAll(t *testing.T) {
 	for _, partitions := range []int{0, 1, 3} {
-		eachStore(t, fdblayer.Options{Partitions: partitions}, func(t *testing.T, s *fdblayer.Store) {
+		storetest.EachStore(t, fdblayer.Options{Partitions: partitions}, func(t *testing.T, s *fdblayer.Store) {
 			ctx := t.Context()
-			want := fill(t, s, 600)
-			all := collect(t, s.ReadAll(ctx, fdbevents.Start, fdblayer.ReadOptions{}))
+			want := storetest.Fill(t, s, 600)
+			all := storetest.Collect(t, s.ReadAll(ctx, fdbevents.Start, fdblayer.ReadOptions{}))
 			same(t, "forward", all, want)
 			for i := range all[1:] {
 				if !all[i].Position.Before(all[i+1].Position) {
 					t.Fatalf("position %s is followed by %s", all[i].Position, all[i+1].Position)
 				}
 			}
-			same(t, "backward", collect(t, s.ReadAll(ctx, fdbevents.End, fdblayer.ReadOptions{Backward: true})), reversed(want))
+			same(t, "backward", storetest.Collect(t, s.ReadAll(ctx, fdbevents.End, fdblayer.ReadOptions{Backward: true})), reversed(want))
 			for _, i := range []int{0, 1, 299, 598, 599} {
-				same(t, fmt.Sprint("forward from ", i), collect(t, s.ReadAll(ctx, all[i].Position, fdblayer.ReadOptions{})), want[i:])
-				same(t, fmt.Sprint("backward from ", i), collect(t, s.ReadAll(ctx, all[i].Position, fdblayer.ReadOptions{Backward: true})), reversed(want[:i+1]))
-				same(t, fmt.Sprint("limit from ", i), collect(t, s.ReadAll(ctx, all[i].Position, fdblayer.ReadOptions{Limit: 5})), want[i:min(i+5, len(want))])
-				same(t, fmt.Sprint("backward limit from ", i), collect(t, s.ReadAll(ctx, all[i].Position, fdblayer.ReadOptions{Limit: 5, Backward: true})), reversed(want[max(0, i-4):i+1]))
+				same(t, fmt.Sprint("forward from ", i), storetest.Collect(t, s.ReadAll(ctx, all[i].Position, fdblayer.ReadOptions{})), want[i:])
+				same(t, fmt.Sprint("backward from ", i), storetest.Collect(t, s.ReadAll(ctx, all[i].Position, fdblayer.ReadOptions{Backward: true})), reversed(want[:i+1]))
+				same(t, fmt.Sprint("limit from ", i), storetest.Collect(t, s.ReadAll(ctx, all[i].Position, fdblayer.ReadOptions{Limit: 5})), want[i:min(i+5, len(want))])
+				same(t, fmt.Sprint("backward limit from ", i), storetest.Collect(t, s.ReadAll(ctx, all[i].Position, fdblayer.ReadOptions{Limit: 5, Backward: true})), reversed(want[max(0, i-4):i+1]))
 			}
 			prefix := func(ev fdbevents.Event) bool { return ev.Stream == "s7" }
-			same(t, "prefix", collect(t, s.ReadAll(ctx, fdbevents.Start, fdblayer.ReadOptions{Filter: fdbevents.InStreams("s7")})), choose(want, prefix))
-			same(t, "prefix, limit", collect(t, s.ReadAll(ctx, fdbevents.Start, fdblayer.ReadOptions{Filter: fdbevents.InStreams("s7"), Limit: 9})), choose(want, prefix)[:9])
+			same(t, "prefix", storetest.Collect(t, s.ReadAll(ctx, fdbevents.Start, fdblayer.ReadOptions{Filter: fdbevents.InStreams("s7")})), choose(want, prefix))
+			same(t, "prefix, limit", storetest.Collect(t, s.ReadAll(ctx, fdbevents.Start, fdblayer.ReadOptions{Filter: fdbevents.InStreams("s7"), Limit: 9})), choose(want, prefix)[:9])
 			query := fdbevents.Query{Items: []fdbevents.QueryItem{{Types: []string{"type0", "type1"}, Tags: []string{"tag0", "tag2"}}, {Tags: []string{"tag1"}, Types: []string{"type2"}}}}
-			same(t, "query", collect(t, s.ReadAll(ctx, fdbevents.Start, fdblayer.ReadOptions{Filter: fdbevents.Filter{Query: query}})), choose(want, func(ev fdbevents.Event) bool {
+			same(t, "query", storetest.Collect(t, s.ReadAll(ctx, fdbevents.Start, fdblayer.ReadOptions{Filter: fdbevents.Filter{Query: query}})), choose(want, func(ev fdbevents.Event) bool {
 				has := func(tag string) bool { return slices.Contains(ev.Tags, tag) }
 				return ev.Type != "type2" && has("tag0") && has("tag2") || ev.Type == "type2" && has("tag1")
 			}))
@@ -73,24 +74,24 @@ func TestReadAll(t *testing.T) {
 }
 
 func TestReadStream(t *testing.T) {
-	eachStore(t, fdblayer.Options{}, func(t *testing.T, s *fdblayer.Store) {
+	storetest.EachStore(t, fdblayer.Options{}, func(t *testing.T, s *fdblayer.Store) {
 		ctx := t.Context()
-		want := choose(fill(t, s, 800), func(ev fdbevents.Event) bool { return ev.Stream == "s3" })
+		want := choose(storetest.Fill(t, s, 800), func(ev fdbevents.Event) bool { return ev.Stream == "s3" })
 		n := int64(len(want))
-		same(t, "forward", collect(t, s.ReadStream(ctx, "s3", fdbevents.StreamStart, fdblayer.ReadOptions{})), want)
-		same(t, "backward", collect(t, s.ReadStream(ctx, "s3", fdbevents.StreamEnd, fdblayer.ReadOptions{Backward: true})), reversed(want))
+		same(t, "forward", storetest.Collect(t, s.ReadStream(ctx, "s3", fdbevents.StreamStart, fdblayer.ReadOptions{})), want)
+		same(t, "backward", storetest.Collect(t, s.ReadStream(ctx, "s3", fdbevents.StreamEnd, fdblayer.ReadOptions{Backward: true})), reversed(want))
 		for _, i := range []int64{0, 1, n / 2, n - 1} {
-			same(t, fmt.Sprint("forward from ", i), collect(t, s.ReadStream(ctx, "s3", i, fdblayer.ReadOptions{})), want[i:])
-			same(t, fmt.Sprint("backward from ", i), collect(t, s.ReadStream(ctx, "s3", i, fdblayer.ReadOptions{Backward: true})), reversed(want[:i+1]))
-			same(t, fmt.Sprint("limit from ", i), collect(t, s.ReadStream(ctx, "s3", i, fdblayer.ReadOptions{Limit: 3})), want[i:min(i+3, n)])
+			same(t, fmt.Sprint("forward from ", i), storetest.Collect(t, s.ReadStream(ctx, "s3", i, fdblayer.ReadOptions{})), want[i:])
+			same(t, fmt.Sprint("backward from ", i), storetest.Collect(t, s.ReadStream(ctx, "s3", i, fdblayer.ReadOptions{Backward: true})), reversed(want[:i+1]))
+			same(t, fmt.Sprint("limit from ", i), storetest.Collect(t, s.ReadStream(ctx, "s3", i, fdblayer.ReadOptions{Limit: 3})), want[i:min(i+3, n)])
 		}
-		same(t, "past the end", collect(t, s.ReadStream(ctx, "s3", n, fdblayer.ReadOptions{})), nil)
-		same(t, "before the start", collect(t, s.ReadStream(ctx, "s3", -1, fdblayer.ReadOptions{Backward: true})), nil)
+		same(t, "past the end", storetest.Collect(t, s.ReadStream(ctx, "s3", n, fdblayer.ReadOptions{})), nil)
+		same(t, "before the start", storetest.Collect(t, s.ReadStream(ctx, "s3", -1, fdblayer.ReadOptions{Backward: true})), nil)
 	})
 }
 
 func TestReadErrors(t *testing.T) {
-	eachStore(t, fdblayer.Options{}, func(t *testing.T, s *fdblayer.Store) {
+	storetest.EachStore(t, fdblayer.Options{}, func(t *testing.T, s *fdblayer.Store) {
 		ctx := t.Context()
 		for _, c := range []struct {
 			what    string
@@ -126,14 +127,14 @@ func TestReadErrors(t *testing.T) {
 // TestReadersDuringWritesAgree reads the log again and again while it grows: each
 // read must be a prefix of the final log.
 func TestReadersDuringWritesAgree(t *testing.T) {
-	eachEngine2(t, func(t *testing.T, a, b *fdblayer.Store) {
+	storetest.EachStorePair(t, func(t *testing.T, a, b *fdblayer.Store) {
 		stop := make(chan struct{})
 		var writers, readers sync.WaitGroup
 		for w := range 8 {
 			s := []*fdblayer.Store{a, b}[w%2]
 			writers.Go(func() {
 				for i := range 60 {
-					if _, err := s.Append(t.Context(), fmt.Sprint("s", (w+i)%16), fdbevents.Any, event("x"), event("y")); err != nil {
+					if _, err := s.Append(t.Context(), fmt.Sprint("s", (w+i)%16), fdbevents.Any, storetest.Event("x"), storetest.Event("y")); err != nil {
 						t.Error(err)
 						return
 					}
@@ -167,7 +168,7 @@ func TestReadersDuringWritesAgree(t *testing.T) {
 		writers.Wait()
 		close(stop)
 		readers.Wait()
-		all := collect(t, b.ReadAll(t.Context(), fdbevents.Start, fdblayer.ReadOptions{}))
+		all := storetest.Collect(t, b.ReadAll(t.Context(), fdbevents.Start, fdblayer.ReadOptions{}))
 		if len(all) != 8*60*2 {
 			t.Fatalf("%d events, want %d", len(all), 8*60*2)
 		}
@@ -182,13 +183,13 @@ func TestReadersDuringWritesAgree(t *testing.T) {
 }
 
 func TestStreams(t *testing.T) {
-	eachStore(t, fdblayer.Options{}, func(t *testing.T, s *fdblayer.Store) {
+	storetest.EachStore(t, fdblayer.Options{}, func(t *testing.T, s *fdblayer.Store) {
 		ctx := t.Context()
 		for i := range 30 {
-			mustAppend(t, s, fmt.Sprintf("order-%02d", i), fdbevents.Any, slices.Repeat([]fdbevents.EventData{event("e")}, i+1)...)
+			storetest.MustAppend(t, s, fmt.Sprintf("order-%02d", i), fdbevents.Any, slices.Repeat([]fdbevents.EventData{storetest.Event("e")}, i+1)...)
 		}
-		mustAppend(t, s, "ordé", fdbevents.Any, event("e"))
-		mustAppend(t, s, "order", fdbevents.Any, event("e"))
+		storetest.MustAppend(t, s, "ordé", fdbevents.Any, storetest.Event("e"))
+		storetest.MustAppend(t, s, "order", fdbevents.Any, storetest.Event("e"))
 		if err := s.SetStreamMetadata(ctx, "order-03", []byte("owner: x")); err != nil {
 			t.Fatal(err)
 		}
@@ -209,7 +210,7 @@ func TestStreams(t *testing.T) {
 		if err != nil || string(info.Metadata) != "owner: x" || info.LastRevision != 3 {
 			t.Errorf("got %+v, %v", info, err)
 		}
-		mustAppend(t, s, "order-03", 3, event("e"))
+		storetest.MustAppend(t, s, "order-03", 3, storetest.Event("e"))
 		if info, err = s.Stream(ctx, "order-03"); err != nil || string(info.Metadata) != "owner: x" {
 			t.Errorf("an append changed the metadata: %+v, %v", info, err)
 		}
@@ -221,6 +222,6 @@ func TestStreams(t *testing.T) {
 		if err := s.SetStreamMetadata(ctx, "new", []byte("m")); err != nil {
 			t.Fatal(err)
 		}
-		mustAppend(t, s, "new", fdbevents.NoStream, event("e"))
+		storetest.MustAppend(t, s, "new", fdbevents.NoStream, storetest.Event("e"))
 	})
 }

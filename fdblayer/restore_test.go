@@ -9,6 +9,7 @@ import (
 
 	"github.com/fdbevents/fdbevents"
 	"github.com/fdbevents/fdbevents/fdblayer"
+	"github.com/fdbevents/fdbevents/internal/storetest"
 	"github.com/google/uuid"
 )
 
@@ -22,7 +23,7 @@ func restorable(stream string, revision int64, size int) fdbevents.Event {
 }
 
 func TestRestore(t *testing.T) {
-	eachStore(t, fdblayer.Options{}, func(t *testing.T, s *fdblayer.Store) {
+	storetest.EachStore(t, fdblayer.Options{}, func(t *testing.T, s *fdblayer.Store) {
 		ctx := t.Context()
 		var events []fdbevents.Event
 		for i := range int64(300) {
@@ -36,7 +37,7 @@ func TestRestore(t *testing.T) {
 				t.Fatalf("restore %d: %+v, %v", i, got, err)
 			}
 		}
-		stored := collect(t, s.ReadAll(ctx, fdbevents.Start, fdblayer.ReadOptions{}))
+		stored := storetest.Collect(t, s.ReadAll(ctx, fdbevents.Start, fdblayer.ReadOptions{}))
 		if len(stored) != len(events) {
 			t.Fatalf("%d events", len(stored))
 		}
@@ -50,21 +51,21 @@ func TestRestore(t *testing.T) {
 			t.Errorf("got %+v, %v", info, err)
 		}
 		// An append goes on behind, and one of a restored event is a repeat.
-		if got := mustAppend(t, s, "a", 299, event("next")); got.FirstRevision != 300 {
+		if got := storetest.MustAppend(t, s, "a", 299, storetest.Event("next")); got.FirstRevision != 300 {
 			t.Errorf("got %+v", got)
 		}
 		ev := events[0]
 		again := fdbevents.EventData{ID: ev.ID, Type: ev.Type, ContentType: ev.ContentType, Tags: ev.Tags, Data: ev.Data, Metadata: ev.Metadata}
-		if got := mustAppend(t, s, "a", fdbevents.Any, again); !got.Repeat {
+		if got := storetest.MustAppend(t, s, "a", fdbevents.Any, again); !got.Repeat {
 			t.Errorf("got %+v", got)
 		}
 	})
 }
 
 func TestRestoreRefuses(t *testing.T) {
-	eachStore(t, fdblayer.Options{}, func(t *testing.T, s *fdblayer.Store) {
+	storetest.EachStore(t, fdblayer.Options{}, func(t *testing.T, s *fdblayer.Store) {
 		ctx := t.Context()
-		mustAppend(t, s, "a", fdbevents.Any, event("x"), event("x"))
+		storetest.MustAppend(t, s, "a", fdbevents.Any, storetest.Event("x"), storetest.Event("x"))
 		for _, revision := range []int64{0, 1, 3} {
 			got, err := s.Restore(ctx, []fdbevents.Event{restorable("b", 0, 1), restorable("a", revision, 1)}, fdblayer.RestoreOptions{})
 			var conflict *fdblayer.RestoreConflictError
@@ -100,12 +101,12 @@ func TestRestoreRefuses(t *testing.T) {
 }
 
 func TestRestoreStreams(t *testing.T) {
-	eachStore(t, fdblayer.Options{}, func(t *testing.T, s *fdblayer.Store) {
+	storetest.EachStore(t, fdblayer.Options{}, func(t *testing.T, s *fdblayer.Store) {
 		ctx := t.Context()
-		mustAppend(t, s, "a", fdbevents.Any, event("x"), event("x"))
-		mustAppend(t, s, "gone", fdbevents.Any, event("x"))
-		mustAppend(t, s, "went on", fdbevents.Any, event("x"), event("x"))
-		mustAppend(t, s, "dead", fdbevents.Any, event("x"))
+		storetest.MustAppend(t, s, "a", fdbevents.Any, storetest.Event("x"), storetest.Event("x"))
+		storetest.MustAppend(t, s, "gone", fdbevents.Any, storetest.Event("x"))
+		storetest.MustAppend(t, s, "went on", fdbevents.Any, storetest.Event("x"), storetest.Event("x"))
+		storetest.MustAppend(t, s, "dead", fdbevents.Any, storetest.Event("x"))
 		infos := []fdblayer.StreamInfo{
 			{Stream: "a", LastRevision: 5, TruncateBefore: 1, Retention: fdblayer.Retention{MaxAge: time.Hour * 1e4, MaxCount: 7}, Metadata: []byte("m")},
 			{Stream: "dead", LastRevision: 0, TruncateBefore: 1, Tombstoned: true},

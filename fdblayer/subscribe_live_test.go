@@ -11,11 +11,12 @@ import (
 
 	"github.com/fdbevents/fdbevents"
 	"github.com/fdbevents/fdbevents/fdblayer"
+	"github.com/fdbevents/fdbevents/internal/storetest"
 )
 
 // TestSubscribersShareOneWatcher: the log is read once for all of them.
 func TestSubscribersShareOneWatcher(t *testing.T) {
-	eachStore(t, fdblayer.Options{}, func(t *testing.T, s *fdblayer.Store) {
+	storetest.EachStore(t, fdblayer.Options{}, func(t *testing.T, s *fdblayer.Store) {
 		const subscribers, n = 200, 50
 		var live, done sync.WaitGroup
 		for range subscribers {
@@ -40,7 +41,7 @@ func TestSubscribersShareOneWatcher(t *testing.T) {
 		}
 		before := s.Stats().Pages
 		for range n {
-			mustAppend(t, s, "s", fdbevents.Any, event("x"))
+			storetest.MustAppend(t, s, "s", fdbevents.Any, storetest.Event("x"))
 		}
 		done.Wait()
 		if pages := s.Stats().Pages - before; pages >= subscribers {
@@ -52,7 +53,7 @@ func TestSubscribersShareOneWatcher(t *testing.T) {
 // TestSlowSubscriberFallsBehind holds a live subscription up while more is
 // appended than is kept for it: it is told, reads the log, and turns live again.
 func TestSlowSubscriberFallsBehind(t *testing.T) {
-	eachStore(t, fdblayer.Options{}, func(t *testing.T, s *fdblayer.Store) {
+	storetest.EachStore(t, fdblayer.Options{}, func(t *testing.T, s *fdblayer.Store) {
 		const n = 10
 		type signal struct {
 			what   string
@@ -89,11 +90,11 @@ func TestSlowSubscriberFallsBehind(t *testing.T) {
 			}
 		}
 		expect(signal{what: "caught up", events: 0}, signal{what: "idle", events: 0})
-		first := mustAppend(t, s, "s", fdbevents.Any, event("first"))
+		first := storetest.MustAppend(t, s, "s", fdbevents.Any, storetest.Event("first"))
 		<-held
 		var last fdbevents.AppendResult
 		for range n - 1 {
-			last = mustAppend(t, s, "s", fdbevents.Any, fdbevents.EventData{Type: "large", Data: make([]byte, 1<<20)})
+			last = storetest.MustAppend(t, s, "s", fdbevents.Any, fdbevents.EventData{Type: "large", Data: make([]byte, 1<<20)})
 		}
 		await(t, func() bool { return s.Stats().Tail == last.Position })
 		st := s.Subscriptions()[0]
@@ -106,7 +107,7 @@ func TestSlowSubscriberFallsBehind(t *testing.T) {
 			st = s.Subscriptions()[0]
 			return st.Live && st.Waiting == 0 && st.Lag == 0 && !st.Position.Before(last.Position)
 		})
-		mustAppend(t, s, "s", fdbevents.Any, event("next"))
+		storetest.MustAppend(t, s, "s", fdbevents.Any, storetest.Event("next"))
 		expect(signal{what: "idle", events: n + 1})
 		cancel()
 		if err := <-ended; !errors.Is(err, context.Canceled) {
@@ -122,7 +123,7 @@ func TestSlowSubscriberFallsBehind(t *testing.T) {
 // be slow, too, so the best of a few attempts counts.
 func TestCancelEndsSubscriptionsSoon(t *testing.T) {
 	const soon, attempts = 100 * time.Millisecond, 10
-	eachStore(t, fdblayer.Options{}, func(t *testing.T, s *fdblayer.Store) {
+	storetest.EachStore(t, fdblayer.Options{}, func(t *testing.T, s *fdblayer.Store) {
 		var pending []*fdblayer.PendingAppend
 		for i := range 100 {
 			var events []fdbevents.EventData
@@ -149,7 +150,7 @@ func TestCancelEndsSubscriptionsSoon(t *testing.T) {
 			for writing.Err() == nil {
 				<-more.C
 				if load.Load() {
-					if _, err := s.Append(writing, "load", fdbevents.Any, event("new")); err != nil && writing.Err() == nil {
+					if _, err := s.Append(writing, "load", fdbevents.Any, storetest.Event("new")); err != nil && writing.Err() == nil {
 						t.Error(err)
 					}
 				}

@@ -9,6 +9,7 @@ import (
 
 	"github.com/fdbevents/fdbevents"
 	"github.com/fdbevents/fdbevents/fdblayer"
+	"github.com/fdbevents/fdbevents/internal/storetest"
 )
 
 // follow collects from a subscription in the background. caughtUp is closed when
@@ -39,9 +40,9 @@ func follow(t *testing.T, n int, subscribe func(ctx context.Context, caughtUp fu
 }
 
 func TestSubscribeCatchesUpThenFollows(t *testing.T) {
-	eachEngine2(t, func(t *testing.T, a, b *fdblayer.Store) {
-		want := fill(t, a, 300)
-		all := collect(t, a.ReadAll(t.Context(), fdbevents.Start, fdblayer.ReadOptions{}))
+	storetest.EachStorePair(t, func(t *testing.T, a, b *fdblayer.Store) {
+		want := storetest.Fill(t, a, 300)
+		all := storetest.Collect(t, a.ReadAll(t.Context(), fdbevents.Start, fdblayer.ReadOptions{}))
 		const live = 200
 		total := len(all) + live
 		subscribe := func(s *fdblayer.Store, after fdbevents.Position, n int) *followed {
@@ -62,12 +63,12 @@ func TestSubscribeCatchesUpThenFollows(t *testing.T) {
 		for w := range 4 {
 			wg.Go(func() {
 				for i := range live / 4 {
-					mustAppend(t, []*fdblayer.Store{a, b}[w%2], fmt.Sprint("live", w), fdbevents.Any, event(fmt.Sprint(i)))
+					storetest.MustAppend(t, []*fdblayer.Store{a, b}[w%2], fmt.Sprint("live", w), fdbevents.Any, storetest.Event(fmt.Sprint(i)))
 				}
 			})
 		}
 		wg.Wait()
-		all = collect(t, b.ReadAll(t.Context(), fdbevents.Start, fdblayer.ReadOptions{}))
+		all = storetest.Collect(t, b.ReadAll(t.Context(), fdbevents.Start, fdblayer.ReadOptions{}))
 		if len(all) != total {
 			t.Fatalf("%d events, want %d", len(all), total)
 		}
@@ -88,14 +89,14 @@ func TestSubscribeCatchesUpThenFollows(t *testing.T) {
 }
 
 func TestSubscribeStream(t *testing.T) {
-	eachStore(t, fdblayer.Options{}, func(t *testing.T, s *fdblayer.Store) {
+	storetest.EachStore(t, fdblayer.Options{}, func(t *testing.T, s *fdblayer.Store) {
 		subscribe := func(stream string, after int64, n int) *followed {
 			return follow(t, n, func(ctx context.Context, caughtUp func()) func(func(fdbevents.Event, error) bool) {
 				return s.SubscribeStream(ctx, stream, after, fdblayer.SubscribeOptions{CaughtUp: caughtUp})
 			})
 		}
 		for range 10 {
-			mustAppend(t, s, "a", fdbevents.Any, event("old"))
+			storetest.MustAppend(t, s, "a", fdbevents.Any, storetest.Event("old"))
 		}
 		subs := []*followed{
 			subscribe("a", -1, 30), subscribe("a", 4, 25), subscribe("a", fdbevents.StreamEnd, 20), subscribe("new", -1, 20),
@@ -105,8 +106,8 @@ func TestSubscribeStream(t *testing.T) {
 		<-subs[4].caughtUp
 		<-subs[5].caughtUp
 		for range 20 {
-			mustAppend(t, s, "a", fdbevents.Any, event("live"))
-			mustAppend(t, s, "new", fdbevents.Any, event("live"))
+			storetest.MustAppend(t, s, "a", fdbevents.Any, storetest.Event("live"))
+			storetest.MustAppend(t, s, "new", fdbevents.Any, storetest.Event("live"))
 		}
 		for i, first := range []int64{0, 5, 10, 0, 15, 5} {
 			for j, ev := range <-subs[i].result {
@@ -119,11 +120,11 @@ func TestSubscribeStream(t *testing.T) {
 }
 
 func TestSubscribeFilters(t *testing.T) {
-	eachStore(t, fdblayer.Options{}, func(t *testing.T, s *fdblayer.Store) {
-		o := fdblayer.SubscribeOptions{Filter: fdbevents.Filter{StreamPrefixes: []string{"order-"}, Query: query(fdbevents.QueryItem{Types: []string{"paid"}, Tags: []string{"vip"}})}}
+	storetest.EachStore(t, fdblayer.Options{}, func(t *testing.T, s *fdblayer.Store) {
+		o := fdblayer.SubscribeOptions{Filter: fdbevents.Filter{StreamPrefixes: []string{"order-"}, Query: storetest.Query(fdbevents.QueryItem{Types: []string{"paid"}, Tags: []string{"vip"}})}}
 		write := func() {
-			mustAppend(t, s, "order-1", fdbevents.Any, tagged("paid", "vip"), tagged("paid"), tagged("placed", "vip"))
-			mustAppend(t, s, "stock-1", fdbevents.Any, tagged("paid", "vip"))
+			storetest.MustAppend(t, s, "order-1", fdbevents.Any, storetest.Tagged("paid", "vip"), storetest.Tagged("paid"), storetest.Tagged("placed", "vip"))
+			storetest.MustAppend(t, s, "stock-1", fdbevents.Any, storetest.Tagged("paid", "vip"))
 		}
 		write()
 		sub := follow(t, 3, func(ctx context.Context, caughtUp func()) func(func(fdbevents.Event, error) bool) {
@@ -144,7 +145,7 @@ func TestSubscribeFilters(t *testing.T) {
 // TestSlowSubscriberMissesNothing holds a subscription up for longer than its
 // buffer lasts.
 func TestSlowSubscriberMissesNothing(t *testing.T) {
-	eachStore(t, fdblayer.Options{}, func(t *testing.T, s *fdblayer.Store) {
+	storetest.EachStore(t, fdblayer.Options{}, func(t *testing.T, s *fdblayer.Store) {
 		const n = 600
 		started, resume := make(chan struct{}), make(chan struct{})
 		done := make(chan []int64, 1)
@@ -165,10 +166,10 @@ func TestSlowSubscriberMissesNothing(t *testing.T) {
 				}
 			}
 		}()
-		mustAppend(t, s, "s", fdbevents.Any, event("first"))
+		storetest.MustAppend(t, s, "s", fdbevents.Any, storetest.Event("first"))
 		<-started
 		for range n - 1 {
-			mustAppend(t, s, "s", fdbevents.Any, event("e"))
+			storetest.MustAppend(t, s, "s", fdbevents.Any, storetest.Event("e"))
 		}
 		close(resume)
 		got := <-done
@@ -184,7 +185,7 @@ func TestSlowSubscriberMissesNothing(t *testing.T) {
 }
 
 func TestSubscriptionEnds(t *testing.T) {
-	eachEngine(t, func(t *testing.T, e engineT) {
+	storetest.EachEngine(t, func(t *testing.T, e storetest.EngineT) {
 		s, err := fdblayer.Open(t.Context(), e, fdblayer.Options{})
 		if err != nil {
 			t.Fatal(err)

@@ -10,18 +10,19 @@ import (
 	"github.com/fdbevents/fdbevents"
 	"github.com/fdbevents/fdbevents/engine"
 	"github.com/fdbevents/fdbevents/fdblayer"
+	"github.com/fdbevents/fdbevents/internal/storetest"
 )
 
 func TestTransactCommitsAppendsAndDataTogether(t *testing.T) {
-	eachStore(t, fdblayer.Options{}, func(t *testing.T, s *fdblayer.Store) {
+	storetest.EachStore(t, fdblayer.Options{}, func(t *testing.T, s *fdblayer.Store) {
 		ctx := t.Context()
 		results, err := s.Transact(ctx, func(tx *fdblayer.Tx) error {
 			view := tx.Data("totals")
 			view.Set([]byte("a"), []byte("1"))
-			if r, err := tx.Append("s", fdbevents.NoStream, event("x"), event("y")); err != nil || r.LastRevision != 1 {
+			if r, err := tx.Append("s", fdbevents.NoStream, storetest.Event("x"), storetest.Event("y")); err != nil || r.LastRevision != 1 {
 				return fmt.Errorf("%+v, %w", r, err)
 			}
-			if r, err := tx.Append("s", 1, event("z")); err != nil || r.LastRevision != 2 {
+			if r, err := tx.Append("s", 1, storetest.Event("z")); err != nil || r.LastRevision != 2 {
 				return fmt.Errorf("%+v, %w", r, err)
 			}
 			if v, err := view.Get([]byte("a")); err != nil || string(v) != "1" {
@@ -32,7 +33,7 @@ func TestTransactCommitsAppendsAndDataTogether(t *testing.T) {
 		if err != nil || len(results) != 2 {
 			t.Fatalf("%+v, %v", results, err)
 		}
-		events := collect(t, s.ReadStream(ctx, "s", 0, fdblayer.ReadOptions{}))
+		events := storetest.Collect(t, s.ReadStream(ctx, "s", 0, fdblayer.ReadOptions{}))
 		if len(events) != 3 || events[1].Position != results[0].Position || events[2].Position != results[1].Position {
 			t.Errorf("events %+v, results %+v", events, results)
 		}
@@ -40,7 +41,7 @@ func TestTransactCommitsAppendsAndDataTogether(t *testing.T) {
 		own := errors.New("changed my mind")
 		_, err = s.Transact(ctx, func(tx *fdblayer.Tx) error {
 			tx.Data("totals").Set([]byte("a"), []byte("2"))
-			if _, err := tx.Append("s", fdbevents.Any, event("lost")); err != nil {
+			if _, err := tx.Append("s", fdbevents.Any, storetest.Event("lost")); err != nil {
 				return err
 			}
 			return own
@@ -51,7 +52,7 @@ func TestTransactCommitsAppendsAndDataTogether(t *testing.T) {
 		if got := dataGet(t, s, "totals", "a"); string(got) != "1" {
 			t.Errorf("data is %q, want 1", got)
 		}
-		if n := len(collect(t, s.ReadAll(ctx, fdbevents.Start, fdblayer.ReadOptions{}))); n != 3 {
+		if n := len(storetest.Collect(t, s.ReadAll(ctx, fdbevents.Start, fdblayer.ReadOptions{}))); n != 3 {
 			t.Errorf("%d events, want 3", n)
 		}
 	})
@@ -72,7 +73,7 @@ func dataGet(t *testing.T, s *fdblayer.Store, name, key string) (value []byte) {
 // TestTransactReadsAndAppendsSerializably counts in a stream and in a key, each
 // writer reading before it writes: no update may be lost.
 func TestTransactReadsAndAppendsSerializably(t *testing.T) {
-	eachEngine2(t, func(t *testing.T, a, b *fdblayer.Store) {
+	storetest.EachStorePair(t, func(t *testing.T, a, b *fdblayer.Store) {
 		const writers, each = 6, 8
 		var wg sync.WaitGroup
 		for w := range writers {
@@ -97,7 +98,7 @@ func TestTransactReadsAndAppendsSerializably(t *testing.T) {
 						}
 						view.Set([]byte("n"), binary.LittleEndian.AppendUint64(nil, uint64(n+1)))
 						view.Add([]byte("sum"), n)
-						_, err = tx.Append("counter", fdbevents.Any, event(fmt.Sprint(n)))
+						_, err = tx.Append("counter", fdbevents.Any, storetest.Event(fmt.Sprint(n)))
 						return err
 					})
 					if err != nil {
@@ -109,7 +110,7 @@ func TestTransactReadsAndAppendsSerializably(t *testing.T) {
 		}
 		wg.Wait()
 		const n = writers * each
-		for i, ev := range collect(t, a.ReadStream(t.Context(), "counter", 0, fdblayer.ReadOptions{})) {
+		for i, ev := range storetest.Collect(t, a.ReadStream(t.Context(), "counter", 0, fdblayer.ReadOptions{})) {
 			if ev.Type != fmt.Sprint(i) {
 				t.Fatalf("event %d was written as number %s", i, ev.Type)
 			}
@@ -124,20 +125,20 @@ func TestTransactReadsAndAppendsSerializably(t *testing.T) {
 }
 
 func TestTransactSeesItsOwnAppends(t *testing.T) {
-	eachStore(t, fdblayer.Options{}, func(t *testing.T, s *fdblayer.Store) {
+	storetest.EachStore(t, fdblayer.Options{}, func(t *testing.T, s *fdblayer.Store) {
 		ctx := t.Context()
-		claimed := query(fdbevents.QueryItem{Tags: []string{"name:x"}})
+		claimed := storetest.Query(fdbevents.QueryItem{Tags: []string{"name:x"}})
 		_, err := s.Transact(ctx, func(tx *fdblayer.Tx) error {
-			if _, err := tx.Append("a", fdbevents.NoStream, tagged("claimed", "name:x")); err != nil {
+			if _, err := tx.Append("a", fdbevents.NoStream, storetest.Tagged("claimed", "name:x")); err != nil {
 				return err
 			}
-			_, err := tx.AppendIf(fdbevents.Condition{Query: claimed}, to("b", event("e")))
+			_, err := tx.AppendIf(fdbevents.Condition{Query: claimed}, storetest.AppendTo("b", storetest.Event("e")))
 			return err
 		})
 		if err == nil || err.Error() != "append condition failed: an event appended earlier in the same transaction matches the query" {
 			t.Errorf("got %v", err)
 		}
-		ev := eventWithID("e", "1")
+		ev := storetest.EventWithID("e", "1")
 		results, err := s.Transact(ctx, func(tx *fdblayer.Tx) error {
 			if _, err := tx.Append("a", fdbevents.NoStream, ev); err != nil {
 				return err
@@ -155,7 +156,7 @@ func TestTransactSeesItsOwnAppends(t *testing.T) {
 }
 
 func TestData(t *testing.T) {
-	eachStore(t, fdblayer.Options{}, func(t *testing.T, s *fdblayer.Store) {
+	storetest.EachStore(t, fdblayer.Options{}, func(t *testing.T, s *fdblayer.Store) {
 		ctx := t.Context()
 		do := func(f func(a, b *fdblayer.Data) error) {
 			t.Helper()
@@ -202,7 +203,7 @@ func TestData(t *testing.T) {
 }
 
 func TestTransactLimits(t *testing.T) {
-	eachStore(t, fdblayer.Options{}, func(t *testing.T, s *fdblayer.Store) {
+	storetest.EachStore(t, fdblayer.Options{}, func(t *testing.T, s *fdblayer.Store) {
 		_, err := s.Transact(t.Context(), func(tx *fdblayer.Tx) error {
 			for range 2 {
 				if _, err := tx.Append("s", fdbevents.Any, fdbevents.EventData{Type: "e", Data: make([]byte, 5<<20)}); err != nil {
@@ -217,7 +218,7 @@ func TestTransactLimits(t *testing.T) {
 		}
 		_, err = s.Transact(t.Context(), func(tx *fdblayer.Tx) error {
 			for range fdbevents.MaxAppendEvents + 1 {
-				if _, err := tx.Append("s", fdbevents.Any, event("e")); err != nil {
+				if _, err := tx.Append("s", fdbevents.Any, storetest.Event("e")); err != nil {
 					return err
 				}
 			}

@@ -7,13 +7,14 @@ import (
 
 	"github.com/fdbevents/fdbevents"
 	"github.com/fdbevents/fdbevents/fdblayer"
+	"github.com/fdbevents/fdbevents/internal/storetest"
 )
 
 // TestReadersUnderLoadMissNothing has readers at the very end of the log while many
 // write there: some follow it, and some read to its end again and again, each time
 // from where they came to.
 func TestReadersUnderLoadMissNothing(t *testing.T) {
-	eachEngine2(t, func(t *testing.T, a, b *fdblayer.Store) {
+	storetest.EachStorePair(t, func(t *testing.T, a, b *fdblayer.Store) {
 		const writers, each = 8, 60
 		var readers, writing sync.WaitGroup
 		got := make([][]fdbevents.Position, 6)
@@ -61,7 +62,7 @@ func TestReadersUnderLoadMissNothing(t *testing.T) {
 		for w := range writers {
 			writing.Go(func() {
 				for i := range each {
-					if _, err := []*fdblayer.Store{a, b}[w%2].Append(t.Context(), fmt.Sprint("s", w), fdbevents.Any, event(fmt.Sprint(i))); err != nil {
+					if _, err := []*fdblayer.Store{a, b}[w%2].Append(t.Context(), fmt.Sprint("s", w), fdbevents.Any, storetest.Event(fmt.Sprint(i))); err != nil {
 						t.Error(err)
 					}
 				}
@@ -69,9 +70,9 @@ func TestReadersUnderLoadMissNothing(t *testing.T) {
 		}
 		writing.Wait()
 		for range 5 { // whoever misses one, ends with the next
-			mustAppend(t, a, "end", fdbevents.Any, event("end"))
+			storetest.MustAppend(t, a, "end", fdbevents.Any, storetest.Event("end"))
 		}
-		all := collect(t, a.ReadAll(t.Context(), fdbevents.Start, fdblayer.ReadOptions{}))
+		all := storetest.Collect(t, a.ReadAll(t.Context(), fdbevents.Start, fdblayer.ReadOptions{}))
 		readers.Wait()
 		for i := range got {
 			if len(got[i]) < writers*each {

@@ -10,12 +10,13 @@ import (
 	"github.com/fdbevents/fdbevents"
 	"github.com/fdbevents/fdbevents/engine"
 	"github.com/fdbevents/fdbevents/fdblayer"
+	"github.com/fdbevents/fdbevents/internal/storetest"
 )
 
 // TestExactlyOnceUnderUnknownCommits runs every kind of append while two of five
 // commits fail, and counts afterwards.
 func TestExactlyOnceUnderUnknownCommits(t *testing.T) {
-	eachHealthyEngine(t, func(t *testing.T, e engineT) {
+	storetest.EachHealthyEngine(t, func(t *testing.T, e storetest.EngineT) {
 		for seed := range uint64(3) {
 			testExactlyOnce(t, e, seed)
 		}
@@ -23,8 +24,8 @@ func TestExactlyOnceUnderUnknownCommits(t *testing.T) {
 }
 
 func testExactlyOnce(t *testing.T, inner engine.Engine, seed uint64) {
-	e := newFlakyEngine(inner, seed, 40)
-	s := openStore(t, e, fdblayer.Options{})
+	e := storetest.NewFlakyEngine(inner, seed, 40)
+	s := storetest.OpenStore(t, e, fdblayer.Options{})
 	const writers, rounds = 8, 25
 	var acked sync.Map // event name → revision
 	ack := func(name string, r fdbevents.AppendResult) {
@@ -40,18 +41,18 @@ func testExactlyOnce(t *testing.T, inner engine.Engine, seed uint64) {
 			next := fdbevents.NoStream
 			for i := range rounds {
 				name := func(kind string) string { return fmt.Sprintf("%s-%d-%d", kind, w, i) }
-				r, err := s.Append(t.Context(), own, next, event(name("exact")))
+				r, err := s.Append(t.Context(), own, next, storetest.Event(name("exact")))
 				if err != nil {
 					t.Errorf("seed %d: exact append: %v", seed, err)
 					return
 				}
 				ack(name("exact"), r)
-				if r, err = s.Append(t.Context(), shared, fdbevents.Any, event(name("any"))); err != nil {
+				if r, err = s.Append(t.Context(), shared, fdbevents.Any, storetest.Event(name("any"))); err != nil {
 					t.Errorf("seed %d: any append: %v", seed, err)
 					return
 				}
 				ack(name("any"), r)
-				results, err := s.AppendMany(t.Context(), to(shared, event(name("many1"))), to(own, event(name("many2"))))
+				results, err := s.AppendMany(t.Context(), storetest.AppendTo(shared, storetest.Event(name("many1"))), storetest.AppendTo(own, storetest.Event(name("many2"))))
 				if err != nil {
 					t.Errorf("seed %d: append to many: %v", seed, err)
 					return
@@ -60,7 +61,7 @@ func testExactlyOnce(t *testing.T, inner engine.Engine, seed uint64) {
 				ack(name("many2"), results[1])
 				next = fdbevents.ExpectedRevision(results[1].LastRevision)
 				tag := fmt.Sprint(seed, name("claim"))
-				results, err = s.AppendIf(t.Context(), fdbevents.Condition{Query: query(fdbevents.QueryItem{Tags: []string{tag}})}, to(shared, tagged(name("if"), tag)))
+				results, err = s.AppendIf(t.Context(), fdbevents.Condition{Query: storetest.Query(fdbevents.QueryItem{Tags: []string{tag}})}, storetest.AppendTo(shared, storetest.Tagged(name("if"), tag)))
 				if err != nil {
 					t.Errorf("seed %d: conditional append: %v", seed, err)
 					return
@@ -68,7 +69,7 @@ func testExactlyOnce(t *testing.T, inner engine.Engine, seed uint64) {
 				ack(name("if"), results[0])
 				results, err = s.Transact(t.Context(), func(tx *fdblayer.Tx) error {
 					tx.Data("count").Add([]byte(fmt.Sprint(seed)), 1)
-					_, err := tx.Append(shared, fdbevents.Any, event(name("tx")))
+					_, err := tx.Append(shared, fdbevents.Any, storetest.Event(name("tx")))
 					return err
 				})
 				if err != nil {
@@ -107,20 +108,20 @@ func testExactlyOnce(t *testing.T, inner engine.Engine, seed uint64) {
 	if n := binary.LittleEndian.Uint64(dataGet(t, s, "count", fmt.Sprint(seed))); n != 2*writers*rounds {
 		t.Errorf("seed %d: transactions counted %d, want %d", seed, n, 2*writers*rounds)
 	}
-	if e.unknownIn.Load() < 50 || e.unknowns.Load() < 50 {
-		t.Errorf("seed %d: only %d and %d commits were unknown", seed, e.unknownIn.Load(), e.unknowns.Load())
+	if e.UnknownIn.Load() < 50 || e.Unknowns.Load() < 50 {
+		t.Errorf("seed %d: only %d and %d commits were unknown", seed, e.UnknownIn.Load(), e.Unknowns.Load())
 	}
 }
 
 // TestOutcomeUnknown is what a caller sees when the store cannot find out.
 func TestOutcomeUnknown(t *testing.T) {
-	eachHealthyEngine(t, func(t *testing.T, inner engineT) {
-		e := newFlakyEngine(inner, 0, 0)
-		s := openStore(t, e, fdblayer.Options{})
-		ev := eventWithID("e", "1")
+	storetest.EachHealthyEngine(t, func(t *testing.T, inner storetest.EngineT) {
+		e := storetest.NewFlakyEngine(inner, 0, 0)
+		s := storetest.OpenStore(t, e, fdblayer.Options{})
+		ev := storetest.EventWithID("e", "1")
 		for _, lands := range []bool{true, false} {
 			stream := fmt.Sprint("s-", lands)
-			e.failNext = func(t *flakyTransaction) error {
+			e.FailNext = func(t *storetest.FlakyTransaction) error {
 				if lands {
 					if err := t.Transaction.Commit(); err != nil {
 						return err
@@ -133,7 +134,7 @@ func TestOutcomeUnknown(t *testing.T) {
 			if !errors.Is(err, fdbevents.ErrOutcomeUnknown) || !errors.Is(err, engine.ErrTimedOut) || err.Error() != want {
 				t.Errorf("got %v, want %q", err, want)
 			}
-			e.failNext = nil
+			e.FailNext = nil
 			r, err := s.Append(t.Context(), stream, fdbevents.NoStream, ev)
 			if err != nil || r.Repeat != lands || r.LastRevision != 0 {
 				t.Errorf("after an append that lands: %v, its repeat gives %+v, %v", lands, r, err)
@@ -145,45 +146,45 @@ func TestOutcomeUnknown(t *testing.T) {
 // TestOutcomeUnknownOfAClosedEngine: a commit whose outcome is unknown does not
 // become one that failed because the engine is closed before it is looked up.
 func TestOutcomeUnknownOfAClosedEngine(t *testing.T) {
-	eachHealthyEngine(t, func(t *testing.T, inner engineT) {
-		e := newFlakyEngine(inner, 0, 0)
-		s := openStore(t, e, fdblayer.Options{})
-		e.failNext = func(t *flakyTransaction) error {
+	storetest.EachHealthyEngine(t, func(t *testing.T, inner storetest.EngineT) {
+		e := storetest.NewFlakyEngine(inner, 0, 0)
+		s := storetest.OpenStore(t, e, fdblayer.Options{})
+		e.FailNext = func(t *storetest.FlakyTransaction) error {
 			if err := t.Transaction.Commit(); err != nil {
 				return err
 			}
 			return engine.ErrCommitUnknown
 		}
-		e.giveUp = engine.ErrClosed
-		_, err := s.Append(t.Context(), "s", fdbevents.NoStream, event("e"))
+		e.GiveUp = engine.ErrClosed
+		_, err := s.Append(t.Context(), "s", fdbevents.NoStream, storetest.Event("e"))
 		if !errors.Is(err, fdbevents.ErrOutcomeUnknown) || !errors.Is(err, fdbevents.ErrClosed) {
 			t.Errorf("got %v, want an unknown outcome of a closed store", err)
 		}
-		e.failNext, e.giveUp = nil, nil
+		e.FailNext, e.GiveUp = nil, nil
 	})
 }
 
 // TestLateCommitIsRefused lets an attempt that was given up land after the next
 // batch of its marker: the mark must keep it out.
 func TestLateCommitIsRefused(t *testing.T) {
-	eachHealthyEngine(t, func(t *testing.T, inner engineT) {
-		e := newFlakyEngine(inner, 0, 0)
-		s := openStore(t, e, fdblayer.Options{Partitions: 1})
+	storetest.EachHealthyEngine(t, func(t *testing.T, inner storetest.EngineT) {
+		e := storetest.NewFlakyEngine(inner, 0, 0)
+		s := storetest.OpenStore(t, e, fdblayer.Options{Partitions: 1})
 		var late engine.Transaction
-		e.failNext = func(t *flakyTransaction) error {
-			t.abandoned, late = true, t.Transaction
+		e.FailNext = func(t *storetest.FlakyTransaction) error {
+			t.Abandoned, late = true, t.Transaction
 			return engine.ErrTimedOut
 		}
-		if _, err := s.Append(t.Context(), "a", fdbevents.Any, event("late")); !errors.Is(err, fdbevents.ErrOutcomeUnknown) {
+		if _, err := s.Append(t.Context(), "a", fdbevents.Any, storetest.Event("late")); !errors.Is(err, fdbevents.ErrOutcomeUnknown) {
 			t.Fatalf("got %v", err)
 		}
-		e.failNext = nil
-		mustAppend(t, s, "b", fdbevents.Any, event("next"))
+		e.FailNext = nil
+		storetest.MustAppend(t, s, "b", fdbevents.Any, storetest.Event("next"))
 		if err := late.Commit(); !errors.Is(err, engine.ErrConflict) {
 			t.Errorf("the late commit gave %v, want a conflict", err)
 		}
 		late.Cancel()
-		if n := len(collect(t, s.ReadAll(t.Context(), fdbevents.Start, fdblayer.ReadOptions{}))); n != 1 {
+		if n := len(storetest.Collect(t, s.ReadAll(t.Context(), fdbevents.Start, fdblayer.ReadOptions{}))); n != 1 {
 			t.Errorf("%d events, want 1", n)
 		}
 	})
@@ -193,23 +194,23 @@ func TestLateCommitIsRefused(t *testing.T) {
 // is patient.
 func TestCloseGivesUp(t *testing.T) {
 	t.Parallel()
-	e := newFlakyEngine(openMemory(t), 0, 0)
+	e := storetest.NewFlakyEngine(storetest.OpenMemory(t), 0, 0)
 	s, err := fdblayer.Open(t.Context(), e, fdblayer.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
 	hanging := make(chan struct{})
-	e.failNext = func(t *flakyTransaction) error {
+	e.FailNext = func(t *storetest.FlakyTransaction) error {
 		close(hanging)
-		<-t.ctx.Done()
-		return fmt.Errorf("%w: %w", engine.ErrCommitUnknown, t.ctx.Err())
+		<-t.Ctx.Done()
+		return fmt.Errorf("%w: %w", engine.ErrCommitUnknown, t.Ctx.Err())
 	}
-	pending, err := s.AppendAsync(t.Context(), "s", fdbevents.Any, event("e"))
+	pending, err := s.AppendAsync(t.Context(), "s", fdbevents.Any, storetest.Event("e"))
 	if err != nil {
 		t.Fatal(err)
 	}
 	<-hanging
-	e.failNext = nil
+	e.FailNext = nil
 	if err := s.Close(); err != nil {
 		t.Error(err)
 	}

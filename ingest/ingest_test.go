@@ -12,6 +12,7 @@ import (
 	"github.com/fdbevents/fdbevents"
 	"github.com/fdbevents/fdbevents/engine/engines"
 	"github.com/fdbevents/fdbevents/fdblayer"
+	"github.com/fdbevents/fdbevents/fdblayer/check"
 	"github.com/fdbevents/fdbevents/ingest"
 	"github.com/fdbevents/fdbevents/jsonl"
 	"github.com/google/uuid"
@@ -28,7 +29,7 @@ func openStore(t *testing.T) *fdblayer.Store {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
-		report, err := fdblayer.RunCheck(context.Background(), store, fdblayer.CheckOptions{})
+		report, err := check.Run(context.Background(), store, check.Options{})
 		if err != nil || len(report.Problems) > 0 {
 			t.Errorf("check: %v, %v", report.Problems, err)
 		}

@@ -11,12 +11,13 @@ import (
 
 	"github.com/fdbevents/fdbevents"
 	"github.com/fdbevents/fdbevents/fdblayer"
+	"github.com/fdbevents/fdbevents/fdblayer/groups"
 )
 
 const groupName = "workers"
 
-func openGroup(ctx context.Context, s *fdblayer.Store) (*fdblayer.Group, error) {
-	return fdblayer.OpenGroup(ctx, s, groupName, fdblayer.GroupOptions{Filter: fdbevents.InStreams(groupPrefix), LeaseTime: time.Second, MessageTimeout: 5 * time.Second, MaxRetries: 1000})
+func openGroup(ctx context.Context, s *fdblayer.Store) (*groups.Group, error) {
+	return groups.Open(ctx, s, groupName, groups.Options{Filter: fdbevents.InStreams(groupPrefix), LeaseTime: time.Second, MessageTimeout: 5 * time.Second, MaxRetries: 1000})
 }
 
 // member is the life of a member of the group, with a few consumers. It ends after
@@ -71,15 +72,15 @@ func (c *crew) work(ctx context.Context, s *fdblayer.Store) error {
 
 // settle works on a message: mostly well, sometimes at the second try, sometimes
 // not before it was parked.
-func (c *crew) settle(ctx context.Context, msg *fdblayer.Message) error {
+func (c *crew) settle(ctx context.Context, msg *groups.Message) error {
 	h := handing{What: handedOut, Stream: msg.Event.Stream, Revision: msg.Event.Revision, Epoch: msg.Epoch, Replayed: msg.Replayed}
 	c.witness.note(h)
 	how, err := settled, error(nil)
 	switch r := msg.Event.Revision; {
 	case r%101 == 3 && !msg.Replayed:
-		how, err = "parked", msg.Nack(ctx, fdblayer.Park, "odd")
+		how, err = "parked", msg.Nack(ctx, groups.Park, "odd")
 	case r%53 == 2 && msg.Attempt == 1:
-		how, err = "refused", msg.Nack(ctx, fdblayer.Retry, "once more")
+		how, err = "refused", msg.Nack(ctx, groups.Retry, "once more")
 	default:
 		err = msg.Ack(ctx)
 	}

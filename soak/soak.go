@@ -11,6 +11,7 @@ import (
 
 	"github.com/fdbevents/fdbevents"
 	"github.com/fdbevents/fdbevents/fdblayer"
+	"github.com/fdbevents/fdbevents/fdblayer/check"
 )
 
 // options say what a run is to do.
@@ -280,7 +281,7 @@ func (r *run) judge(ctx context.Context) error {
 	if err := r.counters(ctx, s, a); err != nil {
 		return err
 	}
-	report, err := fdblayer.RunCheck(ctx, s, fdblayer.CheckOptions{})
+	report, err := check.Run(ctx, s, check.Options{})
 	if err != nil {
 		return err
 	}

@@ -13,6 +13,7 @@ import (
 	"github.com/fdbevents/fdbevents/engine"
 	"github.com/fdbevents/fdbevents/engine/engines"
 	"github.com/fdbevents/fdbevents/fdblayer"
+	"github.com/fdbevents/fdbevents/fdblayer/groups"
 )
 
 // All are the systems of this module, on this machine.
@@ -178,7 +179,7 @@ func (s *store) Follow(ctx context.Context, live func(), yield func([]byte)) err
 }
 
 func (s *store) Consume(ctx context.Context, name string, members int, yield func([]byte)) error {
-	group, err := fdblayer.OpenGroup(ctx, s.store, name, fdblayer.GroupOptions{})
+	group, err := groups.Open(ctx, s.store, name, groups.Options{})
 	if err != nil {
 		return err
 	}
@@ -193,7 +194,7 @@ func (s *store) Consume(ctx context.Context, name string, members int, yield fun
 }
 
 // consume is one member.
-func consume(ctx context.Context, group *fdblayer.Group, yield func([]byte)) (err error) {
+func consume(ctx context.Context, group *groups.Group, yield func([]byte)) (err error) {
 	member, err := group.Join(ctx)
 	if err != nil {
 		return ended(ctx, err)

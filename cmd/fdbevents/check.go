@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/fdbevents/fdbevents/fdblayer"
+	"github.com/fdbevents/fdbevents/fdblayer/check"
 	"github.com/urfave/cli/v2"
 )
 
@@ -35,7 +36,7 @@ func (p *program) checkCommand() *cli.Command {
 			if c.Args().Present() {
 				return usagef(c, "check takes no arguments, got %q", c.Args().Slice())
 			}
-			o := fdblayer.CheckOptions{Repair: c.Bool("repair")}
+			o := check.Options{Repair: c.Bool("repair")}
 			switch {
 			case c.IsSet("seed") && !c.IsSet("sample"):
 				return usagef(c, "--seed goes with --sample")
@@ -53,7 +54,7 @@ func (p *program) checkCommand() *cli.Command {
 	}
 }
 
-func parseSample(text string) (s fdblayer.Sample, err error) {
+func parseSample(text string) (s check.Sample, err error) {
 	if percent, ok := strings.CutSuffix(text, "%"); ok {
 		if s.Share, err = strconv.ParseFloat(percent, 64); err == nil && s.Share > 0 && s.Share <= 100 {
 			s.Share /= 100
@@ -65,10 +66,10 @@ func parseSample(text string) (s fdblayer.Sample, err error) {
 	return s, fmt.Errorf("%q: want a share of the events as in 1%%, up to 100%%, or a number of events", text)
 }
 
-func (p *program) check(c *cli.Context, store *fdblayer.Store, o fdblayer.CheckOptions) error {
+func (p *program) check(c *cli.Context, store *fdblayer.Store, o check.Options) error {
 	checking := newProgress(p.stderr, isTerminal(p.stderr), "checking", -1)
 	o.Progress = checking.set
-	report, err := fdblayer.RunCheck(c.Context, store, o)
+	report, err := check.Run(c.Context, store, o)
 	checking.finish()
 	if err != nil {
 		if report.Mended > 0 {

@@ -19,6 +19,8 @@ import (
 	"github.com/fdbevents/fdbevents"
 	"github.com/fdbevents/fdbevents/engine/engines"
 	"github.com/fdbevents/fdbevents/fdblayer"
+	"github.com/fdbevents/fdbevents/fdblayer/check"
+	"github.com/fdbevents/fdbevents/fdblayer/groups"
 	"github.com/google/uuid"
 )
 
@@ -32,7 +34,7 @@ const (
 	groupLease   = time.Second
 )
 
-func openGroup(ctx context.Context, url string) (s *fdblayer.Store, g *fdblayer.Group, closeAll func() error, err error) {
+func openGroup(ctx context.Context, url string) (s *fdblayer.Store, g *groups.Group, closeAll func() error, err error) {
 	e, err := engines.Open(ctx, url)
 	if err != nil {
 		return nil, nil, nil, err
@@ -41,7 +43,7 @@ func openGroup(ctx context.Context, url string) (s *fdblayer.Store, g *fdblayer.
 		return nil, nil, nil, errors.Join(err, e.Close())
 	}
 	closeAll = func() error { return errors.Join(s.Close(), e.Close()) }
-	g, err = fdblayer.OpenGroup(ctx, s, "work", fdblayer.GroupOptions{Filter: fdbevents.InStreams("work-"), LeaseTime: groupLease, MessageTimeout: 5 * time.Second, MaxRetries: 1000})
+	g, err = groups.Open(ctx, s, "work", groups.Options{Filter: fdbevents.InStreams("work-"), LeaseTime: groupLease, MessageTimeout: 5 * time.Second, MaxRetries: 1000})
 	return s, g, closeAll, err
 }
 
@@ -75,14 +77,14 @@ func member(url string) (err error) {
 	}
 	fmt.Println("joined")
 	stream := "account-" + uuid.NewString()
-	write := func(what string, msg *fdblayer.Message) error {
+	write := func(what string, msg *groups.Message) error {
 		data, err := json.Marshal(account{msg.Event.Stream, msg.Event.Revision, msg.Partition, msg.Epoch})
 		if err == nil {
 			_, err = s.Append(context.WithoutCancel(ctx), stream, fdbevents.Any, fdbevents.EventData{Type: what, Data: data})
 		}
 		return err
 	}
-	work := func(msg *fdblayer.Message) error {
+	work := func(msg *groups.Message) error {
 		if err := write("handed", msg); err != nil {
 			return err
 		}
@@ -90,7 +92,7 @@ func member(url string) (err error) {
 		retry := msg.Attempt == 1 && msg.Event.Revision%11 == 5
 		var err error
 		if retry {
-			err = msg.Nack(ctx, fdblayer.Retry, "try again")
+			err = msg.Nack(ctx, groups.Retry, "try again")
 		} else {
 			err = msg.Ack(ctx)
 		}
@@ -235,7 +237,7 @@ func testKillGroupMembers(t *testing.T, url string) {
 		a.verify(t, fmt.Sprint("work-", stream), n)
 	}
 	t.Logf("%d events, %d handed out, %d acknowledgements written down, %d refused; %d kills, %d stops", total, a.handed, len(a.acked), a.refused, kills, stops)
-	if report, err := fdblayer.RunCheck(ctx, s, fdblayer.CheckOptions{}); err != nil || !report.OK() {
+	if report, err := check.Run(ctx, s, check.Options{}); err != nil || !report.OK() {
 		t.Errorf("check: %v, %v", report.Problems, err)
 	}
 }

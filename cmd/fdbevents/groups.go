@@ -11,6 +11,7 @@ import (
 
 	"github.com/fdbevents/fdbevents"
 	"github.com/fdbevents/fdbevents/fdblayer"
+	"github.com/fdbevents/fdbevents/fdblayer/groups"
 	"github.com/google/uuid"
 	"github.com/urfave/cli/v2"
 )
@@ -78,7 +79,7 @@ func (p *program) groups(c *cli.Context) error {
 		if action == "list" {
 			return p.listGroups(c, store, asJSON)
 		}
-		g, err := fdblayer.LookupGroup(c.Context, store, args[0])
+		g, err := groups.Lookup(c.Context, store, args[0])
 		if err != nil {
 			return stopped(c.Context, err)
 		}
@@ -105,7 +106,7 @@ func (p *program) groups(c *cli.Context) error {
 func (p *program) listGroups(c *cli.Context, store *fdblayer.Store, asJSON bool) error {
 	out := bufio.NewWriterSize(p.stdout, 64<<10)
 	err := func() error {
-		for info, err := range fdblayer.ListGroups(c.Context, store) {
+		for info, err := range groups.List(c.Context, store) {
 			if err != nil {
 				return stopped(c.Context, err)
 			}
@@ -123,14 +124,14 @@ func (p *program) listGroups(c *cli.Context, store *fdblayer.Store, asJSON bool)
 	return printed(errors.Join(err, out.Flush()))
 }
 
-func pausedText(i fdblayer.GroupInfo) string {
+func pausedText(i groups.Info) string {
 	if i.Paused {
 		return " (paused)"
 	}
 	return ""
 }
 
-func (p *program) showGroup(c *cli.Context, g *fdblayer.Group, asJSON bool) error {
+func (p *program) showGroup(c *cli.Context, g *groups.Group, asJSON bool) error {
 	info, err := g.Info(c.Context)
 	if err != nil {
 		return stopped(c.Context, err)
@@ -141,7 +142,7 @@ func (p *program) showGroup(c *cli.Context, g *fdblayer.Group, asJSON bool) erro
 	return printed(printGroup(p.stdout, info))
 }
 
-func printGroup(w io.Writer, i fdblayer.GroupInfo) error {
+func printGroup(w io.Writer, i groups.Info) error {
 	o := i.Options
 	var b strings.Builder
 	line := func(name, format string, args ...any) {
@@ -201,7 +202,7 @@ type groupPartitionStat struct {
 	Replaying  int64              `json:"replaying"`
 }
 
-func newGroupStat(i fdblayer.GroupInfo) groupStat {
+func newGroupStat(i groups.Info) groupStat {
 	o := i.Options
 	s := groupStat{
 		Name: i.Name, Paused: i.Paused, StreamPrefix: strings.Join(o.Filter.StreamPrefixes, ","), Query: o.Filter.Query.Items,
@@ -221,7 +222,7 @@ func newGroupStat(i fdblayer.GroupInfo) groupStat {
 	return s
 }
 
-func (p *program) replayGroup(c *cli.Context, g *fdblayer.Group, asJSON bool) error {
+func (p *program) replayGroup(c *cli.Context, g *groups.Group, asJSON bool) error {
 	n, err := g.Replay(c.Context)
 	if err != nil {
 		return stopped(c.Context, err)

@@ -10,6 +10,7 @@ import (
 
 	"github.com/fdbevents/fdbevents/engine/engines"
 	"github.com/fdbevents/fdbevents/fdblayer"
+	"github.com/fdbevents/fdbevents/fdblayer/groups"
 )
 
 // lagOf is what "groups list" says of a group: members, lag, parked.
@@ -161,7 +162,7 @@ func park(t *testing.T, db, name string) {
 		t.Fatal(err)
 	}
 	defer s.Close()
-	g, err := fdblayer.OpenGroup(ctx, s, name, fdblayer.GroupOptions{})
+	g, err := groups.Open(ctx, s, name, groups.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -173,7 +174,7 @@ func park(t *testing.T, db, name string) {
 	n := 0
 	for msg, err := range m.Messages(ctx) {
 		if err == nil && msg.Event.Stream == "return-1" {
-			err = msg.Nack(ctx, fdblayer.Park, `no "such" item`)
+			err = msg.Nack(ctx, groups.Park, `no "such" item`)
 		} else if err == nil {
 			err = msg.Ack(ctx)
 		}

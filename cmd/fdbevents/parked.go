@@ -6,14 +6,14 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/fdbevents/fdbevents/fdblayer"
+	"github.com/fdbevents/fdbevents/fdblayer/groups"
 	"github.com/fdbevents/fdbevents/jsonl"
 	"github.com/urfave/cli/v2"
 )
 
 // listParked prints the parked messages of a group, a line each: why they are,
 // and the event in the form that "read" gives it.
-func (p *program) listParked(c *cli.Context, g *fdblayer.Group, asJSON bool) error {
+func (p *program) listParked(c *cli.Context, g *groups.Group, asJSON bool) error {
 	out := bufio.NewWriterSize(p.stdout, 64<<10)
 	format := appendParkedText
 	if asJSON {
@@ -35,7 +35,7 @@ func (p *program) listParked(c *cli.Context, g *fdblayer.Group, asJSON bool) err
 	return printed(errors.Join(err, out.Flush()))
 }
 
-func appendParkedText(dst []byte, p *fdblayer.ParkedMessage) []byte {
+func appendParkedText(dst []byte, p *groups.ParkedMessage) []byte {
 	dst = fmt.Appendf(dst, "%s attempts=%d reason=%q ", p.Time.Format(time.RFC3339), p.Attempts, p.Reason)
 	if p.Event.Stream == "" {
 		return fmt.Appendf(dst, "%s erased\n", p.Event.Position)
@@ -43,7 +43,7 @@ func appendParkedText(dst []byte, p *fdblayer.ParkedMessage) []byte {
 	return appendEventText(dst, &p.Event)
 }
 
-func appendParkedJSON(dst []byte, p *fdblayer.ParkedMessage) []byte {
+func appendParkedJSON(dst []byte, p *groups.ParkedMessage) []byte {
 	dst = fmt.Appendf(dst, `{"attempts":%d,"reason":`, p.Attempts)
 	dst = jsonl.AppendString(dst, p.Reason)
 	dst = fmt.Appendf(dst, `,"parked":%q,`, p.Time.Format(time.RFC3339Nano))

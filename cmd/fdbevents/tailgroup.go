@@ -8,6 +8,7 @@ import (
 
 	"github.com/fdbevents/fdbevents"
 	"github.com/fdbevents/fdbevents/fdblayer"
+	"github.com/fdbevents/fdbevents/fdblayer/groups"
 	"github.com/urfave/cli/v2"
 )
 
@@ -22,18 +23,18 @@ const (
 
 // parseGroup reads what "tail" needs to know to join a group, and perhaps to make
 // it. Options that are not given are those of the group.
-func parseGroup(c *cli.Context, s selection) (fdblayer.GroupOptions, error) {
+func parseGroup(c *cli.Context, s selection) (groups.Options, error) {
 	if s.stream != "" {
-		return fdblayer.GroupOptions{}, usagef(c, "--group goes with --all")
+		return groups.Options{}, usagef(c, "--group goes with --all")
 	}
-	return fdblayer.GroupOptions{Filter: s.filter, From: s.position}, nil
+	return groups.Options{Filter: s.filter, From: s.position}, nil
 }
 
 // tailGroup joins a group and prints messages until ctx ends. Each is acknowledged
 // once its line is written.
-func (p *program) tailGroup(ctx context.Context, store *fdblayer.Store, name string, o fdblayer.GroupOptions, asJSON bool) error {
-	g, err := fdblayer.OpenGroup(ctx, store, name, o)
-	var m *fdblayer.Member
+func (p *program) tailGroup(ctx context.Context, store *fdblayer.Store, name string, o groups.Options, asJSON bool) error {
+	g, err := groups.Open(ctx, store, name, o)
+	var m *groups.Member
 	if err == nil {
 		m, err = g.Join(ctx)
 	}
@@ -79,7 +80,7 @@ type groupOutput struct {
 
 // print writes a message's line and acknowledges it. One that somebody else gets
 // again is printed there again: that is no failure.
-func (o *groupOutput) print(ctx context.Context, msg *fdblayer.Message) error {
+func (o *groupOutput) print(ctx context.Context, msg *groups.Message) error {
 	if err := o.write(&msg.Event); err != nil {
 		return err
 	}

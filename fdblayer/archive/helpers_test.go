@@ -14,6 +14,7 @@ import (
 	"github.com/fdbevents/fdbevents/engine/pebbleengine"
 	"github.com/fdbevents/fdbevents/fdblayer"
 	"github.com/fdbevents/fdbevents/fdblayer/archive"
+	"github.com/fdbevents/fdbevents/fdblayer/check"
 	"github.com/google/uuid"
 )
 
@@ -44,7 +45,7 @@ func openStoreIn(t tester, e engine.Engine) *fdblayer.Store {
 		t.Fatalf("%v", err)
 	}
 	t.Cleanup(func() {
-		report, err := fdblayer.RunCheck(ctx, s, fdblayer.CheckOptions{})
+		report, err := check.Run(ctx, s, check.Options{})
 		if err != nil || !report.OK() {
 			t.Errorf("check: %v, %q", err, report.Problems)
 		}

@@ -1,0 +1,17 @@
+//go:build !fdb
+
+package storetest
+
+import (
+	"testing"
+
+	"github.com/fdbevents/fdbevents/engine"
+)
+
+// Main runs the tests of a package.
+func Main(m *testing.M) int { return m.Run() }
+
+func openFDB(t testing.TB) engine.Engine {
+	t.Skip("skipped: no FoundationDB (build tag fdb)")
+	return nil
+}
