@@ -2,8 +2,9 @@ package fdblayer
 
 import (
 	"context"
-	"github.com/fdbevents/fdbevents"
 	"slices"
+
+	"github.com/fdbevents/fdbevents"
 )
 
 // Append stores events at the end of a stream, all of them or none, and returns

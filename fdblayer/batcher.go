@@ -212,20 +212,20 @@ func (b *batcher) take() (batch []*request, taken []*lane) {
 // its own; if the transaction fails, all do.
 func (b *batcher) run(ctx context.Context, m *marker, batch []*request) {
 	s := b.store
-	// The outcomes of all requests are in one slice; those of the i-th begin at
+	// The results of all requests are in one slice; those of the i-th begin at
 	// first[i].
-	var outcomes []outcome
+	var results []plannedResult
 	first := make([]int, len(batch))
 	failures := make([]error, len(batch))
 	attempt := func(p *plan) error {
-		outcomes = outcomes[:0]
+		results = results[:0]
 		for _, r := range batch {
 			p.fetch(r)
 		}
 		for i, r := range batch {
-			first[i] = len(outcomes)
+			first[i] = len(results)
 			var err error
-			outcomes, err = p.apply(outcomes, r)
+			results, err = p.apply(results, r)
 			if IsEngineError(err) {
 				return err
 			}
@@ -247,7 +247,7 @@ func (b *batcher) run(ctx context.Context, m *marker, batch []*request) {
 		default:
 			s.stats.appends.Add(1)
 			s.stats.events.Add(int64(r.count))
-			r.finish(resolve(r.oneResult[:0], outcomes[first[i]:][:len(r.appends)], stamp), nil)
+			r.finish(resolve(r.oneResult[:0], results[first[i]:][:len(r.appends)], stamp), nil)
 		}
 	}
 }

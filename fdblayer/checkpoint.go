@@ -3,10 +3,11 @@ package fdblayer
 import (
 	"context"
 	"fmt"
-	"github.com/fdbevents/fdbevents"
-	"github.com/fdbevents/fdbevents/internal/layout"
 	"iter"
 	"time"
+
+	"github.com/fdbevents/fdbevents"
+	"github.com/fdbevents/fdbevents/internal/layout"
 )
 
 // CheckpointInfo is a reader's stored position.
@@ -117,7 +118,7 @@ func (s *Store) SubscribeFrom(ctx context.Context, name string, o SubscribeOptio
 			yield(fdbevents.Event{}, err)
 			return
 		}
-		k := &keeper{store: s, name: name, interval: o.CheckpointInterval, stored: at, done: at, last: time.Now()}
+		k := &checkpointer{store: s, name: name, interval: o.CheckpointInterval, stored: at, done: at, last: time.Now()}
 		if k.interval <= 0 {
 			k.interval = defaultCheckpointInterval
 		}
@@ -159,7 +160,7 @@ func (s *Store) SubscribeFrom(ctx context.Context, name string, o SubscribeOptio
 }
 
 // keeper stores how far a subscription's consumer has come.
-type keeper struct {
+type checkpointer struct {
 	store    *Store
 	name     string
 	interval time.Duration
@@ -173,11 +174,11 @@ type keeper struct {
 }
 
 // saveIfDue saves if it is time, and reports whether the subscription can go on.
-func (k *keeper) saveIfDue(ctx context.Context) bool {
+func (k *checkpointer) saveIfDue(ctx context.Context) bool {
 	return time.Since(k.last) < k.interval || k.save(ctx)
 }
 
-func (k *keeper) save(ctx context.Context) bool {
+func (k *checkpointer) save(ctx context.Context) bool {
 	if k.done != k.stored {
 		if k.err = k.store.SetCheckpoint(ctx, k.name, k.done); k.err == nil {
 			k.stored = k.done

@@ -14,7 +14,7 @@ type Follower struct {
 	// some.
 	seen fdbevents.Position
 	// missed is the state of the feed for which Next has said so.
-	missed *window
+	missed *feedState
 }
 
 // Follow registers a follower. The caller closes it.

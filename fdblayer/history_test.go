@@ -32,11 +32,11 @@ type history struct {
 }
 
 // outcome is how an append ended, as far as that matters for all of them.
-type outcome int
+type plannedResult int
 
 const (
 	// done is an answer: the append happened, or was refused for a reason.
-	done outcome = iota
+	done plannedResult = iota
 	// unknown is an append that may happen until the end of the history.
 	unknown
 	// failed is one that did not happen, because its context ended or the engine
@@ -50,7 +50,7 @@ const (
 const ever = math.MaxInt64
 
 // do records an operation, which ask carries out.
-func (h *history) do(client int, input any, ask func() (answer any, out outcome)) {
+func (h *history) do(client int, input any, ask func() (answer any, out plannedResult)) {
 	call := time.Since(h.began).Nanoseconds()
 	answer, out := ask()
 	op := porcupine.Operation{ClientId: client, Input: input, Call: call, Output: answer, Return: time.Since(h.began).Nanoseconds()}
@@ -107,7 +107,7 @@ func (c *historyClient) context() (context.Context, context.CancelFunc) {
 
 // outcome tells what became of an append that returned err. Other refusals are
 // the caller's to know.
-func (c *historyClient) outcome(err error) outcome {
+func (c *historyClient) outcome(err error) plannedResult {
 	switch {
 	case errors.Is(err, fdbevents.ErrOutcomeUnknown):
 		if !c.flaky {

@@ -52,7 +52,7 @@ type logAsked struct {
 
 // logTold is the answer.
 type logTold struct {
-	outcome outcome
+	outcome plannedResult
 	// place is that of the first event in the log as it was in the end.
 	place  int
 	repeat bool
@@ -219,7 +219,7 @@ func (c *conditionClient) query(items int) (q fdbevents.Query) {
 
 // append appends each claim to a stream of its own choice, on a condition if the
 // query has items.
-func (c *conditionClient) append(asked logAsked) (out outcome) {
+func (c *conditionClient) append(asked logAsked) (out plannedResult) {
 	var appends []fdbevents.StreamAppend
 	all := claims(asked.claims)
 	for _, claim := range all {
@@ -235,7 +235,7 @@ func (c *conditionClient) append(asked logAsked) (out outcome) {
 	}
 	ctx, cancel := c.context()
 	defer cancel()
-	c.do(c.id, asked, func() (any, outcome) {
+	c.do(c.id, asked, func() (any, plannedResult) {
 		var results []fdbevents.AppendResult
 		var err error
 		if len(asked.query.Items) == 0 {
@@ -263,7 +263,7 @@ func (c *conditionClient) append(asked logAsked) (out outcome) {
 }
 
 func (c *conditionClient) read(asked logAsked) {
-	c.do(c.id, asked, func() (any, outcome) {
+	c.do(c.id, asked, func() (any, plannedResult) {
 		var told logTold
 		for ev, err := range c.store.ReadAll(c.t.Context(), fdbevents.Start, fdblayer.ReadOptions{Filter: fdbevents.Filter{Query: asked.query}}) {
 			switch {

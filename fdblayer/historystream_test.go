@@ -27,7 +27,7 @@ const nameSize = 4
 
 // streamTold is the answer.
 type streamTold struct {
-	outcome outcome
+	outcome plannedResult
 	// first revision of an append, which for an unknown one is known in the end;
 	// wrong is true when it was refused, and then first is the actual one.
 	first         int64
@@ -168,7 +168,7 @@ func (c *historyClient) appendNames(asked streamAsked, given bool, known map[str
 	}
 	ctx, cancel := c.context()
 	defer cancel()
-	c.do(c.id, asked, func() (any, outcome) {
+	c.do(c.id, asked, func() (any, plannedResult) {
 		r, err := c.store.Append(ctx, asked.stream, asked.expected, events...)
 		told := streamTold{outcome: c.outcome(err), first: r.FirstRevision, repeat: r.Repeat}
 		var wrong *fdbevents.WrongExpectedRevisionError
@@ -191,7 +191,7 @@ func (c *historyClient) readStreamNames(asked streamAsked, known map[string]int6
 	if backward {
 		from = fdbevents.StreamEnd
 	}
-	c.do(c.id, asked, func() (any, outcome) {
+	c.do(c.id, asked, func() (any, plannedResult) {
 		var told streamTold
 		var names []string
 		for ev, err := range c.store.ReadStream(c.t.Context(), asked.stream, from, fdblayer.ReadOptions{Backward: backward}) {

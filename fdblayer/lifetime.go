@@ -3,9 +3,10 @@ package fdblayer
 import (
 	"context"
 	"fmt"
+	"time"
+
 	"github.com/fdbevents/fdbevents"
 	"github.com/fdbevents/fdbevents/internal/layout"
-	"time"
 )
 
 // Retention bounds what readers of a stream see. The zero value is no bound.

@@ -31,8 +31,8 @@ type logCursor struct {
 	// it has not itself been.
 	at    fdbevents.Position
 	start bool
-	// lanes is nil until the sources have been chosen.
-	lanes []logLane
+	// branches is nil until the sources have been chosen.
+	branches []branch
 	// system is true when a source is a system index, which can be dropped.
 	system bool
 	// exact is true when the sources have no events but those selected.
@@ -49,7 +49,7 @@ type logCursor struct {
 
 // logLane is a place in one source. Forward reads are described; backward ones
 // mirror them.
-type logLane struct {
+type branch struct {
 	source
 	// waiting are events that were read, but not yet given out, in order; later are
 	// those after them, read before waiting ran out. last is how many events the
@@ -69,12 +69,12 @@ type logLane struct {
 // low reports whether to read on: always when nothing is waiting, since nothing
 // beyond known can be given out then. In bulk already when little is. Otherwise
 // the sources would run out one by one, and each page would read only one of them.
-func (l *logLane) low(bulk bool) bool {
+func (l *branch) low(bulk bool) bool {
 	return len(l.waiting) == 0 || bulk && len(l.later) == 0 && 2*len(l.waiting) < l.last
 }
 
 // put adds events that were read after those that wait.
-func (l *logLane) put(events []fdbevents.Event) {
+func (l *branch) put(events []fdbevents.Event) {
 	l.last = len(events)
 	if len(l.waiting) == 0 {
 		l.waiting = events
@@ -84,7 +84,7 @@ func (l *logLane) put(events []fdbevents.Event) {
 }
 
 // pop removes the first event that waits.
-func (l *logLane) pop() *fdbevents.Event {
+func (l *branch) pop() *fdbevents.Event {
 	ev := &l.waiting[0]
 	if l.waiting = l.waiting[1:]; len(l.waiting) == 0 {
 		l.waiting, l.later = l.later, nil
@@ -129,7 +129,7 @@ func (s *Store) newPartitionCursor(partition int, after fdbevents.Position, o Re
 
 func (c *logCursor) read(r Reader) (page, cursor, error) {
 	next := *c
-	next.lanes = slices.Clone(c.lanes)
+	next.branches = slices.Clone(c.branches)
 	version, err := r.ReadVersion().Get()
 	if err != nil {
 		return page{}, nil, err
@@ -141,17 +141,17 @@ func (c *logCursor) read(r Reader) (page, cursor, error) {
 		return page{}, nil, err
 	}
 	out := page{events: next.merge()}
-	for i := range next.lanes {
-		out.scavenged += next.lanes[i].scavenged
-		next.lanes[i].scavenged = 0
+	for i := range next.branches {
+		out.scavenged += next.branches[i].scavenged
+		next.branches[i].scavenged = 0
 	}
 	seen := layout.LastOfVersion(version)
-	behind := func(l logLane) bool { return l.known != seen }
+	behind := func(l branch) bool { return l.known != seen }
 	if c.backward {
-		behind = func(l logLane) bool { return !l.done || len(l.waiting) > 0 }
+		behind = func(l branch) bool { return !l.done || len(l.waiting) > 0 }
 	}
 	out.through = next.at
-	if out.tail = !slices.ContainsFunc(next.lanes, behind); out.tail {
+	if out.tail = !slices.ContainsFunc(next.branches, behind); out.tail {
 		out.through = seen
 	}
 	next.bulk = !out.tail
@@ -162,10 +162,10 @@ func (c *logCursor) read(r Reader) (page, cursor, error) {
 // choose chooses the sources, once, and again when a system index that is one of
 // them was dropped.
 func (c *logCursor) choose(r engine.Reader, version int64) error {
-	if c.lanes != nil && !c.system {
+	if c.branches != nil && !c.system {
 		return nil
 	}
-	if c.lanes == nil {
+	if c.branches == nil {
 		if err := refuseAhead(c.at, version); err != nil {
 			return err
 		}
@@ -177,17 +177,17 @@ func (c *logCursor) choose(r engine.Reader, version int64) error {
 			return err
 		}
 	}
-	ready := func(l logLane) bool { return indexes.serves(l.source) }
-	if c.lanes != nil && !slices.ContainsFunc(c.lanes, func(l logLane) bool { return !ready(l) }) {
+	ready := func(l branch) bool { return indexes.serves(l.source) }
+	if c.branches != nil && !slices.ContainsFunc(c.branches, func(l branch) bool { return !ready(l) }) {
 		return nil
 	}
 	sources, exact, err := c.sources(r, indexes)
 	if err != nil {
 		return err
 	}
-	c.lanes, c.system, c.exact = make([]logLane, len(sources)), false, exact
+	c.branches, c.system, c.exact = make([]branch, len(sources)), false, exact
 	for i, src := range sources {
-		c.lanes[i] = logLane{source: src, known: c.at, start: c.start}
+		c.branches[i] = branch{source: src, known: c.at, start: c.start}
 		c.system = c.system || layout.IsSystemTag(src.tag)
 	}
 	return nil
@@ -239,14 +239,14 @@ func (c *logCursor) sources(r engine.Reader, indexes *indexSet) (all []source, e
 // fill reads a page of each source that needs one. In bulk, the sources are read
 // and decoded side by side.
 func (c *logCursor) fill(r engine.Reader, version int64) error {
-	o := engine.RangeOptions{Bytes: c.bytes / len(c.lanes), Reverse: c.backward}
+	o := engine.RangeOptions{Bytes: c.bytes / len(c.branches), Reverse: c.backward}
 	if c.exact {
 		o.Limit = c.limit
 	}
 	var bulk errgroup.Group
-	futures := make([]engine.Future[engine.Page], len(c.lanes))
-	for i := range c.lanes {
-		l := &c.lanes[i]
+	futures := make([]engine.Future[engine.Page], len(c.branches))
+	for i := range c.branches {
+		l := &c.branches[i]
 		if l.done || !l.low(c.bulk) {
 			continue
 		}
@@ -262,7 +262,7 @@ func (c *logCursor) fill(r engine.Reader, version int64) error {
 	}
 	for i, f := range futures {
 		if f != nil {
-			if err := c.finish(r, version, &c.lanes[i], f); err != nil {
+			if err := c.finish(r, version, &c.branches[i], f); err != nil {
 				return err
 			}
 		}
@@ -272,7 +272,7 @@ func (c *logCursor) fill(r engine.Reader, version int64) error {
 
 // finish takes what a range read of a source returns. A page without anything
 // leaves what is known alone but for the read version.
-func (c *logCursor) finish(r engine.Reader, version int64, l *logLane, f engine.Future[engine.Page]) error {
+func (c *logCursor) finish(r engine.Reader, version int64, l *branch, f engine.Future[engine.Page]) error {
 	got, err := f.Get()
 	var t taken
 	if err == nil {
@@ -295,7 +295,7 @@ func (c *logCursor) finish(r engine.Reader, version int64, l *logLane, f engine.
 }
 
 // remaining is the range of what a source has left to read.
-func (c *logCursor) remaining(l *logLane) engine.Range {
+func (c *logCursor) remaining(l *branch) engine.Range {
 	k := &c.store.keys
 	switch at := l.known; {
 	case !c.backward && l.start:
@@ -313,9 +313,9 @@ func (c *logCursor) remaining(l *logLane) engine.Range {
 // that two sources have is given out once.
 func (c *logCursor) merge() []*fdbevents.Event {
 	total := 0
-	bound := c.lanes[0].known
-	for i := range c.lanes {
-		l := &c.lanes[i]
+	bound := c.branches[0].known
+	for i := range c.branches {
+		l := &c.branches[i]
 		total += len(l.waiting) + len(l.later)
 		if c.before(l.known, bound) {
 			bound = l.known
@@ -340,11 +340,11 @@ func (c *logCursor) merge() []*fdbevents.Event {
 // run finds the source whose first event is next, if it is not beyond bound, and
 // up to where its events are: it is one comparison an event, not one a source,
 // where neighbours come from the same source, as the events of an append do.
-func (c *logCursor) run(bound fdbevents.Position) (from *logLane, until fdbevents.Position) {
+func (c *logCursor) run(bound fdbevents.Position) (from *branch, until fdbevents.Position) {
 	first := bound
 	until = bound
-	for i := range c.lanes {
-		l := &c.lanes[i]
+	for i := range c.branches {
+		l := &c.branches[i]
 		if len(l.waiting) == 0 {
 			continue
 		}

@@ -80,8 +80,8 @@ type plannedID struct {
 	index int
 }
 
-// outcome is an append's result, the position of which may still be unknown.
-type outcome struct {
+// plannedResult is the result of an append. Its position may not be known yet.
+type plannedResult struct {
 	result fdbevents.AppendResult
 	// index is the plan's event that result.Position is of; -1 when it is known.
 	index int
@@ -193,9 +193,9 @@ func (p *plan) id(stream string, id uuid.UUID) *plannedID {
 	return known
 }
 
-// apply plans all appends of a request and adds their outcomes to dst, or it plans
+// apply plans all appends of a request and adds their results to dst, or it plans
 // none of them and returns dst as it was.
-func (p *plan) apply(dst []outcome, r *request) ([]outcome, error) {
+func (p *plan) apply(dst []plannedResult, r *request) ([]plannedResult, error) {
 	if r.condition != nil {
 		// A repeat would find its own events: it is recognised first.
 		if repeated, err := p.repeats(dst, r); err != nil {
@@ -259,16 +259,16 @@ func (p *plan) restore(saved savedPlan) {
 	}
 }
 
-func (p *plan) append(a *streamRequest, pointersOnly bool) (outcome, error) {
+func (p *plan) append(a *streamRequest, pointersOnly bool) (plannedResult, error) {
 	st := p.stream(a.stream)
 	if err := p.load(st); err != nil {
-		return outcome{}, err
+		return plannedResult{}, err
 	}
 	if out, repeat, err := p.repeat(a); repeat || err != nil {
 		return out, err
 	}
 	if err := p.expect(st, a.expected); err != nil {
-		return outcome{}, err
+		return plannedResult{}, err
 	}
 	first := st.head.Next
 	for i := range a.events {
@@ -281,7 +281,7 @@ func (p *plan) append(a *streamRequest, pointersOnly bool) (outcome, error) {
 	}
 	st.head.State = layout.StateOpen // a deleted stream is created again
 	st.changed = true
-	return outcome{
+	return plannedResult{
 		result: fdbevents.AppendResult{Stream: a.stream, FirstRevision: first, LastRevision: st.head.Next - 1},
 		index:  len(p.events) - 1,
 	}, nil
@@ -312,7 +312,7 @@ type occurrence struct {
 }
 
 // repeat tells whether all events of an append are there already, and then where.
-func (p *plan) repeat(a *streamRequest) (out outcome, repeat bool, err error) {
+func (p *plan) repeat(a *streamRequest) (out plannedResult, repeat bool, err error) {
 	var first, last occurrence
 	found := 0
 	for i := range a.events {
@@ -351,15 +351,15 @@ func (p *plan) repeat(a *streamRequest) (out outcome, repeat bool, err error) {
 		return out, false, &fdbevents.IDConflictError{Stream: a.stream, ID: a.events[found-1].ID, Revision: last.revision,
 			Reason: "but events after it in this append are not"}
 	}
-	return outcome{
+	return plannedResult{
 		result: fdbevents.AppendResult{Stream: a.stream, FirstRevision: first.revision, LastRevision: last.revision, Position: last.at, Repeat: true},
 		index:  last.index,
 	}, true, nil
 }
 
-// repeats adds the first outcomes to dst if every append of r is a repeat, and
+// repeats adds the first results to dst if every append of r is a repeat, and
 // returns nil if not.
-func (p *plan) repeats(dst []outcome, r *request) ([]outcome, error) {
+func (p *plan) repeats(dst []plannedResult, r *request) ([]plannedResult, error) {
 	for i := range r.appends {
 		out, repeat, err := p.repeat(&r.appends[i])
 		if err != nil || !repeat {
@@ -442,9 +442,9 @@ func contentDifference(typ, contentType string, tags []string, data, metadata []
 }
 
 // resolve appends the results to dst, with the positions that the commit decided.
-func resolve(dst []fdbevents.AppendResult, outcomes []outcome, stamp engine.Stamp) []fdbevents.AppendResult {
-	dst = slices.Grow(dst, len(outcomes))
-	for _, o := range outcomes {
+func resolve(dst []fdbevents.AppendResult, results []plannedResult, stamp engine.Stamp) []fdbevents.AppendResult {
+	dst = slices.Grow(dst, len(results))
+	for _, o := range results {
 		if o.index >= 0 {
 			o.result.Position = layout.NewPosition(stamp, o.index)
 		}

@@ -52,7 +52,7 @@ const (
 	scavengeEvents = 200
 	scavengeBytes  = 500_000
 	// streamsBetweenMarks is how often the place in the list of streams is kept.
-	streamsBetweenMarks = 1000
+	streamsBetweenPlaces = 1000
 )
 
 // run goes through all streams: from where an earlier scavenge was interrupted to
@@ -74,7 +74,7 @@ func (sc *scavenger) run(ctx context.Context) error {
 			return err
 		}
 	}
-	return sc.mark(ctx, "")
+	return sc.savePlace(ctx, "")
 }
 
 // resume is the stream to begin with.
@@ -84,7 +84,7 @@ func (sc *scavenger) resume(ctx context.Context) (stream string, err error) {
 		if err != nil {
 			return err
 		}
-		at, err := layout.DecodeProgress(value)
+		at, err := layout.DecodeScavengePlace(value)
 		stream = string(at)
 		return err
 	})
@@ -92,12 +92,12 @@ func (sc *scavenger) resume(ctx context.Context) (stream string, err error) {
 }
 
 // mark keeps the stream to go on with; "" is the end of the work.
-func (sc *scavenger) mark(ctx context.Context, stream string) error {
+func (sc *scavenger) savePlace(ctx context.Context, stream string) error {
 	return sc.store.update(ctx, func(tr engine.Transaction, _ error) error {
 		if stream == "" {
 			tr.Clear(sc.store.keys.Scavenged())
 		} else {
-			tr.Set(sc.store.keys.Scavenged(), layout.AppendProgress(nil, []byte(stream)))
+			tr.Set(sc.store.keys.Scavenged(), layout.AppendScavengePlace(nil, []byte(stream)))
 		}
 		return nil
 	})
@@ -132,8 +132,8 @@ func (sc *scavenger) streams(ctx context.Context, r engine.Range) error {
 				return fmt.Errorf("stream %q: %w", stream, err)
 			}
 		}
-		if sc.report.Streams++; sc.report.Streams%streamsBetweenMarks == 0 {
-			if err := sc.mark(ctx, stream); err != nil {
+		if sc.report.Streams++; sc.report.Streams%streamsBetweenPlaces == 0 {
+			if err := sc.savePlace(ctx, stream); err != nil {
 				return err
 			}
 		}

@@ -119,7 +119,7 @@ func (w *watcher) stats() (all []SubscriptionStats) {
 	return all
 }
 
-func (sub *subscriber) stats(now *window) SubscriptionStats {
+func (sub *subscriber) stats(now *feedState) SubscriptionStats {
 	sub.mu.Lock()
 	st := SubscriptionStats{Stream: sub.stream, Position: sub.at, Live: sub.live, Waiting: sub.waiting}
 	sub.mu.Unlock()

@@ -2,10 +2,11 @@ package fdblayer
 
 import (
 	"context"
-	"github.com/fdbevents/fdbevents"
-	"github.com/fdbevents/fdbevents/internal/layout"
 	"iter"
 	"time"
+
+	"github.com/fdbevents/fdbevents"
+	"github.com/fdbevents/fdbevents/internal/layout"
 )
 
 // SubscribeOptions select what a subscription delivers. The zero value delivers

@@ -12,10 +12,10 @@ import (
 // Tx is one attempt at a transaction of Store.Transact. It is not safe for
 // concurrent use, and not to be used after the function that got it returned.
 type Tx struct {
-	store    *Store
-	tr       engine.Transaction
-	plan     *plan
-	outcomes []outcome
+	store   *Store
+	tr      engine.Transaction
+	plan    *plan
+	results []plannedResult
 	// own is the view that the transaction writes, when it is a projection's batch.
 	own ownView
 }
@@ -54,7 +54,7 @@ func (s *Store) Transact(ctx context.Context, fn func(tx *Tx) error) ([]fdbevent
 		}
 		return nil, err
 	}
-	return resolve(nil, tx.outcomes, stamp), nil
+	return resolve(nil, tx.results, stamp), nil
 }
 
 // errOwnCondition is for a condition that fails on an event which is part of the
@@ -89,12 +89,12 @@ func (tx *Tx) append(condition *fdbevents.Condition, appends []fdbevents.StreamA
 		return nil, &fdbevents.LimitError{What: "events of a transaction", Got: int64(total), Limit: fdbevents.MaxAppendEvents, Unit: "events"}
 	}
 	tx.plan.fetch(r)
-	before := len(tx.outcomes)
-	if tx.outcomes, err = tx.plan.apply(tx.outcomes, r); err != nil {
+	before := len(tx.results)
+	if tx.results, err = tx.plan.apply(tx.results, r); err != nil {
 		return nil, err
 	}
 	tx.plan.cost += r.cost
-	return resolve(nil, tx.outcomes[before:], engine.Stamp{}), nil
+	return resolve(nil, tx.results[before:], engine.Stamp{}), nil
 }
 
 // ReadStream reads a stream's events from a revision on, without those that this

@@ -11,9 +11,8 @@ import (
 	"sync"
 	"time"
 
-	bolt "go.etcd.io/bbolt"
-
 	"github.com/fdbevents/fdbevents/bench/harness"
+	bolt "go.etcd.io/bbolt"
 )
 
 func bboltSystem() harness.System {

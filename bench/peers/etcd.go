@@ -11,10 +11,9 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/fdbevents/fdbevents/bench/harness"
 	clientv3 "go.etcd.io/etcd/client/v3"
 	"go.uber.org/zap"
-
-	"github.com/fdbevents/fdbevents/bench/harness"
 )
 
 func etcdSystem() harness.System {

@@ -9,12 +9,11 @@ import (
 	"strconv"
 	"sync"
 
+	"github.com/fdbevents/fdbevents/bench/harness"
 	"github.com/nats-io/nats-server/v2/server"
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 	"github.com/nats-io/nuid"
-
-	"github.com/fdbevents/fdbevents/bench/harness"
 )
 
 func jetStreamSystem() harness.System {

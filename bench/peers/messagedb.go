@@ -11,11 +11,10 @@ import (
 	"path/filepath"
 	"sync"
 
+	"github.com/fdbevents/fdbevents/bench/harness"
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgtype"
 	"github.com/jackc/pgx/v5/pgxpool"
-
-	"github.com/fdbevents/fdbevents/bench/harness"
 )
 
 func messageDBSystem() harness.System {

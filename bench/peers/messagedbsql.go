@@ -14,9 +14,8 @@ import (
 	"strings"
 	"time"
 
-	"github.com/jackc/pgx/v5/pgconn"
-
 	"github.com/fdbevents/fdbevents/bench/harness"
+	"github.com/jackc/pgx/v5/pgconn"
 )
 
 // messageDBVersion is of the package, and of what message_store_version tells.

@@ -12,12 +12,10 @@ import (
 	"sync"
 	"syscall"
 
+	"github.com/fdbevents/fdbevents/bench/harness"
 	"github.com/redis/go-redis/v9"
 	"github.com/redis/go-redis/v9/maintnotifications"
-
 	"golang.org/x/sync/errgroup"
-
-	"github.com/fdbevents/fdbevents/bench/harness"
 )
 
 func redisSystem() harness.System {

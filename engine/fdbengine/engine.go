@@ -10,7 +10,6 @@ import (
 	"sync/atomic"
 
 	"github.com/apple/foundationdb/bindings/go/src/fdb"
-
 	"github.com/fdbevents/fdbevents/engine"
 )
 

@@ -8,7 +8,6 @@ import (
 	"fmt"
 
 	"github.com/apple/foundationdb/bindings/go/src/fdb"
-
 	"github.com/fdbevents/fdbevents/engine"
 )
 

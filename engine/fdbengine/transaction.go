@@ -9,7 +9,6 @@ import (
 	"sync"
 
 	"github.com/apple/foundationdb/bindings/go/src/fdb"
-
 	"github.com/fdbevents/fdbevents/engine"
 )
 

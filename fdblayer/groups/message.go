@@ -4,8 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"github.com/fdbevents/fdbevents"
 	"strings"
+
+	"github.com/fdbevents/fdbevents"
 )
 
 // Message is an event that a Member got to work on. It is settled with Ack or

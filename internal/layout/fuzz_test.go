@@ -85,7 +85,7 @@ func FuzzValues(f *testing.F) {
 	at := fdbevents.PositionFromBytes([12]byte{1, 2, 3})
 	for _, value := range [][]byte{
 		AppendHead(nil, Head{Next: 4, MaxAge: time.Hour, Metadata: []byte("m")}), AppendHeader(nil, Header{ID: uuid.New(), Partitions: 8, Indexes: []SystemIndex{{"type", true}}}),
-		AppendPlace(nil, at), AppendProgress(nil, []byte("x")), AppendProjection(nil, Projection{1, 2}),
+		AppendPlace(nil, at), AppendScavengePlace(nil, []byte("x")), AppendProjection(nil, Projection{1, 2}),
 		AppendGroupConfig(nil, GroupConfig{Prefix: "p", MessageTimeout: time.Minute, LeaseTime: time.Minute, Query: fdbevents.Query{Items: []fdbevents.QueryItem{{Types: []string{"t"}, Tags: []string{"a", "b"}}}}}),
 		AppendGroupLease(nil, GroupLease{Epoch: 3}), AppendGroupCount(nil, 5), AppendGroupParked(nil, GroupParked{Attempts: 2, Reason: "r", Time: time.Unix(1, 2)}),
 		AppendGroupProgress(nil, GroupProgress{Checkpoint: fdbevents.Start, Settled: []fdbevents.Position{at}, Attempts: []GroupAttempt{{at, 2}}}),
@@ -98,7 +98,7 @@ func FuzzValues(f *testing.F) {
 		stable(t, "head", src, DecodeHead, AppendHead)
 		stable(t, "header", src, DecodeHeader, AppendHeader)
 		stable(t, "place", src, DecodePlace, AppendPlace)
-		stable(t, "progress", src, DecodeProgress, AppendProgress)
+		stable(t, "progress", src, DecodeScavengePlace, AppendScavengePlace)
 		stable(t, "projection", src, DecodeProjection, AppendProjection)
 		stable(t, "group settings", src, DecodeGroupConfig, AppendGroupConfig)
 		stable(t, "group lease", src, DecodeGroupLease, AppendGroupLease)

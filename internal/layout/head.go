@@ -1,8 +1,9 @@
 package layout
 
 import (
-	"github.com/fdbevents/fdbevents"
 	"time"
+
+	"github.com/fdbevents/fdbevents"
 )
 
 const formatHead = 1

@@ -2,6 +2,7 @@ package layout
 
 import (
 	"fmt"
+
 	"github.com/fdbevents/fdbevents"
 )
 
@@ -13,14 +14,14 @@ const (
 )
 
 // appendProgress encodes how far some long work has come: a name or other bytes.
-func AppendProgress(dst, at []byte) []byte {
+func AppendScavengePlace(dst, at []byte) []byte {
 	w := beginValue(dst, formatProgress, 2)
 	w.bytes(at)
 	return w.end()
 }
 
 // decodeProgress decodes a progress; an absent one (nil) is the beginning, nil.
-func DecodeProgress(src []byte) (at []byte, err error) {
+func DecodeScavengePlace(src []byte) (at []byte, err error) {
 	if src == nil {
 		return nil, nil
 	}

@@ -3,6 +3,7 @@ package layout
 import (
 	"encoding/binary"
 	"fmt"
+
 	"github.com/fdbevents/fdbevents"
 )
 

@@ -1,20 +1,21 @@
 package layout
 
 import (
-	"github.com/fdbevents/fdbevents"
 	"strings"
+
+	"github.com/fdbevents/fdbevents"
 )
 
 // A system index is a set of tags that no event can be given: they begin with a
 // control character.
-const systemMark = "\x01"
+const systemTagByte = "\x01"
 
 // systemTagPrefix begins all tags of a system index.
-func SystemTagPrefix(index string) string { return systemMark + index[:1] }
+func SystemTagPrefix(index string) string { return systemTagByte + index[:1] }
 
 func TypeTag(eventType string) string    { return SystemTagPrefix(fdbevents.IndexType) + eventType }
 func CategoryTag(category string) string { return SystemTagPrefix(fdbevents.IndexCategory) + category }
-func IsSystemTag(tag string) bool        { return strings.HasPrefix(tag, systemMark) }
+func IsSystemTag(tag string) bool        { return strings.HasPrefix(tag, systemTagByte) }
 
 // systemTag is the tag by which an index finds an event. ok is false when it does
 // not have it.

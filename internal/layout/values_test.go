@@ -75,7 +75,7 @@ func storedValues() []storedValue {
 		{"head", AppendHead(nil, h), "9701cf000001000000000003cf0000034630b8a0000901c4016d", h, decoding(DecodeHead), true, 0},
 		{"empty head", AppendHead(nil, Head{}), "97010000000000c0", Head{}, decoding(DecodeHead), true, 0},
 		{"header", AppendHeader(nil, hd), "9502c4106ba7b8109dad11d180b400c04fd430c808cd04009292a474797065c392a863617465676f7279c2", hd, decoding(DecodeHeader), true, 0},
-		{"progress", AppendProgress(nil, []byte("stream")), "9201c40673747265616d", []byte("stream"), decoding(DecodeProgress), true, 0},
+		{"progress", AppendScavengePlace(nil, []byte("stream")), "9201c40673747265616d", []byte("stream"), decoding(DecodeScavengePlace), true, 0},
 		{"place", AppendPlace(nil, at), "9201c40c0005060708090a0b00010002", at, decoding(DecodePlace), true, 0},
 		{"projection", AppendProjection(nil, Projection{3, NoGeneration}), "930103ff", Projection{3, NoGeneration}, decoding(DecodeProjection), true, 0},
 		{"group settings", AppendGroupConfig(nil, config), "9901c4106ba7b8109dad11d180b400c04fd430c8a170919291a17492a161a162c40c0005060708090a0b00010002cf0000000df847580003cf0000000df8475800c3", config, decoding(DecodeGroupConfig), true, 0},

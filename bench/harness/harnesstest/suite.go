@@ -11,9 +11,8 @@ import (
 	"testing"
 	"time"
 
-	"golang.org/x/sync/errgroup"
-
 	"github.com/fdbevents/fdbevents/bench/harness"
+	"golang.org/x/sync/errgroup"
 )
 
 // patience is how long one case may take on a slow machine.
