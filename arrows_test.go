@@ -30,7 +30,7 @@ var arrows = map[string][]string{
 	"engine/pebbleengine":      {"engine"},
 	"engine/fdbengine":         {"engine"},
 	"engine/fdbengine/fdbtest": {"engine", "engine/fdbengine"},
-	"engine/engines":           {"engine", "engine/pebbleengine", "engine/fdbengine", "tuple"},
+	"engine/engines":           {"engine", "engine/pebbleengine", "engine/fdbengine", "tuple", "fdblayer"},
 	"internal/layout":          {language, "engine", "tuple"},
 	"fdblayer":                 {language, "engine", "internal/layout"},
 	"fdblayer/groups":          {language, "engine", "internal/layout", "fdblayer"},

@@ -61,6 +61,10 @@ func storeCalls(s *fdblayer.Store) map[string]func(ctx context.Context) error {
 			return err
 		},
 		"Groups":      func(ctx context.Context) error { return firstError(groups.List(ctx, s)) },
+		"Event":       func(ctx context.Context) error { _, err := s.Event(ctx, "s", 0); return err },
+		"EventAt":     func(ctx context.Context) error { _, err := s.EventAt(ctx, fdbevents.Start); return err },
+		"EventsByID":  func(ctx context.Context) error { _, err := s.EventsByID(ctx, id); return err },
+		"Tail":        func(ctx context.Context) error { _, err := s.Tail(ctx); return err },
 		"Indexes":     func(ctx context.Context) error { _, err := s.Indexes(ctx); return err },
 		"OpenGroup":   func(ctx context.Context) error { _, err := groups.Lookup(ctx, s, "g"); return err },
 		"Projection":  func(ctx context.Context) error { _, err := s.Projection(ctx, "p"); return err },

@@ -6,8 +6,10 @@ import (
 	"path/filepath"
 	"testing"
 
+	"github.com/fdbevents/fdbevents"
 	"github.com/fdbevents/fdbevents/engine"
 	"github.com/fdbevents/fdbevents/engine/engines"
+	"github.com/fdbevents/fdbevents/fdblayer"
 )
 
 func TestOpenFile(t *testing.T) {
@@ -104,4 +106,31 @@ func get(t *testing.T, url string) (value string) {
 		t.Fatal(err)
 	}
 	return value
+}
+
+func TestOpenStore(t *testing.T) {
+	url := "file:" + t.TempDir()
+	for range 2 { // Close gives the directory back
+		store, err := engines.OpenStore(t.Context(), url, fdblayer.Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := store.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := engines.OpenStore(t.Context(), url, fdblayer.Options{Partitions: 3}); fdbevents.KindOf(err) != fdbevents.Invalid {
+		t.Errorf("other partitions: %v", err)
+	}
+	if _, err := engines.OpenStore(t.Context(), "nope:", fdblayer.Options{}); err == nil {
+		t.Error("an unknown kind of database was opened")
+	}
+	// The engine of a store that was refused is closed, too.
+	store, err := engines.OpenStore(t.Context(), url, fdblayer.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := store.Close(); err != nil {
+		t.Fatal(err)
+	}
 }
