@@ -37,8 +37,9 @@ type logCursor struct {
 	system bool
 	// exact is true when the sources have no events but those selected.
 	exact bool
-	// limit is how many events are wanted at most, 0 if that is not known, bytes
-	// about how large a page may be.
+	// limit bounds the keys of a page: the number of events that the reader wants, and
+	// more after a page of scavenged ones; 0 is no bound. bytes is about how large a
+	// page may be.
 	limit, bytes int
 	// entries bounds the index entries of a page; it grows from page to page.
 	entries int
@@ -155,6 +156,9 @@ func (c *logCursor) read(r Reader) (page, cursor, error) {
 		out.through = seen
 	}
 	next.bulk = !out.tail
+	if len(out.events) == 0 {
+		next.limit = grown(c.limit)
+	}
 	next.entries = min(4*next.entries, mostEntries)
 	return out, &next, nil
 }

@@ -72,6 +72,10 @@ func pageHint(o ReadOptions) int {
 	return o.Limit
 }
 
+// grown is the bound of a page that follows one without a visible event: a reader that
+// wants few events does not go through many hidden ones in as many transactions.
+func grown(limit int) int { return min(8*limit, pageEntries) }
+
 // cursor is a place in a stream or in the log. It does not change.
 type cursor interface {
 	// read reads the next page, and returns the place after it. The transaction

@@ -3,9 +3,11 @@ package fdblayer_test
 import (
 	"errors"
 	"fmt"
+	"iter"
 	"slices"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/fdbevents/fdbevents"
 	"github.com/fdbevents/fdbevents/fdblayer"
@@ -223,5 +225,36 @@ func TestStreams(t *testing.T) {
 			t.Fatal(err)
 		}
 		storetest.MustAppend(t, s, "new", fdbevents.NoStream, storetest.Event("e"))
+	})
+}
+
+// TestFewEventsBehindManyHidden: the limit of a read is not the size of its pages where
+// events are hidden or scavenged.
+func TestFewEventsBehindManyHidden(t *testing.T) {
+	storetest.EachHealthyStore(t, fdblayer.Options{Partitions: 1}, func(t *testing.T, s *fdblayer.Store) {
+		const hidden = 3000
+		old := make([]fdbevents.EventData, hidden)
+		for i := range old {
+			old[i] = fdbevents.EventData{Type: "old", Created: time.Now().Add(-time.Hour)}
+		}
+		storetest.MustAppend(t, s, "s", fdbevents.Any, old...)
+		storetest.MustAppend(t, s, "s", fdbevents.Any, storetest.Event("new"))
+		storetest.OK(t, s.SetRetention(t.Context(), "s", fdblayer.Retention{MaxAge: time.Minute}))
+		readOne := func(what string, events iter.Seq2[fdbevents.Event, error]) {
+			t.Helper()
+			before := s.Stats().Pages
+			if got := storetest.Collect(t, events); len(got) != 1 || got[0].Type != "new" {
+				t.Errorf("%s: got %d events, want the new one", what, len(got))
+			}
+			if pages := s.Stats().Pages - before; pages > 10 {
+				t.Errorf("%s: one event behind %d hidden ones took %d pages", what, hidden, pages)
+			}
+		}
+		one := fdblayer.ReadOptions{Limit: 1}
+		readOne("stream", s.ReadStream(t.Context(), "s", fdbevents.StreamStart, one))
+		_, err := s.Scavenge(t.Context(), fdblayer.ScavengeOptions{})
+		storetest.OK(t, err)
+		readOne("scavenged stream", s.ReadStream(t.Context(), "s", fdbevents.StreamStart, one))
+		readOne("log", s.ReadAll(t.Context(), fdbevents.Start, one))
 	})
 }

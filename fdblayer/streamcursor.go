@@ -19,7 +19,8 @@ type streamCursor struct {
 	backward bool
 	// at is the next revision to read; outside 0..StreamEnd there is none.
 	at int64
-	// limit is how many events are wanted at most, 0 if that is not known.
+	// limit bounds the entries of a page: the number of events that the reader wants,
+	// and more after a page of hidden ones. 0 is no bound.
 	limit int
 	// mustExist makes the first page fail when there is no stream.
 	mustExist bool
@@ -101,6 +102,9 @@ func (c *streamCursor) read(r Reader) (page, cursor, error) {
 			return page{}, nil, err
 		}
 		p.events = slices.DeleteFunc(p.events, func(ev *fdbevents.Event) bool { return expired(ev, h.MaxAge, next.asOf) })
+	}
+	if len(p.events) == 0 {
+		next.limit = grown(c.limit)
 	}
 	if p.tail = taken == len(kvs) && (cut || !got.More); p.tail && c.follows {
 		version, err := r.ReadVersion().Get()
