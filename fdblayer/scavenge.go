@@ -144,34 +144,38 @@ func (sc *scavenger) streams(ctx context.Context, r engine.Range) error {
 	return nil
 }
 
-// stream removes what is hidden of one stream, oldest first.
+// stream removes what is hidden of one stream, oldest first. Each step begins where the
+// one before ended: an engine passes over removed keys as slowly as over others.
 func (sc *scavenger) stream(ctx context.Context, stream string) error {
+	from := int64(0)
 	for more := true; more; {
 		var h layout.Head
 		var bound int64
 		var found int
 		err := sc.store.view(ctx, func(r Reader) (err error) {
-			h, bound, found, more, err = sc.look(r, stream)
+			h, bound, found, more, err = sc.look(r, stream, from)
 			return err
 		})
 		if err == nil && bound > h.TruncateBefore {
 			err = sc.raise(ctx, stream, bound)
 		}
 		if err == nil && bound > 0 {
-			err = sc.remove(ctx, stream, bound, h.State == layout.StateTombstoned)
+			err = sc.remove(ctx, stream, from, bound, h.State == layout.StateTombstoned)
 		}
 		if err != nil {
 			return err
 		}
 		// Not what remove counts: when its outcome was unknown, it looks again.
 		sc.report.Events += int64(found)
+		from = max(from, bound)
 	}
 	return nil
 }
 
-// look finds the revision before which the next few events can go, and how many
-// these are; more is true when there may be others after them. 0 is none.
-func (sc *scavenger) look(r engine.Reader, stream string) (h layout.Head, bound int64, found int, more bool, err error) {
+// look finds the revision before which the next few events after revision from can go,
+// and how many they are; a bound of 0 means that none can. more is true when there may be
+// others after them.
+func (sc *scavenger) look(r engine.Reader, stream string, from int64) (h layout.Head, bound int64, found int, more bool, err error) {
 	s := sc.store
 	if h, err = s.readHead(r, stream); err != nil {
 		return h, 0, 0, false, err
@@ -180,7 +184,7 @@ func (sc *scavenger) look(r engine.Reader, stream string) (h layout.Head, bound 
 	if h.MaxAge > 0 {
 		last = h.Next - 1
 	}
-	page, err := r.GetRange(s.keys.Entries(stream, 0, last), engine.RangeOptions{Limit: scavengeEvents, Bytes: scavengeBytes}).Get()
+	page, err := r.GetRange(s.keys.Entries(stream, from, last), engine.RangeOptions{Limit: scavengeEvents, Bytes: scavengeBytes}).Get()
 	if err != nil {
 		return h, 0, 0, false, err
 	}
@@ -222,17 +226,17 @@ func (sc *scavenger) raise(ctx context.Context, stream string, bound int64) erro
 	})
 }
 
-// remove removes the events before bound, few enough for one transaction. It reads
+// remove removes the events from from up to bound, few enough for one transaction. It reads
 // their slots serializably: one that is erased in the same moment must not come
 // back.
-func (sc *scavenger) remove(ctx context.Context, stream string, bound int64, ids bool) error {
+func (sc *scavenger) remove(ctx context.Context, stream string, from, bound int64, ids bool) error {
 	s := sc.store
 	return s.update(ctx, func(tr engine.Transaction, _ error) error {
 		indexes, err := s.readIndexes(tr)
 		if err != nil {
 			return err
 		}
-		entries := s.keys.Entries(stream, 0, bound-1)
+		entries := s.keys.Entries(stream, from, bound-1)
 		page, err := tr.GetRange(entries, engine.RangeOptions{Limit: scavengeEvents}).Get()
 		if err != nil {
 			return err

@@ -1,0 +1,97 @@
+package fdblayer_test
+
+import (
+	"context"
+	"sync"
+	"testing"
+
+	"github.com/fdbevents/fdbevents"
+	"github.com/fdbevents/fdbevents/engine"
+	"github.com/fdbevents/fdbevents/fdblayer"
+	"github.com/fdbevents/fdbevents/internal/layout"
+	"github.com/fdbevents/fdbevents/internal/storetest"
+)
+
+// rangeLog is an engine that keeps the revision at which each range read of a stream's
+// entries begins.
+type rangeLog struct {
+	engine.Engine
+	mu     sync.Mutex
+	begins []int64
+}
+
+func (l *rangeLog) Begin(ctx context.Context) engine.Transaction {
+	return &rangeLogTransaction{Transaction: l.Engine.Begin(ctx), log: l}
+}
+
+func (l *rangeLog) note(r engine.Range) {
+	k := layout.Keys{Prefix: l.Prefix()}
+	if !k.AllEntries().Contains(r.Begin) {
+		return
+	}
+	if _, revision, err := k.ParseEntry(r.Begin); err == nil {
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		l.begins = append(l.begins, revision)
+	}
+}
+
+type rangeLogTransaction struct {
+	engine.Transaction
+	log *rangeLog
+}
+
+func (t *rangeLogTransaction) GetRange(r engine.Range, o engine.RangeOptions) engine.Future[engine.Page] {
+	t.log.note(r)
+	return t.Transaction.GetRange(r, o)
+}
+
+func (t *rangeLogTransaction) Snapshot() engine.Reader {
+	return &rangeLogReader{t.Transaction.Snapshot(), t.log}
+}
+
+type rangeLogReader struct {
+	engine.Reader
+	log *rangeLog
+}
+
+func (r *rangeLogReader) GetRange(rg engine.Range, o engine.RangeOptions) engine.Future[engine.Page] {
+	r.log.note(rg)
+	return r.Reader.GetRange(rg, o)
+}
+
+// TestScavengingOneStreamIsLinear fails when a step of a scavenge begins at the stream's
+// start again: it would pass over all that was removed before, each time.
+func TestScavengingOneStreamIsLinear(t *testing.T) {
+	storetest.EachHealthyEngine(t, func(t *testing.T, inner storetest.EngineT) {
+		e := &rangeLog{Engine: inner}
+		s := storetest.OpenStore(t, e, fdblayer.Options{})
+		const events = 2000
+		storetest.MustAppend(t, s, "s", fdbevents.Any, someEvents(events)...)
+		storetest.OK(t, s.Truncate(t.Context(), "s", fdbevents.StreamEnd))
+		e.begins = nil
+		report, err := s.Scavenge(t.Context(), fdblayer.ScavengeOptions{})
+		if err != nil || report.Events != events {
+			t.Fatalf("removed %d events, want %d: %v", report.Events, events, err)
+		}
+		steps := make(map[int64]int)
+		for _, revision := range e.begins {
+			steps[revision]++
+		}
+		for revision, n := range steps {
+			if n > 2 { // one to look, one to remove
+				t.Errorf("%d reads begin at revision %d, want 2 at most", n, revision)
+			}
+		}
+		if len(steps) < 5 {
+			t.Errorf("the scavenge took %d steps, too few to tell", len(steps))
+		}
+	})
+}
+
+func someEvents(n int) (events []fdbevents.EventData) {
+	for range n {
+		events = append(events, storetest.Event("e"))
+	}
+	return events
+}
