@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"os"
 	"path/filepath"
 	"time"
 
@@ -81,7 +82,13 @@ func (d *directory) find(ctx context.Context) (backend, error) {
 
 // hold opens the store, and serves it, under the lock.
 func (d *directory) hold(l *lock) (backend, error) {
-	s, err := openStore(vfs.Default, filepath.Join(d.path, storeName), true, memTableSize)
+	path := filepath.Join(d.path, storeName)
+	// Pebble's files are readable by all, so their directory is not: the data may lie in
+	// a directory that others can enter.
+	if err := errors.Join(os.MkdirAll(path, 0o700), os.Chmod(path, 0o700)); err != nil {
+		return nil, errors.Join(fmt.Errorf("open database in %s: %w", d.path, err), l.release())
+	}
+	s, err := openStore(vfs.Default, path, true, memTableSize)
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("open database in %s: %w", d.path, err), l.release())
 	}
