@@ -34,7 +34,7 @@ func Open(ctx context.Context, databaseURL string) (engine.Engine, error) {
 			return nil, fmt.Errorf("database %q: %w", databaseURL, err)
 		}
 		// An *Engine that is nil must not become an engine.Engine that is not.
-		e, err := pebbleengine.Open(ctx, dir, pebbleengine.Options{})
+		e, err := pebbleengine.Open(ctx, dir)
 		if err != nil {
 			return nil, fmt.Errorf("database %q: %w", databaseURL, err)
 		}
@@ -43,7 +43,7 @@ func Open(ctx context.Context, databaseURL string) (engine.Engine, error) {
 		if rest != "" {
 			return nil, fmt.Errorf("database %q: mem: takes nothing after the colon", databaseURL)
 		}
-		e, err := pebbleengine.OpenMemory(pebbleengine.Options{})
+		e, err := pebbleengine.OpenMemory()
 		if err != nil {
 			return nil, fmt.Errorf("database %q: %w", databaseURL, err)
 		}

@@ -17,7 +17,7 @@ import (
 
 func open(t *testing.T, o faultengine.Options) *faultengine.Engine {
 	t.Helper()
-	inner, err := pebbleengine.OpenMemory(pebbleengine.Options{})
+	inner, err := pebbleengine.OpenMemory()
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -19,7 +19,7 @@ func TestCompare(t *testing.T) {
 	if more, err := strconv.Atoi(os.Getenv("FDBEVENTS_PROGRAMS")); err == nil {
 		n = more
 	}
-	embedded, err := pebbleengine.OpenMemory(pebbleengine.Options{})
+	embedded, err := pebbleengine.OpenMemory()
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -16,7 +16,7 @@ func TestCompare(t *testing.T) {
 		n = more
 	}
 	dir := t.TempDir()
-	memory, holding := openMemory(t, Options{}), open(t, dir)
+	memory, holding := openMemory(t), open(t, dir)
 	attached := open(t, dir)
 	enginetest.Compare(t, 1, n, memory, attached)
 	for _, e := range []*Engine{memory, attached, holding} {

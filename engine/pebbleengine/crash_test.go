@@ -21,7 +21,7 @@ import (
 func TestCrashKeepsWhatWasAcknowledged(t *testing.T) {
 	for round := range uint64(8) {
 		fs := vfs.NewCrashableMem()
-		e := openMemory(t, Options{fs: fs})
+		e := openDisk(t, fs)
 		var acknowledged [16]atomic.Int64
 		var stop atomic.Bool
 		var wg sync.WaitGroup
@@ -53,7 +53,7 @@ func TestCrashKeepsWhatWasAcknowledged(t *testing.T) {
 			t.Error(err)
 		}
 
-		e = openMemory(t, Options{fs: rest})
+		e = openDisk(t, rest)
 		tr := e.Begin(t.Context())
 		for w, n := range promised {
 			count, err := tr.Get(fmt.Appendf(nil, "n%d", w)).Get()
@@ -104,13 +104,13 @@ func TestFailedSyncEndsCommits(t *testing.T) {
 	disk := errors.New("disk is broken")
 	var breaks atomic.Bool
 	fs := vfs.NewCrashableMem()
-	e := openMemory(t, Options{fs: errorfs.Wrap(fs, errorfs.InjectorFunc(func(op errorfs.Op) error {
+	e := openDisk(t, errorfs.Wrap(fs, errorfs.InjectorFunc(func(op errorfs.Op) error {
 		isLog := strings.HasSuffix(op.Path, ".log")
 		if breaks.Load() && isLog && (op.Kind == errorfs.OpFileSync || op.Kind == errorfs.OpFileSyncData || op.Kind == errorfs.OpFileFlush) {
 			return disk
 		}
 		return nil
-	}))})
+	})))
 	commit := func(key string) error {
 		tr := e.Begin(t.Context())
 		tr.Set([]byte(key), nil)
@@ -150,7 +150,7 @@ func TestFailedSyncEndsCommits(t *testing.T) {
 	if err := e.Close(); err != nil {
 		t.Error(err)
 	}
-	e = openMemory(t, Options{fs: fs.CrashClone(vfs.CrashCloneCfg{})})
+	e = openDisk(t, fs.CrashClone(vfs.CrashCloneCfg{}))
 	defer e.Close()
 	if err := commit("again"); err != nil {
 		t.Error(err)

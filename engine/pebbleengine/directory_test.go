@@ -38,7 +38,7 @@ func TestMain(m *testing.M) {
 
 // holdForEver opens the directory, says so, and commits until it is killed.
 func holdForEver(dir string) {
-	e, err := Open(context.Background(), dir, Options{})
+	e, err := Open(context.Background(), dir)
 	if err != nil {
 		fmt.Println(err)
 		os.Exit(1)
@@ -315,7 +315,7 @@ func TestDirectoryThatCannotBe(t *testing.T) {
 		{dir, `other contents, such as "newer"`},
 		{newer, "format 2"},
 	} {
-		if _, err := Open(t.Context(), c.dir, Options{}); err == nil || !strings.Contains(err.Error(), c.text) || !strings.Contains(err.Error(), c.dir) {
+		if _, err := Open(t.Context(), c.dir); err == nil || !strings.Contains(err.Error(), c.text) || !strings.Contains(err.Error(), c.dir) {
 			t.Errorf("open %s: %v", c.dir, err)
 		}
 	}
@@ -324,7 +324,7 @@ func TestDirectoryThatCannotBe(t *testing.T) {
 func TestNoGoroutineOutlivesClose(t *testing.T) {
 	before := runtime.NumGoroutine()
 	dir := t.TempDir()
-	engines := []*Engine{openMemory(t, Options{}), open(t, dir), open(t, dir), open(t, dir)}
+	engines := []*Engine{openMemory(t), open(t, dir), open(t, dir), open(t, dir)}
 	for i, e := range engines {
 		if err := count(t.Context(), e, "x", int64(i)); err != nil {
 			t.Fatal(err)
@@ -366,7 +366,7 @@ func TestHolderOfAnotherVersion(t *testing.T) {
 	// A holder that does not answer is waited for, and named.
 	ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
 	defer cancel()
-	if _, err := Open(ctx, dir, Options{}); !errors.Is(err, context.DeadlineExceeded) ||
+	if _, err := Open(ctx, dir); !errors.Is(err, context.DeadlineExceeded) ||
 		!strings.Contains(err.Error(), fmt.Sprint("process ", os.Getpid())) {
 		t.Errorf("open of a silent holder's directory: %v", err)
 	}
@@ -381,7 +381,7 @@ func TestHolderOfAnotherVersion(t *testing.T) {
 		t.Fatal(err)
 	}
 	go calls.Accept(listener)
-	if _, err := Open(t.Context(), dir, Options{}); !errors.Is(err, errProtocol) {
+	if _, err := Open(t.Context(), dir); !errors.Is(err, errProtocol) {
 		t.Errorf("open of another version's directory: %v", err)
 	}
 }
@@ -390,7 +390,7 @@ func TestHolderOfAnotherVersion(t *testing.T) {
 // looked for, and by the engine when none was found.
 func TestLinkIsClosedTwice(t *testing.T) {
 	dir := t.TempDir()
-	holder, err := Open(t.Context(), dir, Options{})
+	holder, err := Open(t.Context(), dir)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -418,7 +418,7 @@ func TestDamagedTableIsAnError(t *testing.T) {
 	key := []byte("key")
 	open := func() *Engine {
 		t.Helper()
-		e, err := Open(t.Context(), dir, Options{})
+		e, err := Open(t.Context(), dir)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -455,7 +455,7 @@ func TestDamagedTableIsAnError(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	e, err = Open(t.Context(), dir, Options{})
+	e, err = Open(t.Context(), dir)
 	if err == nil {
 		defer e.Close()
 		tr := e.Begin(t.Context())

@@ -81,12 +81,12 @@ func TestDiskFull(t *testing.T) {
 		rest := disk.CrashClone(vfs.CrashCloneCfg{})
 		full = &smallDisk{FS: disk.CrashClone(vfs.CrashCloneCfg{})}
 		full.room.Store(room % 5000)
-		if e, err := OpenMemory(Options{fs: full}); err == nil {
+		if e, err := openFS(full, true, memTableSize); err == nil {
 			_ = e.Close()
 		} else { // before room is made
 			wantDiskFull(t, room, "open again", err)
 		}
-		e, err := OpenMemory(Options{fs: rest})
+		e, err := openFS(rest, true, memTableSize)
 		if err != nil {
 			t.Fatalf("room for %d bytes: opening with room again: %v", room, err)
 		}
@@ -107,7 +107,7 @@ func TestDiskFull(t *testing.T) {
 // fillUp opens a database and commits until that fails. It returns what was
 // acknowledged.
 func fillUp(t *testing.T, full *smallDisk, room int64) (acknowledged []string) {
-	e, err := OpenMemory(Options{fs: full, memTable: 64 << 10})
+	e, err := openFS(full, true, 64<<10)
 	if err != nil {
 		wantDiskFull(t, room, "open", err)
 		return nil
@@ -171,17 +171,17 @@ func wantDiskFull(t *testing.T, room int64, what string, err error) {
 // TestReadOnlyDisk opens a database on a disk that cannot be written.
 func TestReadOnlyDisk(t *testing.T) {
 	disk := vfs.NewCrashableMem()
-	closeEngine(t, openMemory(t, Options{fs: disk}))
+	closeEngine(t, openDisk(t, disk))
 	for _, kinds := range [][]errorfs.OpKind{
 		{errorfs.OpCreate, errorfs.OpReuseForWrite, errorfs.OpMkdirAll, errorfs.OpRemove, errorfs.OpRename, errorfs.OpLink},
 		{errorfs.OpFileWrite, errorfs.OpFileSync, errorfs.OpFileSyncData},
 	} {
-		e, err := OpenMemory(Options{fs: errorfs.Wrap(disk, errorfs.InjectorFunc(func(op errorfs.Op) error {
+		e, err := openFS(errorfs.Wrap(disk, errorfs.InjectorFunc(func(op errorfs.Op) error {
 			if slices.Contains(kinds, op.Kind) {
 				return &fs.PathError{Op: "open", Path: op.Path, Err: syscall.EROFS}
 			}
 			return nil
-		}))})
+		})), true, memTableSize)
 		if err == nil { // not before the first write, then
 			tr := e.Begin(t.Context())
 			tr.Set([]byte("k"), nil)
@@ -205,7 +205,7 @@ func TestReadOnlyDirectory(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer os.Chmod(dir, 0o700)
-	if _, err := Open(t.Context(), dir, Options{}); !errors.Is(err, fs.ErrPermission) || !strings.Contains(err.Error(), dir) {
+	if _, err := Open(t.Context(), dir); !errors.Is(err, fs.ErrPermission) || !strings.Contains(err.Error(), dir) {
 		t.Errorf("open of a directory without write permission: %v", err)
 	}
 }
@@ -221,7 +221,7 @@ func TestNewerPebble(t *testing.T) {
 	if err := os.Rename(markers[0], filepath.Join(dir, storeName, "marker.format-version.000999.999")); err != nil {
 		t.Fatal(err)
 	}
-	_, err = Open(t.Context(), dir, Options{})
+	_, err = Open(t.Context(), dir)
 	if err == nil || !strings.Contains(err.Error(), "use a newer fdbevents") || !strings.Contains(err.Error(), dir) {
 		t.Errorf("open of a newer Pebble's store: %v", err)
 	}
@@ -266,7 +266,7 @@ func TestDamagedLog(t *testing.T) {
 		if err := os.CopyFS(filepath.Join(target, storeName), os.DirFS(copied)); err != nil {
 			t.Fatal(err)
 		}
-		e, err := Open(t.Context(), target, Options{})
+		e, err := Open(t.Context(), target)
 		if err == nil {
 			closeEngine(t, e)
 		}

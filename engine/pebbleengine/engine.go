@@ -1,7 +1,6 @@
 package pebbleengine
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -13,14 +12,6 @@ import (
 	"github.com/cockroachdb/pebble/v2/vfs"
 	"github.com/fdbevents/fdbevents/engine"
 )
-
-// Options are for Open. The zero value is right for everybody.
-type Options struct {
-	// fs, in tests, is the file system of an engine in memory.
-	fs vfs.FS
-	// memTable, in tests, is the size of Pebble's tables in memory.
-	memTable uint64
-}
 
 // Engine is an open database. It implements engine.Engine.
 type Engine struct {
@@ -49,12 +40,12 @@ type Engine struct {
 var _ engine.Engine = (*Engine)(nil)
 
 // OpenMemory opens a new, empty database in memory. It is gone when closed.
-func OpenMemory(o Options) (*Engine, error) {
-	fs, durable := o.fs, o.fs != nil
-	if fs == nil {
-		fs = vfs.NewMem()
-	}
-	s, err := openStore(fs, "store", durable, cmp.Or(o.memTable, memTableSize))
+func OpenMemory() (*Engine, error) { return openFS(vfs.NewMem(), false, memTableSize) }
+
+// openFS opens the database in fs. memTable is the size of Pebble's memtables in
+// bytes.
+func openFS(fs vfs.FS, durable bool, memTable uint64) (*Engine, error) {
+	s, err := openStore(fs, "store", durable, memTable)
 	if err != nil {
 		return nil, fmt.Errorf("open database in memory: %w", err)
 	}

@@ -27,7 +27,7 @@ const writerVariable = "PEBBLEENGINE_TEST_WRITE"
 // writeForEver commits from several goroutines until it is killed. Each
 // transaction writes a stamped key and a key of its own, and adds to a counter.
 func writeForEver(dir, name string) {
-	e, err := Open(context.Background(), dir, Options{})
+	e, err := Open(context.Background(), dir)
 	if err != nil {
 		fmt.Println("error", err)
 		os.Exit(1)

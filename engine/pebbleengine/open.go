@@ -15,7 +15,7 @@ import (
 // Open opens the database in a directory, and creates both if need be. Any
 // number of engines, in any number of processes of the machine, can have the
 // same directory open.
-func Open(ctx context.Context, dir string, _ Options) (*Engine, error) {
+func Open(ctx context.Context, dir string) (*Engine, error) {
 	dir, err := filepath.Abs(dir)
 	if err != nil {
 		return nil, err
