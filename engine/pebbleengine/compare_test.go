@@ -9,7 +9,8 @@ import (
 )
 
 // TestCompare runs random programs on a model, on the engine and through the
-// socket. FDBEVENTS_PROGRAMS is how many; the seeds are always the same.
+// socket. FDBEVENTS_PROGRAMS is the number of programs; the seeds are always the
+// same.
 func TestCompare(t *testing.T) {
 	n := 300
 	if more, err := strconv.Atoi(os.Getenv("FDBEVENTS_PROGRAMS")); err == nil {

@@ -40,7 +40,7 @@ func TestCrashKeepsWhatWasAcknowledged(t *testing.T) {
 				}
 			})
 		}
-		time.Sleep(time.Duration(10+rand.IntN(30)) * time.Millisecond) // any moment is a moment
+		time.Sleep(time.Duration(10+rand.IntN(30)) * time.Millisecond) // any moment will do
 		var promised [len(acknowledged)]int64
 		for w := range promised {
 			promised[w] = acknowledged[w].Load()
@@ -98,8 +98,8 @@ func (e *Engine) store() *store {
 	return nil
 }
 
-// TestFailedSyncEndsCommits lets the disk fail. Nothing is acknowledged from
-// then on, nothing unsynced is read, and everybody gets an answer.
+// TestFailedSyncEndsCommits makes the disk fail. From then on nothing is
+// acknowledged, no unsynced data is read, and every caller gets an answer.
 func TestFailedSyncEndsCommits(t *testing.T) {
 	disk := errors.New("disk is broken")
 	var breaks atomic.Bool
@@ -144,7 +144,7 @@ func TestFailedSyncEndsCommits(t *testing.T) {
 	tr := e.Begin(t.Context())
 	page, err := tr.GetRange(engine.Range{End: keyLimit}, engine.RangeOptions{}).Get()
 	if err != nil || len(page.KeyValues) != 1 {
-		t.Errorf("what can be read is %q, %v", page.KeyValues, err)
+		t.Errorf("reading everything gives %q, %v", page.KeyValues, err)
 	}
 	tr.Cancel()
 	if err := e.Close(); err != nil {

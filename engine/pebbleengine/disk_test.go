@@ -20,8 +20,8 @@ import (
 	"github.com/fdbevents/fdbevents/engine"
 )
 
-// smallDisk is a file system with room for so many bytes; when they are written,
-// it is full. Where a write does not fit, the beginning of it does.
+// smallDisk is a file system with room for a number of bytes; when they are
+// written, it is full. If a write does not fit, its beginning is written.
 type smallDisk struct {
 	vfs.FS
 	room atomic.Int64
@@ -68,9 +68,9 @@ func (f smallFile) WriteAt(p []byte, at int64) (int, error) {
 	return n, errors.Join(err, full)
 }
 
-// TestDiskFull lets the disk fill up at many moments, those of opening, of
-// flushing to tables and of writing the list of tables among them. Commits fail
-// and say why, the process goes on, and what was acknowledged is there when the
+// TestDiskFull makes the disk run full at many moments, including while opening,
+// while flushing to tables and while writing the list of tables. Commits fail and
+// say why, the process goes on, and everything acknowledged is there when the
 // directory is opened with room again.
 func TestDiskFull(t *testing.T) {
 	for room := int64(0); room < 600_000; room += room/16 + 37 {
@@ -104,8 +104,8 @@ func TestDiskFull(t *testing.T) {
 	}
 }
 
-// fillUp opens a database and commits until that fails. It returns what was
-// acknowledged.
+// fillUp opens a database and commits until a commit fails. It returns the keys
+// that were acknowledged.
 func fillUp(t *testing.T, full *smallDisk, room int64) (acknowledged []string) {
 	e, err := openFS(full, true, 64<<10)
 	if err != nil {
@@ -137,13 +137,13 @@ func fillUp(t *testing.T, full *smallDisk, room int64) (acknowledged []string) {
 	case <-time.After(20 * time.Second):
 		t.Fatalf("room for %d bytes: commits hang", room)
 	}
-	// From here on, every commit says what has happened and what to do.
+	// From now on, every commit says what has happened and what to do.
 	tr := e.Begin(t.Context())
 	tr.Set([]byte("later"), nil)
 	err = tr.Commit()
 	wantDiskFull(t, room, "a later commit", err)
 	if !strings.Contains(err.Error(), "make room on the disk, then ") {
-		t.Errorf("room for %d bytes: a later commit does not tell the way out: %v", room, err)
+		t.Errorf("room for %d bytes: a later commit does not say what to do: %v", room, err)
 	}
 	if engine.Retryable(err) || engine.MaybeCommitted(err) {
 		t.Errorf("room for %d bytes: a later commit can be retried, or may have happened: %v", room, err)
@@ -164,7 +164,7 @@ func fillUp(t *testing.T, full *smallDisk, room int64) (acknowledged []string) {
 func wantDiskFull(t *testing.T, room int64, what string, err error) {
 	t.Helper()
 	if !errors.Is(err, syscall.ENOSPC) || !strings.Contains(err.Error(), "no space left on device") {
-		t.Errorf("room for %d bytes: %s: %v, want one that tells of a full disk", room, what, err)
+		t.Errorf("room for %d bytes: %s: %v, want an error about a full disk", room, what, err)
 	}
 }
 
@@ -182,22 +182,22 @@ func TestReadOnlyDisk(t *testing.T) {
 			}
 			return nil
 		})), true, memTableSize)
-		if err == nil { // not before the first write, then
+		if err == nil { // then the first write must fail
 			tr := e.Begin(t.Context())
 			tr.Set([]byte("k"), nil)
 			err = tr.Commit()
 			_ = e.Close()
 		}
 		if !errors.Is(err, syscall.EROFS) || !strings.Contains(err.Error(), "read-only file system") {
-			t.Errorf("%v: %v, want one that tells of a read-only file system", kinds, err)
+			t.Errorf("%v: %v, want an error about a read-only file system", kinds, err)
 		}
 	}
 }
 
-// TestReadOnlyDirectory is about the modes of the system, which do not stop root.
+// TestReadOnlyDirectory tests file system permissions, which do not stop root.
 func TestReadOnlyDirectory(t *testing.T) {
 	if os.Getuid() == 0 {
-		t.Skip("root may write everywhere")
+		t.Skip("root can write everywhere")
 	}
 	dir := t.TempDir()
 	closeEngine(t, open(t, dir))
@@ -210,7 +210,7 @@ func TestReadOnlyDirectory(t *testing.T) {
 	}
 }
 
-// TestNewerPebble opens a store that a newer Pebble has written.
+// TestNewerPebble opens a store written by a newer Pebble.
 func TestNewerPebble(t *testing.T) {
 	dir := t.TempDir()
 	closeEngine(t, open(t, dir))
@@ -227,9 +227,9 @@ func TestNewerPebble(t *testing.T) {
 	}
 }
 
-// TestDamagedLog damages the write-ahead log in its middle: opening fails, and
-// nothing is dropped in silence. In the last 32 KiB of a log Pebble cannot tell
-// damage from a write that the crash has torn.
+// TestDamagedLog damages the write-ahead log in the middle: opening must fail,
+// and must not drop anything silently. In the last 32 KiB of a log, Pebble cannot
+// tell damage from a write torn by a crash.
 func TestDamagedLog(t *testing.T) {
 	dir := t.TempDir()
 	e := open(t, dir)
@@ -241,7 +241,7 @@ func TestDamagedLog(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	// As kill -9 leaves it: the files, without an orderly end.
+	// These are the files as kill -9 leaves them, without an orderly shutdown.
 	copied := t.TempDir()
 	if err := os.CopyFS(copied, os.DirFS(filepath.Join(dir, storeName))); err != nil {
 		t.Fatal(err)
@@ -256,7 +256,7 @@ func TestDamagedLog(t *testing.T) {
 		t.Fatal(err)
 	}
 	used := len(bytes.TrimRight(log, "\x00"))
-	for _, part := range []int{10, 3, 2} { // where
+	for _, part := range []int{10, 3, 2} { // damage at 1/part of the log
 		damaged := bytes.Clone(log)
 		copy(damaged[used/part:], "damage")
 		if err := os.WriteFile(logs[len(logs)-1], damaged, 0o600); err != nil {
@@ -271,7 +271,7 @@ func TestDamagedLog(t *testing.T) {
 			closeEngine(t, e)
 		}
 		if err == nil || !strings.Contains(err.Error(), target) || !strings.Contains(err.Error(), "the data is damaged") {
-			t.Errorf("damage at 1/%d of the log: %v, want an error that tells of it", part, err)
+			t.Errorf("damage at 1/%d of the log: %v, want an error about it", part, err)
 		}
 	}
 }

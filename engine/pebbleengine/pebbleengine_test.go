@@ -31,8 +31,8 @@ func TestDirectory(t *testing.T) {
 	})
 }
 
-// TestCrashable runs the suite on a file system that forgets, when it crashes,
-// what was not synced.
+// TestCrashable runs the suite on a file system that, when it crashes, forgets
+// everything not synced.
 func TestCrashable(t *testing.T) {
 	enginetest.Run(t, enginetest.Harness{
 		MaxWatches: MaxWatches,
