@@ -41,7 +41,7 @@ func Open(ctx context.Context, databaseURL string) (engine.Engine, error) {
 		return e, nil
 	case "mem":
 		if rest != "" {
-			return nil, fmt.Errorf("database %q: nothing may follow mem:", databaseURL)
+			return nil, fmt.Errorf("database %q: mem: allows nothing after the colon", databaseURL)
 		}
 		e, err := pebbleengine.OpenMemory()
 		if err != nil {

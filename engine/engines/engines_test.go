@@ -51,7 +51,7 @@ func TestOpenRefuses(t *testing.T) {
 		{"http://localhost", `database "http://localhost": unknown kind; want file:DIR, mem: or fdb:CLUSTERFILE?prefix=NAME`},
 		{"file:", `database "file:": no directory given; write file:DIR`},
 		{"file://data", `database "file://data": two slashes are followed by a host, but files have none; write file:DIR, with DIR relative or absolute`},
-		{"mem:x", `database "mem:x": nothing may follow mem:`},
+		{"mem:x", `database "mem:x": mem: allows nothing after the colon`},
 		{"fdb:?prefix=", `database "fdb:?prefix=": prefix must be a single name, not empty`},
 		{"fdb:?prefix=a&prefix=b", `database "fdb:?prefix=a&prefix=b": prefix must be a single name, not empty`},
 		{"fdb:c?other=1", `database "fdb:c?other=1": unknown parameter "other"; the only one is prefix`},

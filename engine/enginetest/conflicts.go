@@ -88,8 +88,8 @@ func all(steps ...doing) doing {
 }
 
 // conflictTable stores the keys k0, k2, k4, k6, k8. One transaction takes its
-// read version and does first; another does then and commits; the first one's
-// commit must conflict or must not.
+// read version and runs first; another runs then and commits. The case says
+// whether the first transaction's commit conflicts.
 func conflictTable(f *fixture) {
 	const low, high = "\x00", "\xff"
 	stamped := func(before string) doing {

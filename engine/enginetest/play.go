@@ -52,9 +52,9 @@ func runPrefix(e engine.Engine, run string) (string, error) {
 }
 
 // play makes all the calls. It returns an outcome for each, and finally
-// everything stored. expected, if not nil, is a model's outcomes: a call of which
-// the model is not sure is not made. An error that wraps errGone means that the
-// engine could not be compared this time.
+// everything stored. expected, if not nil, is a model's outcomes: a call whose
+// outcome the model leaves open is not made. An error that wraps errGone means
+// that the engine could not be compared this time.
 func play(ctx context.Context, e engine.Engine, p program, run string, expected []string) (outcomes []string, err error) {
 	prefix, err := runPrefix(e, run)
 	if err != nil {

@@ -20,9 +20,9 @@ import (
 
 // Harness says how to open the engine under test.
 type Harness struct {
-	// Open opens an engine. The keys under its prefix, or all keys if that is
-	// empty, belong to the test alone, and there are none yet. The suite closes
-	// the engine before the cleanups that Open registers with t run.
+	// Open opens an engine. The keys under its prefix (all keys if it is empty)
+	// belong to the test alone; none exist yet. The suite closes the engine before
+	// the cleanups that Open registers with t run.
 	Open func(t *testing.T) Instance
 
 	// MaxWatches is the largest number of watches that the engine keeps. If it is

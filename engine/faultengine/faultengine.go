@@ -2,10 +2,10 @@
 // in all the ways that FoundationDB can. It is for tests of code that is built on
 // an engine: the contract of package engine allows everything it does.
 //
-// The faults are those of FoundationDB's own client fault injection (conflicts,
+// Some faults are those of FoundationDB's own client fault injection: conflicts,
 // old and future versions, commits of unknown outcome that did or did not happen,
-// commits that land after they timed out) and those of its watches: some never
-// fire, some fire at once, some fail.
+// commits that land after they timed out. The others are the faults of its
+// watches: some never fire, some fire at once, some fail.
 package faultengine
 
 import (
@@ -55,6 +55,7 @@ var faultNames = [faults]string{
 	"unknown and committed", "silent watch", "eager watch", "failing watch", "timed out and not committed", "timed out and tried late",
 }
 
+// String names the fault.
 func (f Fault) String() string { return faultNames[f] }
 
 // Options say how much fails. The zero value makes nothing fail.

@@ -6,10 +6,10 @@
 //
 // The binding knows no contexts. This package cancels a transaction when its
 // context ends; the calls that then fail return the context's error. FoundationDB
-// already does everything else that an engine promises, except what its client
-// leaves to the application. That is the work of this package: it checks keys and
-// values before the client sees them; it cuts pages at a byte bound, and yet
-// conflicts with no more than it returned; and it makes an engine closable
-// although the client's database handle, shared by everybody who opens the same
-// cluster file, is not.
+// already does everything else that an engine promises, apart from a few things
+// that its client leaves to the application. This package does them: it checks
+// keys and values before the client sees them; it cuts pages at a byte bound, yet
+// conflicts with no more than it returned; and it lets an engine be closed
+// although the client's database handle, which is shared by everybody who opens
+// the same cluster file, cannot be.
 package fdbengine

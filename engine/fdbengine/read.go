@@ -101,8 +101,8 @@ func (t *transaction) getRange(r engine.Range, o engine.RangeOptions, snapshot b
 }
 
 // getWhole reads a range with a limit or without any bound. The client gathers
-// the result: with an exact limit, which is never reached if there is none to
-// keep, there is one future and no batch to request later.
+// the result: with an exact limit (an unreachable one if none is given) there is
+// one future, and no batch to request later.
 func (t *transaction) getWhole(r engine.Range, o engine.RangeOptions, snapshot bool) engine.Future[engine.Page] {
 	options := fdb.RangeOptions{Limit: o.Limit, Reverse: o.Reverse, Mode: fdb.StreamingModeExact}
 	if o.Limit <= 0 || o.Limit > math.MaxInt32 {

@@ -47,7 +47,7 @@ type commit struct {
 	version   int64
 	mutations []mutation
 	reads     conflicts
-	// writes are write conflict ranges beyond those of the mutations.
+	// writes are the write conflict ranges that do not follow from the mutations.
 	writes  []engine.Range
 	watches []*watch
 	// size approximates the total bytes of the above.
@@ -57,7 +57,7 @@ type commit struct {
 // writing reports whether c changes anything or conflicts with anybody.
 func (c *commit) writing() bool { return len(c.mutations) > 0 || len(c.writes) > 0 }
 
-// conflicts is a set of keys. Single keys are kept apart from ranges: they are by
+// conflicts is a set of keys. Single keys are kept apart from ranges: they are
 // far more frequent, and far cheaper to check.
 type conflicts struct {
 	points [][]byte

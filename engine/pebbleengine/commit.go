@@ -36,9 +36,9 @@ type request struct {
 
 const (
 	waiting int32 = iota // in the queue or in a group
-	leader               // to lead the next group, being first in the queue
+	leader               // first in the queue: leads the next group
 	done                 // result and err are set
-	gone                 // ctx ended; it may be in a group already, or will never be
+	gone                 // ctx ended; in a group already, or never in one
 )
 
 // commit implements backend.
@@ -108,8 +108,8 @@ type group struct {
 	failed   bool // under mu
 }
 
-// lead commits the queue as one group. The caller's request is the first in the
-// queue.
+// lead commits queued requests as one group. The caller's request is the first in
+// the queue.
 func (s *store) lead() {
 	g := &group{}
 	err := s.gather(g)

@@ -16,8 +16,8 @@ import (
 // Engine is an open database. It implements engine.Engine.
 type Engine struct {
 	name string
-	// find returns a new backend for an engine on a directory that has lost its
-	// own: it opens the store or attaches to the process that has opened it.
+	// find gets a backend when there is none: it opens the store or attaches to
+	// the process that has opened it. Only engines on a directory have it.
 	find func(context.Context) (backend, error)
 
 	// now is the current backend. It is replaced when it is lost.
@@ -62,7 +62,7 @@ func newEngine(name string) *Engine {
 
 func (e *Engine) use(b backend) { e.now.Store(&b) }
 
-// backend returns a backend that was not lost a moment ago, finding a new one if
+// backend returns a backend that was not lost a moment ago. It finds a new one if
 // necessary.
 func (e *Engine) backend(ctx context.Context) (backend, error) {
 	if e.life.Err() != nil {

@@ -10,10 +10,10 @@ import (
 )
 
 // guard is the file system of a store. If the disk fails while Pebble begins a
-// new write-ahead log, Pebble panics without holding a lock that it then
-// releases. That ends the process, whoever recovers. The guard keeps such an
-// error away from Pebble: it ends all commits of the store and blocks the
-// goroutine for ever. See store.apply.
+// new write-ahead log, Pebble panics at a point where it does not hold a lock
+// that it then releases, and that ends the process even if the panic is
+// recovered. The guard keeps such an error away from Pebble: it ends all commits
+// of the store and blocks the goroutine for ever. See store.apply.
 type guard struct {
 	vfs.FS
 	store *store

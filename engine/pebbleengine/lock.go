@@ -18,7 +18,7 @@ const (
 	// the holder's process id, for people.
 	lockName = "lock"
 	// socketName is the socket on which the holder serves. It exists only while
-	// the holder serves, or after it was killed.
+	// the holder serves, or if the holder was killed.
 	socketName = "socket"
 	// storeName is the directory of the Pebble database.
 	storeName = "store"
@@ -95,8 +95,8 @@ func lockHolder(dir string) string {
 	return "process " + strings.TrimSpace(string(pid))
 }
 
-// maxSocketPath is less than the space in the operating system's socket
-// addresses.
+// maxSocketPath is below the operating system's limit for socket addresses, in
+// bytes.
 const maxSocketPath = 100
 
 // socketPath returns a path to name in dir that is short enough for a socket

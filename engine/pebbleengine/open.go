@@ -14,7 +14,8 @@ import (
 
 // Open opens the database in a directory, and creates both if necessary. Any
 // number of engines, in any number of processes on the machine, can have the same
-// directory open.
+// directory open. Open waits up to 30 s for a holder of the directory that does
+// not answer. ctx bounds only the opening.
 func Open(ctx context.Context, dir string) (*Engine, error) {
 	dir, err := filepath.Abs(dir)
 	if err != nil {

@@ -30,7 +30,7 @@ type server struct {
 }
 
 // serve listens on the socket of dir. The caller has the lock, so an existing
-// socket is a dead one.
+// socket is stale.
 func serve(dir string, s *store) (*server, error) {
 	const fresh = socketName + ".new"
 	if err := os.Remove(filepath.Join(dir, fresh)); err != nil && !errors.Is(err, os.ErrNotExist) {

@@ -26,7 +26,7 @@ type store struct {
 	db *pebble.DB
 	// durable is false when all data is in memory and there is nothing to sync.
 	durable bool
-	// start is the zero of the times in superseded views.
+	// start is the time from which views count superseded.
 	start time.Time
 
 	// seed is the seed of all key hashes.
@@ -245,7 +245,7 @@ func (s *store) acquire(context.Context) (view, error) {
 	}
 }
 
-// lost implements backend: a store only ends when it is closed.
+// lost implements backend: a store ends only when it is closed.
 func (s *store) lost() bool { return false }
 
 // close implements backend.

@@ -21,7 +21,7 @@ import (
 )
 
 // ErrNoServer means that fdbserver or fdbcli is not on the PATH.
-var ErrNoServer = errors.New("fdbserver and fdbcli are not on the PATH")
+var ErrNoServer = errors.New("fdbserver or fdbcli is not on the PATH")
 
 // Server is a FoundationDB cluster of one process on the loopback interface,
 // with its data in a temporary directory.
