@@ -27,7 +27,7 @@ func openDirectory(b *testing.B) *fdblayer.Store { return openStore(b, openDirec
 
 func openDirectoryEngine(b *testing.B) engine.Engine {
 	b.Helper()
-	e, err := pebbleengine.Open(b.Context(), b.TempDir(), pebbleengine.Options{})
+	e, err := pebbleengine.Open(b.Context(), b.TempDir())
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -163,7 +163,7 @@ func BenchmarkReplayMemory(b *testing.B) {
 	for range b.N {
 		filled := 0
 		for _, n := range []int{100_000, 400_000} {
-			e, err := pebbleengine.Open(b.Context(), dir, pebbleengine.Options{})
+			e, err := pebbleengine.Open(b.Context(), dir)
 			if err != nil {
 				b.Fatal(err)
 			}
@@ -206,7 +206,7 @@ func runReplay(b *testing.B, dir, as string, n int) {
 }
 
 func replayDirectory(b *testing.B, dir string) {
-	e, err := pebbleengine.Open(b.Context(), dir, pebbleengine.Options{})
+	e, err := pebbleengine.Open(b.Context(), dir)
 	if err != nil {
 		b.Fatal(err)
 	}

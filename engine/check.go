@@ -6,13 +6,14 @@ import (
 	"fmt"
 )
 
-// What every engine refuses, each with an error that names value and limit.
+// Every engine refuses the following, each with an error that names the value and
+// the limit.
 
-// keysEnd is the end of the keys that can be used.
+// keysEnd is the end of the usable keys.
 var keysEnd = []byte{0xff}
 
-// CheckReadKey says why a key cannot be read. One that is longer than
-// MaxKeySize can: it is absent.
+// CheckReadKey returns an error if key cannot be read, nil otherwise. A key
+// longer than MaxKeySize can be read: it is absent.
 func CheckReadKey(key []byte) error {
 	if bytes.Compare(key, keysEnd) >= 0 {
 		return fmt.Errorf("key %s: %w", shown(key), ErrKeyOutsideRange)
@@ -20,7 +21,7 @@ func CheckReadKey(key []byte) error {
 	return nil
 }
 
-// CheckKey says why a key cannot be written or watched.
+// CheckKey returns an error if key cannot be written or watched.
 func CheckKey(key []byte) error {
 	if err := CheckReadKey(key); err != nil {
 		return err
@@ -31,18 +32,18 @@ func CheckKey(key []byte) error {
 	return nil
 }
 
-// CheckRange says why a range can be neither read nor cleared. It may end where
-// the keys end; bounds longer than any key are fine.
+// CheckRange returns an error if r can be neither read nor cleared. A range may
+// end where the keys end; bounds longer than any key are fine.
 func CheckRange(r Range) error {
 	for _, bound := range [][]byte{r.Begin, r.End} {
 		if bytes.Compare(bound, keysEnd) > 0 {
-			return fmt.Errorf("bound of a range %s: %w", shown(bound), ErrKeyOutsideRange)
+			return fmt.Errorf("range bound %s: %w", shown(bound), ErrKeyOutsideRange)
 		}
 	}
 	return nil
 }
 
-// CheckSet says why a key cannot be set to a value.
+// CheckSet returns an error if key cannot be set to value.
 func CheckSet(key, value []byte) error {
 	if err := CheckKey(key); err != nil {
 		return err
@@ -53,8 +54,8 @@ func CheckSet(key, value []byte) error {
 	return nil
 }
 
-// CheckAtomic says why an operation cannot be applied to a key. Of a
-// versionstamped key or value, the size includes the offset.
+// CheckAtomic returns an error if op cannot be applied to key. The size of a
+// versionstamped key or value includes its offset.
 func CheckAtomic(op Op, key, operand []byte) error {
 	if err := CheckSet(key, operand); err != nil {
 		return err
@@ -72,13 +73,14 @@ func CheckAtomic(op Op, key, operand []byte) error {
 	return fmt.Errorf("atomic operation %d does not exist: %w", int(op), ErrInvalidOperation)
 }
 
-// StampPlace takes the key of OpVersionstampedKey, or the operand of
-// OpVersionstampedValue, apart: the bytes, and the offset of the stamp in them.
+// StampPlace splits the key of OpVersionstampedKey, or the operand of
+// OpVersionstampedValue, into the bytes to store and the offset of the stamp in
+// them. b is a part of param. An error wraps ErrInvalidOperation.
 func StampPlace(param []byte) (b []byte, offset int, err error) {
 	const offsetSize = 4
 	n := len(param) - offsetSize
 	if n < 0 {
-		return nil, 0, fmt.Errorf("%d bytes have no room for the 4 bytes of a versionstamp's offset: %w",
+		return nil, 0, fmt.Errorf("%d bytes are too few for the 4-byte offset of a versionstamp: %w",
 			len(param), ErrInvalidOperation)
 	}
 	at := binary.LittleEndian.Uint32(param[n:])
@@ -88,11 +90,11 @@ func StampPlace(param []byte) (b []byte, offset int, err error) {
 	return param[:n:n], int(at), nil
 }
 
-// shown is a key in an error message.
+// shown formats a key for an error message.
 func shown(key []byte) string {
 	const enough = 64
 	if len(key) > enough {
-		return fmt.Sprintf("%q and %d bytes more", key[:enough], len(key)-enough)
+		return fmt.Sprintf("%q and %d more bytes", key[:enough], len(key)-enough)
 	}
 	return fmt.Sprintf("%q", key)
 }

@@ -41,7 +41,7 @@ func TestCheck(t *testing.T) {
 		if !errors.Is(c.got, c.want) || (c.want == nil) != (c.got == nil) {
 			t.Errorf("%s: %v, want %v", c.name, c.got, c.want)
 		} else if c.got != nil && (!strings.Contains(c.got.Error(), c.says) || len(c.got.Error()) > 400) {
-			t.Errorf("%s: %v does not say %s in few words", c.name, c.got, c.says)
+			t.Errorf("%s: %v is long or does not say %s", c.name, c.got, c.says)
 		}
 	}
 }
@@ -76,7 +76,7 @@ func TestRange(t *testing.T) {
 	key := []byte("key")
 	r := KeyRange(key)
 	if r.Empty() || !r.Contains(key) || r.Contains([]byte("key\x00")) || r.Contains([]byte("ke")) {
-		t.Errorf("the range of one key is %q to %q", r.Begin, r.End)
+		t.Errorf("the range of a single key is %q to %q", r.Begin, r.End)
 	}
 	if _ = append(r.Begin, 'x'); !r.Contains(key) {
 		t.Error("begin and end share memory that an append overwrites")
@@ -87,6 +87,6 @@ func TestRange(t *testing.T) {
 		}
 	}
 	if r := (Range{End: []byte{0}}); r.Empty() || !r.Contains(nil) {
-		t.Error("the empty key is in no range")
+		t.Error("the range does not contain the empty key")
 	}
 }

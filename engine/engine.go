@@ -10,94 +10,94 @@ import (
 type Engine interface {
 	// Begin starts a transaction that lives under ctx: when ctx ends, every call
 	// on the transaction that waits, or will wait, returns an error that wraps
-	// ctx's. Begin does not block and does not fail; what is wrong with the
-	// engine is reported by the first read or by Commit.
+	// ctx's. Begin does not block and does not fail; if something is wrong with
+	// the engine, the first read or Commit reports it.
 	//
 	// The caller ends the transaction with Commit or Cancel.
 	Begin(ctx context.Context) Transaction
 
-	// Prefix is put before every key that the caller builds; it is empty when
-	// the whole database is the caller's. The engine does not add it itself.
-	// The slice must not be modified.
+	// Prefix is what the caller puts before every key it builds. It is empty when
+	// the whole database is the caller's. The engine does not add it. The slice
+	// must not be modified.
 	Prefix() []byte
 
-	// String names the engine and where its data is, for people.
+	// String names the engine and the place of its data, for people.
 	String() string
 
-	// Close waits for commits under way, ends watches, and releases the
-	// database. Transactions still open fail with ErrClosed. A second Close
-	// returns ErrClosed.
+	// Close waits for commits under way, ends watches, and releases the database.
+	// Transactions still open fail with ErrClosed. A second Close returns
+	// ErrClosed.
 	Close() error
 }
 
 // Reader reads at the read version of a transaction. Reads start when they are
-// asked for, so that many can be under way before the first result is awaited.
+// called, so that many can be under way before the first result is awaited.
 //
-// Keys and ranges handed in must not be modified afterwards. Results belong to
+// Keys and ranges passed in must not be modified afterwards. Results belong to
 // the caller; the keys and values of one page may share memory.
 type Reader interface {
 	// Get reads one key. The future yields nil when the key is absent, and an
-	// empty, non-nil slice when the value is empty. A read that fails makes the
-	// commit fail, too.
+	// empty, non-nil slice when the value is empty. A failed read makes the commit
+	// fail too.
 	Get(key []byte) Future[[]byte]
 
-	// GetRange reads keys in [r.Begin, r.End) in order.
+	// GetRange reads the keys in [r.Begin, r.End) in order.
 	GetRange(r Range, o RangeOptions) Future[Page]
 }
 
-// Transaction is one attempt, or after OnError the next attempt, at a unit of
-// work. Its reads may be started and awaited from several goroutines; all other
-// methods belong to one goroutine at a time.
+// Transaction is one attempt at a unit of work or, after OnError, the next
+// attempt. Its reads may be started and awaited from several goroutines; all
+// other methods belong to one goroutine at a time.
 //
-// Keys, values and operands handed to a transaction are kept, not copied: they
-// must not be modified afterwards. Writes do not fail where they are made; a
-// key, value or operand that is out of bounds makes Commit fail with an error
-// that names it.
+// A transaction keeps the keys, values and operands passed to it without copying
+// them: they must not be modified afterwards. Writes do not fail where they are
+// made; a key, value or operand that is out of bounds makes Commit fail with an
+// error that names it.
 type Transaction interface {
-	// Reader is the serializable view: what it reads, including the absence of
-	// keys in a range, becomes part of the read conflict ranges.
+	// Reader is the serializable view: everything it reads, including the absence
+	// of keys in a range, becomes part of the read conflict ranges.
 	Reader
 
-	// Snapshot is the same view without read conflicts.
+	// Snapshot returns the same view without read conflicts.
 	Snapshot() Reader
 
-	// ReadVersion is the version that reads see, chosen at the first read or by
-	// this call. It is at least the version of every commit that was
-	// acknowledged to anybody before it was chosen.
+	// ReadVersion returns the version that reads see, chosen at the first read or
+	// by this call. It is at least the version of every commit acknowledged to
+	// anybody before it was chosen.
 	ReadVersion() Future[int64]
 
 	// Set writes a key.
 	Set(key, value []byte)
 
-	// Clear removes a key, if present.
+	// Clear removes a key, if it is present.
 	Clear(key []byte)
 
 	// ClearRange removes every key in [r.Begin, r.End).
 	ClearRange(r Range)
 
-	// Atomic changes a key without reading it, see Op.
+	// Atomic changes a key without reading it; see Op.
 	Atomic(op Op, key, operand []byte)
 
 	// AddReadConflict makes the commit fail with ErrConflict if another
 	// transaction writes into r after this one's read version, as if r had been
 	// read. Keys that this transaction has already set or cleared are left out. A
 	// transaction that has read nothing yet gets its read version at Commit: then
-	// this alone protects nothing.
+	// AddReadConflict alone protects nothing.
 	AddReadConflict(r Range)
 
-	// AddWriteConflict makes others that read r conflict with this transaction,
-	// as if r had been written.
+	// AddWriteConflict makes other transactions that read r conflict with this
+	// one, as if it had written r.
 	AddWriteConflict(r Range)
 
-	// Watch becomes active when the transaction commits, whether or not it
-	// writes, and then fires when key no longer has the value that this
-	// transaction saw or wrote. It outlives the transaction. A watch on a
-	// transaction that is cancelled, or does not commit, fails.
+	// Watch returns a watch that becomes active when the transaction commits,
+	// whether or not it writes. It then fires when key no longer has the value
+	// that this transaction saw or wrote. It outlives the transaction. A watch
+	// fails if its transaction is cancelled or does not commit.
 	Watch(key []byte) Watch
 
-	// Versionstamp is asked for before Commit and resolved by it. It fails with
-	// ErrNoCommitVersion when the transaction wrote nothing. A future from an
-	// earlier attempt is worthless after OnError.
+	// Versionstamp must be called before Commit, which resolves the future. It
+	// fails with ErrNoCommitVersion when the transaction wrote nothing. A future
+	// from an earlier attempt is worthless after OnError.
 	Versionstamp() Future[Stamp]
 
 	// Size approximates the bytes that the commit would carry: keys, values and
@@ -105,30 +105,29 @@ type Transaction interface {
 	Size() int64
 
 	// Commit makes all writes durable and visible at once, or none of them. The
-	// error says which, except for those of which MaybeCommitted holds. When
-	// Commit returns nil the transaction is over.
+	// error says which, unless MaybeCommitted holds for it. When Commit returns
+	// nil the transaction is over.
 	Commit() error
 
-	// OnError decides what to do about an error of this transaction. It returns
-	// nil after a pause, with the transaction reset for another attempt, when
-	// trying again can help; otherwise it returns err, or ctx's error.
+	// OnError decides what to do about an error of this transaction. If trying
+	// again can help, it resets the transaction for another attempt and returns
+	// nil after a pause; otherwise it returns err, or ctx's error.
 	OnError(err error) error
 
-	// Cancel gives the transaction up and releases what it holds. After Commit
-	// has returned nil, and a second time, it does nothing.
+	// Cancel gives up the transaction and releases what it holds. It does nothing
+	// after Commit has returned nil, or when called again.
 	Cancel()
 }
 
-// Future is a result that is under way.
+// Future is the result of an operation under way.
 type Future[T any] interface {
 	// Get waits for the result. It may be called more than once, from any
-	// goroutine, and always returns the same.
+	// goroutine, and always returns the same result.
 	Get() (T, error)
 }
 
-// Watch reports that a key has changed. It may fire without a change, it may
-// miss a change that was undone, and it may fail; each of these means "look
-// again".
+// Watch reports that a key has changed. It may fire without a change, it may miss
+// a change that was undone, and it may fail; each of these means "look again".
 type Watch interface {
 	// Wait returns nil when the watch has fired, the watch's error when it has
 	// failed, or ctx's error.
@@ -138,13 +137,13 @@ type Watch interface {
 	Cancel()
 }
 
-// Range is the keys k with Begin <= k < End. An End at or before Begin is an
-// empty range.
+// Range is the keys k with Begin <= k < End. It is empty if End is at or before
+// Begin.
 type Range struct {
 	Begin, End []byte
 }
 
-// KeyRange is the range that holds key alone.
+// KeyRange returns the range that holds key alone.
 func KeyRange(key []byte) Range {
 	end := make([]byte, len(key)+1)
 	copy(end, key)
@@ -161,11 +160,11 @@ func (r Range) Contains(key []byte) bool {
 
 // RangeOptions bound a range read. The zero value reads the whole range.
 type RangeOptions struct {
-	// Limit is the most keys to return; 0 is no limit.
+	// Limit is the maximum number of keys to return; 0 means no limit.
 	Limit int
 	// Bytes stops the read after the key whose key and value bring the page to
-	// this many bytes, or soon after; 0 is no bound. A page has at least one key
-	// if the range has one.
+	// this many bytes, or soon after; 0 means no bound. A page has at least one
+	// key if the range has one.
 	Bytes int
 	// Reverse reads from the end of the range towards its beginning.
 	Reverse bool
@@ -176,7 +175,7 @@ type KeyValue struct {
 	Key, Value []byte
 }
 
-// Page is what a range read returned.
+// Page is the result of a range read.
 type Page struct {
 	KeyValues []KeyValue
 	// More is true when a bound of the RangeOptions ended the read, so that
@@ -191,9 +190,10 @@ type Stamp [10]byte
 // Op is an atomic operation. The numbers are FoundationDB's mutation types.
 type Op int
 
-// The operations. For OpAdd, OpMax and OpMin operand and value are unsigned
-// little-endian integers; the value is cut or zero-extended to the operand's
-// length, which is the result's. Source: fdbclient/Atomic.h.
+// The operations. For OpAdd, OpMax and OpMin, operand and value are unsigned
+// little-endian integers; the value is truncated or zero-extended to the
+// operand's length, which is also the length of the result. Source:
+// fdbclient/Atomic.h.
 const (
 	// OpAdd adds, wrapping; an absent key counts as zero.
 	OpAdd Op = 2
@@ -202,8 +202,8 @@ const (
 	// OpMin keeps the smaller; an absent key becomes the operand.
 	OpMin Op = 13
 	// OpVersionstampedKey sets a key after putting the transaction's Stamp into
-	// it: the last 4 bytes of the key given are the little-endian offset of the
-	// 10 bytes to replace, and are cut off. They count in its size.
+	// it. The last 4 bytes of the given key are the little-endian offset of the 10
+	// bytes to replace; they are cut off, but count towards the key's size.
 	OpVersionstampedKey Op = 14
 	// OpVersionstampedValue does the same to the value.
 	OpVersionstampedValue Op = 15

@@ -7,18 +7,18 @@ import (
 )
 
 // Error is a failure of an engine. Its number is FoundationDB's error code, so
-// that a code not named here still tells its story. Match with errors.Is, or
-// with errors.As for the number.
+// that a code not named here still says what happened. Match it with errors.Is,
+// or with errors.As for the number.
 type Error int
 
-// The failures that callers tell apart.
-// Source of the codes: flow/include/flow/error_definitions.h.
+// The failures that callers distinguish. Source of the codes:
+// flow/include/flow/error_definitions.h.
 const (
 	// ErrClosed: the engine was closed.
 	ErrClosed Error = -1
 	// ErrTooOld: the read version is older than MaxTransactionAge.
 	ErrTooOld Error = 1007
-	// ErrFutureVersion: the read version is not there yet.
+	// ErrFutureVersion: the read version has not been reached yet.
 	ErrFutureVersion Error = 1009
 	// ErrConflict: another transaction wrote what this one read.
 	ErrConflict Error = 1020
@@ -26,17 +26,17 @@ const (
 	ErrCommitUnknown Error = 1021
 	// ErrCancelled: the transaction was cancelled.
 	ErrCancelled Error = 1025
-	// ErrTimedOut: the transaction took longer than a time-out set on it.
+	// ErrTimedOut: the transaction took longer than its time-out.
 	ErrTimedOut Error = 1031
-	// ErrTooManyWatches: no further watch can be kept.
+	// ErrTooManyWatches: the engine cannot keep another watch.
 	ErrTooManyWatches Error = 1032
 	// ErrUnreadable: the read touches a versionstamped write of the same
 	// transaction.
 	ErrUnreadable Error = 1036
 	// ErrOperationCancelled: one read or watch was cancelled.
 	ErrOperationCancelled Error = 1101
-	// ErrInvalidOperation: the call cannot be made as it was, for example a
-	// versionstamp offset that lies outside its key.
+	// ErrInvalidOperation: the call is invalid, for example a versionstamp offset
+	// outside its key.
 	ErrInvalidOperation Error = 2000
 	// ErrKeyOutsideRange: keys that begin with 0xFF belong to the engine.
 	ErrKeyOutsideRange Error = 2004
@@ -80,7 +80,7 @@ var errorText = map[Error]string{
 	1223:                   "transaction tag is throttled by the proxies",
 }
 
-// Error describes the failure and gives its number.
+// Error returns a description of the failure and its number.
 func (e Error) Error() string {
 	if e == ErrClosed {
 		return errorText[e]
@@ -91,8 +91,8 @@ func (e Error) Error() string {
 	return fmt.Sprintf("engine error %d", int(e))
 }
 
-// Retryable reports whether the same work can succeed in a new attempt.
-// Source: fdb_error_predicate RETRYABLE of release 7.3.
+// Retryable reports whether the same work can succeed in a new attempt. Source:
+// fdb_error_predicate RETRYABLE of release 7.3.
 func (e Error) Retryable() bool {
 	switch e {
 	case ErrTooOld, ErrFutureVersion, ErrConflict, ErrCommitUnknown,
@@ -102,7 +102,7 @@ func (e Error) Retryable() bool {
 	return false
 }
 
-// Retryable reports whether err is an engine error that a new attempt can mend.
+// Retryable reports whether err is an engine error that a new attempt can cure.
 func Retryable(err error) bool {
 	var e Error
 	return errors.As(err, &e) && e.Retryable()
@@ -110,7 +110,7 @@ func Retryable(err error) bool {
 
 // MaybeCommitted reports whether a commit that returned err may have happened.
 //
-// After a retryable one (1021, 1039) the old attempt is over by the time that
+// After a retryable error (1021, 1039) the old attempt is over by the time
 // OnError returns. After a time-out or a cancellation it may still land later.
 func MaybeCommitted(err error) bool {
 	var e Error

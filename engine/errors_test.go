@@ -56,7 +56,7 @@ func TestErrorTable(t *testing.T) {
 			t.Errorf("%q does not give the number %d", text, int(c.err))
 		}
 		if c.err != 1500 && strings.HasPrefix(text, "engine error") {
-			t.Errorf("%d has no words", int(c.err))
+			t.Errorf("%d has no description", int(c.err))
 		}
 	}
 }
@@ -70,7 +70,7 @@ func TestOtherErrors(t *testing.T) {
 		{errors.New("other"), false},
 		{context.Canceled, true},
 		{fmt.Errorf("commit: %w", context.DeadlineExceeded), true},
-		{fmt.Errorf("%w: %w", context.Canceled, ErrConflict), false}, // known not to be in
+		{fmt.Errorf("%w: %w", context.Canceled, ErrConflict), false}, // known not to have committed
 		{fmt.Errorf("%w: %w", ErrCommitUnknown, context.Canceled), true},
 	} {
 		if got := MaybeCommitted(c.err); got != c.maybe {
@@ -78,6 +78,6 @@ func TestOtherErrors(t *testing.T) {
 		}
 	}
 	if Retryable(nil) || Retryable(errors.New("other")) || Retryable(context.Canceled) {
-		t.Error("an error of nobody's engine is retryable")
+		t.Error("an error that is not an engine's is retryable")
 	}
 }

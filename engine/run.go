@@ -5,28 +5,28 @@ import (
 	"fmt"
 )
 
-// Run calls fn with a transaction and commits it, again and again while
-// Transaction.OnError allows, until it commits, fails for good, or ctx ends. It
-// is the project's only retry loop.
+// Run calls fn with a transaction and commits it. It repeats this while
+// Transaction.OnError allows, until the transaction commits, fails for good, or
+// ctx ends. It is the project's only retry loop.
 //
-// prior is nil in the first attempt and then the error that ended the one
-// before. When MaybeCommitted(prior) holds, an earlier attempt may have
+// prior is nil in the first attempt; later it is the error that ended the
+// previous attempt. When MaybeCommitted(prior) holds, an earlier attempt may have
 // committed: fn finds out by reading what it would have written, and must not do
-// its work twice. Such a prior stays for all further attempts.
+// its work twice. Such a prior is kept for all later attempts.
 //
-// When MaybeCommitted holds for what Run returns, the last attempt may have
-// committed, too.
+// When MaybeCommitted holds for the error that Run returns, the last attempt may
+// have committed too.
 //
-// An error from fn that is not a retryable engine error is returned as it is,
-// and nothing is written. What fn keeps from tr (futures, stamps, watches) it
-// must take anew in each attempt.
+// An error from fn that is not a retryable engine error is returned unchanged,
+// and nothing is written. fn must take everything it keeps from tr (futures,
+// stamps, watches) anew in each attempt.
 func Run(ctx context.Context, e Engine, fn func(tr Transaction, prior error) error) error {
 	return run(ctx, e, fn, Transaction.Commit)
 }
 
-// Read is Run for an fn that neither writes nor watches anything, and awaits all
-// that it reads: then there is nothing to commit, and not doing so spares
-// FoundationDB's client a turn between threads.
+// Read is Run for an fn that neither writes nor watches anything, and awaits
+// everything it reads. Then there is nothing to commit, and skipping the commit
+// saves FoundationDB's client a switch between threads.
 func Read(ctx context.Context, e Engine, fn func(tr Transaction) error) error {
 	return run(ctx, e, func(tr Transaction, _ error) error { return fn(tr) }, func(Transaction) error { return nil })
 }
@@ -48,7 +48,7 @@ func run(ctx context.Context, e Engine, fn func(tr Transaction, prior error) err
 		}
 		if giveUp := tr.OnError(err); giveUp != nil {
 			if MaybeCommitted(err) && !MaybeCommitted(giveUp) {
-				// Why there is no further attempt says nothing about this one.
+				// The reason for giving up says nothing about this attempt's outcome.
 				giveUp = fmt.Errorf("%w; not tried again: %w", err, giveUp)
 			}
 			return giveUp

@@ -8,8 +8,8 @@ import (
 	"testing"
 )
 
-// script is an engine whose one transaction does as it is told, and writes down
-// what is asked of it.
+// script is an engine with one transaction that follows a script and logs its
+// calls.
 type script struct {
 	Engine
 	Transaction
@@ -78,7 +78,7 @@ func TestRun(t *testing.T) {
 			},
 		},
 		{
-			name: "what may have happened stays in mind", commit: []error{ErrCommitUnknown, ErrTooOld},
+			name: "an unknown outcome is remembered", commit: []error{ErrCommitUnknown, ErrTooOld},
 			priors: []error{nil, ErrCommitUnknown, ErrCommitUnknown},
 			log: []string{
 				"begin", "commit", "on error " + ErrCommitUnknown.Error(),
@@ -101,7 +101,7 @@ func TestRun(t *testing.T) {
 			var priors []error
 			err := Run(t.Context(), s, func(tr Transaction, prior error) error {
 				if tr != Transaction(s) {
-					t.Error("another transaction than was begun")
+					t.Error("not the transaction that was begun")
 				}
 				priors = append(priors, prior)
 				if n := len(priors); n <= len(c.fn) {
@@ -122,16 +122,16 @@ func TestRun(t *testing.T) {
 	}
 }
 
-// TestRunEndsInDoubt when it cannot try again after a commit that is unknown.
+// TestRunEndsInDoubt: Run cannot try again after an unknown commit.
 func TestRunEndsInDoubt(t *testing.T) {
 	s := &script{commits: []error{ErrCommitUnknown}, giveUp: func(error) error { return ErrClosed }}
 	err := Run(t.Context(), s, func(Transaction, error) error { return nil })
 	if !MaybeCommitted(err) || !errors.Is(err, ErrClosed) {
-		t.Errorf("error is %v, want one that says that it may be committed, and why it was not tried again", err)
+		t.Errorf("error is %v, want one that says that it may have committed, and why Run did not try again", err)
 	}
 }
 
-// TestReadCommitsNothing, and tries again as Run does.
+// TestReadCommitsNothing: Read commits nothing, and tries again as Run does.
 func TestReadCommitsNothing(t *testing.T) {
 	s := &script{}
 	failures := []error{ErrTooOld, nil}

@@ -9,7 +9,7 @@ import (
 
 func openMemory(t *testing.T) engine.Engine {
 	t.Helper()
-	e, err := pebbleengine.OpenMemory(pebbleengine.Options{})
+	e, err := pebbleengine.OpenMemory()
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -64,7 +64,7 @@ func checkModel(ctx context.Context, t *rapid.T, e engine.Engine) {
 	}}
 	if _, embedded := e.(*pebbleengine.Engine); embedded {
 		// Another one is cheaper than emptying this one many times.
-		fresh, err := pebbleengine.OpenMemory(pebbleengine.Options{})
+		fresh, err := pebbleengine.OpenMemory()
 		wantError(t, "opening an engine", err, nil)
 		defer func() { wantError(t, "closing the engine", fresh.Close(), nil) }()
 		m.engine = fresh

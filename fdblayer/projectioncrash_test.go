@@ -52,7 +52,7 @@ func TestProjectionCrash(t *testing.T) {
 		}
 		_ = cmd.Wait() // it was killed
 
-		e, err := pebbleengine.Open(t.Context(), dir, pebbleengine.Options{})
+		e, err := pebbleengine.Open(t.Context(), dir)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -73,7 +73,7 @@ func TestProjectionCrash(t *testing.T) {
 
 // appendAndProject prints a line a batch until it is killed.
 func appendAndProject(t *testing.T, dir string) {
-	e, err := pebbleengine.Open(t.Context(), dir, pebbleengine.Options{})
+	e, err := pebbleengine.Open(t.Context(), dir)
 	if err != nil {
 		t.Fatal(err)
 	}

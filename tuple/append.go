@@ -10,7 +10,7 @@ import (
 	"slices"
 )
 
-// AppendNil appends null, as it is outside of nested tuples.
+// AppendNil appends null as it is written outside nested tuples.
 func AppendNil(dst []byte) []byte { return append(dst, codeNil) }
 
 // AppendBytes appends a byte string. A nil b is the empty string.
@@ -20,7 +20,7 @@ func AppendBytes(dst, b []byte) []byte {
 	return terminate(append(dst, b...), start)
 }
 
-// AppendString appends a Unicode string; see the package's word on strings that
+// AppendString appends a Unicode string; see the package comment on strings that
 // are not UTF-8.
 func AppendString(dst []byte, s string) []byte {
 	dst = append(dst, codeString)
@@ -29,8 +29,8 @@ func AppendString(dst []byte, s string) []byte {
 }
 
 // terminate escapes the zero bytes of dst[start:] and appends the terminator.
-// Zeros are rare, so the text has been copied as a whole and is spread out, from
-// the back, only if there are any.
+// Zeros are rare, so callers copy the text as a whole first; terminate spreads it
+// out, from the back, only if there are any.
 func terminate(dst []byte, start int) []byte {
 	zeros := bytes.Count(dst[start:], []byte{0})
 	if zeros == 0 {
@@ -54,7 +54,7 @@ func AppendInt(dst []byte, i int64) []byte {
 	if i >= 0 {
 		return AppendUint(dst, uint64(i))
 	}
-	// -math.MinInt64 is itself, which as a uint64 is the magnitude wanted.
+	// -math.MinInt64 is itself, and as a uint64 that is the magnitude we want.
 	magnitude := uint64(-i)
 	n := byteLen(magnitude)
 	return appendLow(append(dst, byte(codeIntZero-n)), ^magnitude, n)
@@ -70,7 +70,7 @@ func AppendUint(dst []byte, u uint64) []byte {
 // byteLen is the number of bytes that u needs, 0 for 0.
 func byteLen(u uint64) int { return (bits.Len64(u) + 7) / 8 }
 
-// appendLow appends the n low bytes of u, the highest of them first.
+// appendLow appends the n low bytes of u, most significant first.
 func appendLow(dst []byte, u uint64, n int) []byte {
 	var b [8]byte
 	binary.BigEndian.PutUint64(b[:], u)
@@ -78,8 +78,8 @@ func appendLow(dst []byte, u uint64, n int) []byte {
 }
 
 // AppendBigInt appends an integer. It fails with ErrTooLarge when the magnitude
-// of i has more than 255 bytes, and with ErrUnsupported when i is nil; then it
-// returns dst as it was.
+// of i has more than 255 bytes, and with ErrUnsupported when i is nil, and then
+// returns dst unchanged.
 func AppendBigInt(dst []byte, i *big.Int) ([]byte, error) {
 	if i == nil {
 		return dst, fmt.Errorf("%w: nil *big.Int", ErrUnsupported)
@@ -108,8 +108,8 @@ func AppendBigInt(dst []byte, i *big.Int) ([]byte, error) {
 	return dst, nil
 }
 
-// complement flips all bits: negative integers are in one's complement, so that
-// the larger magnitude sorts first.
+// complement flips all bits: negative integers are stored in one's complement, so
+// that the larger magnitude sorts first.
 func complement(b []byte) {
 	for i := range b {
 		b[i] = ^b[i]
@@ -154,8 +154,8 @@ func AppendUUID(dst []byte, u [16]byte) []byte {
 }
 
 // AppendVersionstamp appends a versionstamp, complete or not. The transaction
-// version of an incomplete one begins at offset len(dst)+1 of the result, which
-// the database must be told to fill it in; see [Tuple.PackWithVersionstamp].
+// version of an incomplete one begins at offset len(dst)+1 of the result; the
+// database needs that offset to fill it in. See [Tuple.PackWithVersionstamp].
 func AppendVersionstamp(dst []byte, v Versionstamp) []byte {
 	dst = append(append(dst, codeVersionstamp), v.TransactionVersion[:]...)
 	return binary.BigEndian.AppendUint16(dst, v.UserVersion)

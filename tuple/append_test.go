@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-// appenders has each Append function once or more; want is what it appends.
+// appenders has each Append function at least once; want is what it appends.
 var appenders = []struct {
 	name  string
 	apply func(dst []byte) []byte
@@ -42,7 +42,7 @@ var (
 func TestAppend(t *testing.T) {
 	for _, a := range appenders {
 		want := unhex(t, a.want)
-		// A dst of every spare capacity, for growth in the middle.
+		// Try a dst of every spare capacity, to make it grow at every point.
 		for spare := range len(want) + 2 {
 			dst := append(make([]byte, 0, 3+spare), "pre"...)
 			got := a.apply(dst)

@@ -18,18 +18,19 @@ const (
 	codeVersionstamp = 0x33
 )
 
-// Strings and nested tuples end with a zero byte. A zero byte, or null, that
-// belongs to them is followed by the escape, which is no type code and so
-// cannot follow the terminator.
+// Strings and nested tuples end with a zero byte. A zero byte, or a null, that
+// belongs to the content is followed by the escape. The escape is no type code,
+// so it cannot follow the terminator.
 const (
 	terminator = 0x00
 	escape     = 0xFF
 )
 
-// maxIntBytes is the longest integer: its length is one byte.
+// maxIntBytes is the length of the longest integer: the length is stored in one
+// byte.
 const maxIntBytes = 255
 
-// kind names the type that code stands for, or is empty for an unknown code.
+// kind names the type that code stands for; it is empty for an unknown code.
 func kind(code byte) string {
 	switch {
 	case code == codeNil:

@@ -1,11 +1,11 @@
 package tuple
 
 // Read reads an element of any type from the front of b; the package comment
-// lists the types. The element shares no memory with b, the rest does. When Read
-// fails err is a [*DecodeError].
+// lists the types. The element shares no memory with b; rest does. When Read
+// fails, err is a [*DecodeError].
 func Read(b []byte) (v any, rest []byte, err error) { return read(b, 0) }
 
-// read is Read inside of depth nested tuples.
+// read is Read inside depth nested tuples.
 func read(b []byte, depth int) (v any, rest []byte, err error) {
 	if len(b) == 0 {
 		return nil, nil, mismatch(b, "an element")
@@ -42,7 +42,7 @@ func read(b []byte, depth int) (v any, rest []byte, err error) {
 	return nil, nil, mismatch(b, "an element")
 }
 
-// boxed makes the result of a typed Read function one of Read.
+// boxed turns the result of a typed Read function into a result of Read.
 func boxed[T any](v T, rest []byte, err error) (any, []byte, error) {
 	if err != nil {
 		return nil, nil, err
@@ -50,8 +50,8 @@ func boxed[T any](v T, rest []byte, err error) (any, []byte, error) {
 	return v, rest, nil
 }
 
-// readInteger reads an integer into the first of int64, uint64 and *big.Int
-// that holds it.
+// readInteger reads an integer as the first of int64, uint64 and *big.Int that
+// holds it.
 func readInteger(b []byte) (v any, rest []byte, err error) {
 	digits, negative, rest, err := integer(b)
 	if err != nil {
@@ -70,11 +70,11 @@ func readInteger(b []byte) (v any, rest []byte, err error) {
 	return u, rest, nil
 }
 
-// Skip returns what follows the element at the front of b, of any type. It
-// fails when Read does, with the same error, and makes no garbage otherwise.
+// Skip returns what follows the element, of any type, at the front of b. It fails
+// when Read does, with the same error, and otherwise allocates nothing.
 func Skip(b []byte) (rest []byte, err error) { return skip(b, 0) }
 
-// skip is Skip inside of depth nested tuples.
+// skip is Skip inside depth nested tuples.
 func skip(b []byte, depth int) (rest []byte, err error) {
 	if len(b) == 0 {
 		return nil, mismatch(b, "an element")
@@ -107,8 +107,8 @@ func skip(b []byte, depth int) (rest []byte, err error) {
 }
 
 // nested calls visit for each element of the nested tuple at the front of b,
-// itself inside of depth others. visit is given the element and all that
-// follows, and returns what follows.
+// which itself lies inside depth others. visit gets the element and everything
+// after it, and returns what follows the element.
 func nested(b []byte, depth int, visit func(b []byte) (rest []byte, err error)) (rest []byte, err error) {
 	if depth >= MaxDepth {
 		return nil, &DecodeError{Err: ErrTooDeep}

@@ -5,14 +5,14 @@ import (
 	"math/big"
 )
 
-// generate makes a tuple of seed, the same for the same seed. A small change of
-// the seed tends to make a small change of the tuple, and values that the
-// encoding treats in a special way are frequent.
+// generate makes a tuple from seed, the same one for the same seed. A small
+// change of the seed tends to make a small change of the tuple, and values that
+// the encoding treats specially are frequent.
 func generate(seed []byte) Tuple {
 	return (&source{seed}).tuple(0)
 }
 
-// source hands out the bytes of a seed, and then zeros.
+// source hands out the bytes of a seed, then zeros.
 type source struct{ seed []byte }
 
 func (s *source) byte() byte {
@@ -94,7 +94,7 @@ func (s *source) bytes(n int) []byte {
 	return b
 }
 
-// bits has up to eight significant bytes.
+// bits returns a number of up to eight significant bytes.
 func (s *source) bits() (u uint64) {
 	for _, b := range s.bytes(int(s.byte() % 9)) {
 		u = u<<8 | uint64(b)
@@ -102,7 +102,7 @@ func (s *source) bits() (u uint64) {
 	return u
 }
 
-// smallInt has each of the built-in integer types.
+// smallInt returns a value of any of the smaller built-in integer types.
 func (s *source) smallInt() any {
 	u := s.bits()
 	switch s.byte() % 8 {

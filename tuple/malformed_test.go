@@ -8,8 +8,8 @@ import (
 	"testing"
 )
 
-// Most of these are the malformed sequences of the official Java tests; those
-// with strings that are not UTF-8 are well-formed here.
+// Most of these are the malformed sequences of the official Java tests. Their
+// strings that are not UTF-8 are missing: they are well-formed here.
 var malformed = []struct {
 	hex    string
 	is     error
@@ -45,7 +45,7 @@ var malformed = []struct {
 	{"03", ErrTypeCode, 0, "unknown type code: 0x03"},
 	{"00 ff", ErrTypeCode, 1, "unknown type code: 0xff"},
 
-	// Offsets, of the innermost element.
+	// Offsets are of the innermost element.
 	{"02 61 00 15 01 16 01", ErrTruncated, 5, "truncated: integer has 1 of 2 bytes"},
 	{"14 05 14 05 00ff 1e 00 00", ErrTypeCode, 6, "unknown type code: 0x1e"},
 	{"14 05 14 05 00ff 15 01", ErrTruncated, 3, "truncated: nested tuple has no terminator"},
@@ -80,7 +80,7 @@ func TestDecodeErrorText(t *testing.T) {
 	}
 }
 
-// skipAll is Unpack without the result.
+// skipAll does what Unpack does, without the result.
 func skipAll(b []byte) error {
 	for rest := b; len(rest) > 0; {
 		next, err := Skip(rest)
@@ -92,8 +92,8 @@ func skipAll(b []byte) error {
 	return nil
 }
 
-// No proper prefix of an element is an element, unless it was cut before an
-// escape: what is left of that zero cannot be told from a terminator.
+// No proper prefix of an element is an element, unless the cut is before an
+// escape: the zero left there cannot be told from a terminator.
 func TestTruncatedRandom(t *testing.T) {
 	rnd := rand.New(rand.NewPCG(9, 10))
 	for range 2_000 {
@@ -121,7 +121,7 @@ func FuzzUnpack(f *testing.F) {
 		input := bytes.Clone(b)
 		unpacked, err := Unpack(input)
 		if !bytes.Equal(input, b) {
-			t.Fatalf("%x was changed to %x", b, input)
+			t.Fatalf("the input %x was changed to %x", b, input)
 		}
 		if skipped := skipAll(b); (skipped == nil) != (err == nil) || err != nil && skipped.Error() != err.Error() {
 			t.Fatalf("Skip says %v, Unpack %v", skipped, err)
@@ -142,16 +142,16 @@ func FuzzUnpack(f *testing.F) {
 			}
 			return
 		}
-		// Incomplete versionstamps can be read, but only packer takes them.
+		// Incomplete versionstamps can be read, but only packer packs them.
 		p := packer{}
 		if err := p.tuple(unpacked); err != nil {
-			t.Fatalf("%#v cannot be packed: %v", unpacked, err)
+			t.Fatalf("%#v does not pack: %v", unpacked, err)
 		}
 		if _, err := unpacked.Pack(); (err == nil) != (p.incomplete == 0) {
 			t.Fatalf("%#v: Pack fails with %v", unpacked, err)
 		}
 		if len(p.buf) > len(b) {
-			t.Fatalf("%x is packed again to %x, which is longer", b, p.buf)
+			t.Fatalf("%x packs again to %x, which is longer", b, p.buf)
 		}
 		again, err := Unpack(p.buf)
 		if err != nil || !identical(again, unpacked) {

@@ -12,8 +12,8 @@ import (
 	"testing"
 )
 
-// compareTuples is the order of tuples as the package comment defines it, made
-// without a look at the encoding.
+// compareTuples is the order of tuples as the package comment defines it, written
+// without reference to the encoding.
 func compareTuples(a, b Tuple) int {
 	return slices.CompareFunc(a, b, compareElements)
 }
@@ -33,7 +33,7 @@ func compareElements(a, b any) int {
 		return compareTuples(a, b.(Tuple))
 	case float32:
 		b := b.(float32)
-		// Widening keeps the order but not every NaN, of which the payload counts.
+		// Widening keeps the order but not every NaN's payload, which matters here.
 		if isNaN(a) && isNaN(b) {
 			return compareNaNs(uint64(math.Float32bits(a))<<32, uint64(math.Float32bits(b))<<32)
 		}
@@ -96,7 +96,7 @@ func compareFloats(a, b float64) int {
 		return -sign(math.Signbit(a))
 	case isNaN(b):
 		return sign(math.Signbit(b))
-	case a == b: // and so may be zeros
+	case a == b: // perhaps zeros of different signs
 		return cmp.Compare(btoi(math.Signbit(b)), btoi(math.Signbit(a)))
 	}
 	return cmp.Compare(a, b)
@@ -117,7 +117,7 @@ func compareNaNs(a, b uint64) int {
 	return cmp.Compare(a, b)
 }
 
-// sign is 1 if positive and otherwise -1.
+// sign returns 1 if positive, otherwise -1.
 func sign(positive bool) int { return 2*btoi(positive) - 1 }
 
 func btoi(b bool) int {
@@ -127,8 +127,9 @@ func btoi(b bool) int {
 	return 0
 }
 
-// identical reports whether a and b have the same elements in the same types.
-// Unlike reflect.DeepEqual it tells NaNs and zeros apart by their bits.
+// identical reports whether a and b have the same elements of the same types.
+// Unlike reflect.DeepEqual it compares floats by their bits, so that NaNs and
+// zeros are told apart.
 func identical(a, b any) bool {
 	if reflect.TypeOf(a) != reflect.TypeOf(b) {
 		return false
@@ -139,7 +140,7 @@ func identical(a, b any) bool {
 	return compareElements(a, b) == 0
 }
 
-// checkOrder packs both tuples and compares the orders.
+// checkOrder packs both tuples and compares the two orders.
 func checkOrder(t testing.TB, a, b Tuple) {
 	t.Helper()
 	packedA, packedB := pack(t, a), pack(t, b)
@@ -157,7 +158,8 @@ func pack(t testing.TB, v Tuple) []byte {
 	return packed
 }
 
-// All pairs of a list that is in order by hand: it checks compareTuples too.
+// TestOrder compares all pairs of a list ordered by hand, so it checks
+// compareTuples too.
 func TestOrder(t *testing.T) {
 	nan32 := func(bits uint32) float32 { return math.Float32frombits(bits) }
 	nan64 := math.Float64frombits
@@ -265,9 +267,8 @@ func TestOrder(t *testing.T) {
 	}
 }
 
-// Random tuples, half of them made by a small change to the one they are
-// compared with: tuples that have nothing in common are ordered by their first
-// element.
+// TestOrderRandom compares random tuples. Half of them are a small change of the
+// other: tuples with nothing in common are ordered by their first element.
 func TestOrderRandom(t *testing.T) {
 	rnd := rand.New(rand.NewPCG(1, 2))
 	n := 50_000

@@ -6,10 +6,10 @@ import (
 	"slices"
 )
 
-// Range returns the bounds of the keys that are prefix, the encoding of t, and
-// at least one more element: begin <= key < end. The key of t itself is not
-// among them. Both bounds are the caller's; prefix is copied. Range fails as
-// Pack does.
+// Range returns the bounds of the keys that consist of prefix, the encoding of t,
+// and at least one more element: begin <= key < end. The key of t itself is not
+// among them. The caller owns both bounds; prefix is copied. Range fails as Pack
+// does.
 func (t Tuple) Range(prefix []byte) (begin, end []byte, err error) {
 	// No element sorts before null, 0x00, and none begins with 0xFF.
 	begin, err = t.Append(bytes.Clone(prefix))
@@ -21,8 +21,8 @@ func (t Tuple) Range(prefix []byte) (begin, end []byte, err error) {
 }
 
 // PrefixEnd returns the first key that sorts after every key that begins with
-// prefix. There is none, and the error is ErrNoPrefixEnd, if prefix is empty or
-// has no other bytes than 0xFF. The result is the caller's.
+// prefix. If prefix is empty, or all its bytes are 0xFF, no key does and the
+// error is ErrNoPrefixEnd. The caller owns the result.
 func PrefixEnd(prefix []byte) ([]byte, error) {
 	for i := len(prefix) - 1; i >= 0; i-- {
 		if prefix[i] != 0xFF {

@@ -19,7 +19,8 @@ func TestRange(t *testing.T) {
 	}
 }
 
-// The bounds and the prefix must not share memory, whatever their capacities.
+// TestRangeOwnership: the bounds and the prefix share no memory, whatever their
+// capacities.
 func TestRangeOwnership(t *testing.T) {
 	for n := range 64 {
 		prefix := append(make([]byte, 0, n+16), bytes.Repeat([]byte{'p'}, n)...)

@@ -7,11 +7,12 @@ import (
 	"math/big"
 )
 
-// ReadNil reads null, as it is outside of nested tuples, from the front of b.
+// ReadNil reads null, as it is written outside nested tuples, from the front of
+// b.
 //
 // This and the other Read functions read one element from the front of b and
-// return what follows it, which shares b's memory. When they fail rest is nil
-// and err is a [*DecodeError] whose offset counts from the start of b.
+// return the rest, which shares b's memory. When they fail, rest is nil and err
+// is a [*DecodeError] whose offset counts from the start of b.
 func ReadNil(b []byte) (rest []byte, err error) {
 	if len(b) == 0 || b[0] != codeNil {
 		return nil, mismatch(b, kind(codeNil))
@@ -19,8 +20,8 @@ func ReadNil(b []byte) (rest []byte, err error) {
 	return b[1:], nil
 }
 
-// ReadBytes reads a byte string. The result is a part of b if no byte in it had
-// to be unescaped, and then must not be modified unless b may be.
+// ReadBytes reads a byte string. If no byte had to be unescaped, the result is a
+// part of b; modifying it then modifies b.
 func ReadBytes(b []byte) (v, rest []byte, err error) {
 	v, escaped, rest, err := delimited(b, codeBytes)
 	if escaped {
@@ -29,8 +30,8 @@ func ReadBytes(b []byte) (v, rest []byte, err error) {
 	return v, rest, err
 }
 
-// ReadString reads a Unicode string, which may not be UTF-8; see the package's
-// word on that.
+// ReadString reads a Unicode string, which may not be UTF-8; see the package
+// comment.
 func ReadString(b []byte) (v string, rest []byte, err error) {
 	text, escaped, rest, err := delimited(b, codeString)
 	if escaped {
@@ -59,7 +60,7 @@ func delimited(b []byte, code byte) (text []byte, escaped bool, rest []byte, err
 	}
 }
 
-// unescape returns a copy of text without the bytes that follow the zeros.
+// unescape returns a copy of text without the escape after each zero.
 func unescape(text []byte) []byte {
 	v := make([]byte, 0, len(text))
 	for {
@@ -72,7 +73,8 @@ func unescape(text []byte) []byte {
 	}
 }
 
-// ReadInt reads an integer. It fails with ErrRange when that does not fit.
+// ReadInt reads an integer. It fails with ErrRange when the integer does not fit
+// int64.
 func ReadInt(b []byte) (v int64, rest []byte, err error) {
 	digits, negative, rest, err := integer(b)
 	if err != nil {
@@ -88,7 +90,8 @@ func ReadInt(b []byte) (v int64, rest []byte, err error) {
 	return v, rest, nil
 }
 
-// ReadUint reads an integer. It fails with ErrRange when that does not fit.
+// ReadUint reads an integer. It fails with ErrRange when the integer does not fit
+// uint64.
 func ReadUint(b []byte) (v uint64, rest []byte, err error) {
 	digits, negative, rest, err := integer(b)
 	if err != nil {
@@ -110,7 +113,7 @@ func ReadBigInt(b []byte) (v *big.Int, rest []byte, err error) {
 	return bigInt(digits, negative), rest, nil
 }
 
-// integer finds the digits, to base 256 and from the highest, of the integer at
+// integer returns the base-256 digits, most significant first, of the integer at
 // the front of b. They are complemented if it is negative.
 func integer(b []byte) (digits []byte, negative bool, rest []byte, err error) {
 	if len(b) == 0 || !isInteger(b[0]) {
@@ -136,8 +139,8 @@ func integer(b []byte) (digits []byte, negative bool, rest []byte, err error) {
 	return b[start : start+n], code < codeIntZero, b[start+n:], nil
 }
 
-// magnitude is the absolute value of an integer, if it fits. Leading zeros may
-// make the digits longer than it.
+// magnitude returns the absolute value of an integer, if it fits. Leading zeros
+// may make digits longer than the value needs.
 func magnitude(digits []byte, negative bool) (u uint64, ok bool) {
 	var zero byte
 	if negative {
@@ -155,7 +158,7 @@ func magnitude(digits []byte, negative bool) (u uint64, ok bool) {
 	return u, true
 }
 
-// signed puts a sign to a magnitude, if the result fits.
+// signed applies the sign to a magnitude, if the result fits.
 func signed(u uint64, negative bool) (v int64, ok bool) {
 	if negative {
 		return -int64(u), u <= 1<<63
@@ -231,7 +234,7 @@ func ReadVersionstamp(b []byte) (v Versionstamp, rest []byte, err error) {
 	return v, rest, nil
 }
 
-// fixed finds the size bytes that follow code at the front of b.
+// fixed returns the size bytes that follow code at the front of b.
 func fixed(b []byte, code byte, size int) (raw, rest []byte, err error) {
 	if len(b) == 0 || b[0] != code {
 		return nil, nil, mismatch(b, kind(code))

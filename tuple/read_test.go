@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-// readers has each Read function, as one that returns any.
+// readers has each Read function, wrapped to return any.
 var readers = []struct {
 	name string
 	kind string // as errors name it
@@ -26,8 +26,8 @@ var readers = []struct {
 	{"ReadVersionstamp", "versionstamp", func(b []byte) (any, []byte, error) { return boxed(ReadVersionstamp(b)) }},
 }
 
-// Every reader on every single-element vector: it agrees with Read, or names
-// both types, or the integer does not fit.
+// TestReaders runs every reader on every single-element vector: it agrees with
+// Read, or names both types, or reports that the integer does not fit.
 func TestReaders(t *testing.T) {
 	for _, v := range vectors {
 		if len(v.tuple) != 1 {
@@ -86,7 +86,8 @@ func TestReadersAtTheEnd(t *testing.T) {
 	}
 }
 
-// Forms that are never written, and that all official decoders accept.
+// TestUnusualIntegers has the forms that are never written but that all official
+// decoders accept.
 func TestUnusualIntegers(t *testing.T) {
 	for _, v := range []vector{
 		{Tuple{int64(1)}, "16 0001"},
@@ -127,7 +128,8 @@ func TestUnusualIntegers(t *testing.T) {
 	}
 }
 
-// ReadBytes shares memory only with the text itself, and only when it can.
+// TestReadBytesOwnership: ReadBytes shares memory only with the text itself, and
+// only when nothing is escaped.
 func TestReadBytesOwnership(t *testing.T) {
 	plain := []byte("\x01abc\x00rest")
 	v, rest, err := ReadBytes(plain)
@@ -144,7 +146,7 @@ func TestReadBytesOwnership(t *testing.T) {
 		t.Errorf("%q, %q, %v", v, rest, err)
 	}
 	if clear(v); string(escaped) != "\x01a\x00\xffc\x00rest" {
-		t.Errorf("the copy is no copy: %q", escaped)
+		t.Errorf("clearing the copy changed the input: %q", escaped)
 	}
 
 	if v, _, err = ReadBytes([]byte("\x01\x00")); err != nil || v == nil || len(v) != 0 {
@@ -179,7 +181,7 @@ func TestReadAllocatesNothing(t *testing.T) {
 	if n != 0 {
 		t.Errorf("%v allocations", n)
 	}
-	text := []byte("\x02a string longer than what could be kept without one\x00")
+	text := []byte("\x02a string that is too long to be kept without allocation\x00")
 	if n := testing.AllocsPerRun(100, func() { _, sink, _ = ReadString(text) }); n > 1 {
 		t.Errorf("ReadString: %v allocations", n)
 	}

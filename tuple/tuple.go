@@ -6,23 +6,22 @@ import (
 	"math/big"
 )
 
-// Tuple is a list of elements; the package comment says which types they can
-// have.
+// Tuple is a list of elements; the package comment lists their types.
 type Tuple []any
 
-// MaxDepth bounds how deep tuples are nested, so that neither a malicious input
-// nor a tuple that contains itself can exhaust the stack. The other bindings set
-// no bound, but Python's recursion limit of 1000 comes to much the same.
+// MaxDepth bounds how deep tuples are nested, so that neither malicious input nor
+// a tuple that contains itself can exhaust the stack. The other bindings set no
+// bound, but Python's recursion limit of 1000 has much the same effect.
 const MaxDepth = 1000
 
 // Pack encodes t. It fails with ErrUnsupported, ErrTooLarge, ErrIncomplete or
-// ErrTooDeep. The empty tuple is packed to no bytes.
+// ErrTooDeep. The empty tuple packs to no bytes.
 func (t Tuple) Pack() ([]byte, error) {
 	return t.Append(nil)
 }
 
 // Append appends the encoding of t to dst. It fails as Pack does, and then
-// returns dst as it was; only its spare capacity may have been written to.
+// returns dst unchanged; only its spare capacity may have been overwritten.
 func (t Tuple) Append(dst []byte) ([]byte, error) {
 	p := packer{buf: dst}
 	if err := p.tuple(t); err != nil {
@@ -35,13 +34,13 @@ func (t Tuple) Append(dst []byte) ([]byte, error) {
 }
 
 // PackWithVersionstamp returns a key for the operation that sets a versionstamped
-// key: prefix, the encoding of t, and the offset at which the database writes
-// the transaction version, counted from the start of prefix, as 4 bytes,
+// key: prefix, the encoding of t, and the offset at which the database writes the
+// transaction version, counted from the start of prefix, as 4 bytes,
 // little-endian. The database removes the offset before it stores the key.
 //
-// t must have exactly one incomplete versionstamp, at any depth, or the error is
-// ErrNotOneIncomplete. Otherwise PackWithVersionstamp fails as Pack does. The
-// prefix is copied.
+// t must have exactly one incomplete versionstamp, at any depth; otherwise the
+// error is ErrNotOneIncomplete. It can also fail as Pack does. The prefix is
+// copied.
 func (t Tuple) PackWithVersionstamp(prefix []byte) ([]byte, error) {
 	p := packer{buf: append([]byte(nil), prefix...)}
 	if err := p.tuple(t); err != nil {
@@ -54,7 +53,7 @@ func (t Tuple) PackWithVersionstamp(prefix []byte) ([]byte, error) {
 	return binary.LittleEndian.AppendUint32(p.buf, uint32(p.stamp)), nil
 }
 
-// Unpack decodes what Pack encoded. The tuple shares no memory with b. An error
+// Unpack decodes the output of Pack. The tuple shares no memory with b. An error
 // is a [*DecodeError].
 func Unpack(b []byte) (Tuple, error) {
 	t := Tuple{}
@@ -69,11 +68,11 @@ func Unpack(b []byte) (Tuple, error) {
 	return t, nil
 }
 
-// packer encodes a tuple and keeps account of its incomplete versionstamps.
+// packer encodes a tuple and tracks its incomplete versionstamps.
 type packer struct {
 	buf        []byte
 	incomplete int // how many
-	stamp      int // offset in buf of the last one's transaction version
+	stamp      int // offset in buf of the transaction version of the last one
 }
 
 func (p *packer) tuple(t Tuple) error {
@@ -85,7 +84,7 @@ func (p *packer) tuple(t Tuple) error {
 	return nil
 }
 
-// element encodes v, which is inside of depth nested tuples.
+// element encodes v, which lies inside depth nested tuples.
 func (p *packer) element(v any, depth int) error {
 	var err error
 	switch v := v.(type) {
@@ -142,7 +141,7 @@ func (p *packer) element(v any, depth int) error {
 	return err
 }
 
-// nested encodes t as an element that is inside of depth other tuples.
+// nested encodes t as an element that lies inside depth other tuples.
 func (p *packer) nested(t Tuple, depth int) error {
 	if depth >= MaxDepth {
 		return ErrTooDeep

@@ -10,7 +10,8 @@ import (
 	"testing"
 )
 
-// Values that are read back in another form than they were packed in.
+// TestPackForms has the values that are read back in another form than they were
+// packed in.
 func TestPackForms(t *testing.T) {
 	tests := []struct {
 		packed any
@@ -46,7 +47,7 @@ func TestPackForms(t *testing.T) {
 	for _, tt := range tests {
 		packed := pack(t, Tuple{tt.packed})
 		if !bytes.Equal(packed, unhex(t, tt.hex)) {
-			t.Errorf("%T %v is packed to %x, want %s", tt.packed, tt.packed, packed, tt.hex)
+			t.Errorf("%T %v packs to %x, want %s", tt.packed, tt.packed, packed, tt.hex)
 		}
 		got, err := Unpack(packed)
 		if err != nil || !identical(got, Tuple{tt.read}) {
@@ -55,7 +56,8 @@ func TestPackForms(t *testing.T) {
 	}
 }
 
-// The longest integers, whose digits begin in every way that could be cut off.
+// TestLongestIntegers has integers of the greatest length, with every kind of
+// leading digit that a decoder might drop.
 func TestLongestIntegers(t *testing.T) {
 	limit := new(big.Int).Lsh(big.NewInt(1), 8*maxIntBytes)
 	largest := new(big.Int).Sub(limit, big.NewInt(1))
@@ -87,7 +89,7 @@ func TestRoundTripRandom(t *testing.T) {
 			t.Fatalf("%#v came back as %#v, %v", want, got, err)
 		}
 		if again := pack(t, got); !bytes.Equal(again, packed) {
-			t.Fatalf("%#v is packed to %x and then %x", want, packed, again)
+			t.Fatalf("%#v packs to %x and then to %x", want, packed, again)
 		}
 	}
 }
@@ -128,7 +130,7 @@ func TestPackErrors(t *testing.T) {
 	}
 }
 
-// nest returns the empty tuple inside of depth-1 others, inside of a Tuple.
+// nest returns a Tuple that holds the empty tuple inside depth-1 others.
 func nest(depth int) Tuple {
 	t := Tuple{}
 	for range depth {
@@ -156,7 +158,8 @@ func TestAppendToPrefix(t *testing.T) {
 	}
 }
 
-// What Unpack returns must not change with the buffer it came from.
+// TestUnpackCopies: the result of Unpack does not change with the buffer that it
+// came from.
 func TestUnpackCopies(t *testing.T) {
 	want := Tuple{[]byte("abc"), []byte("a\x00c"), "abc", bigOf("-18446744073709551617"), Tuple{[]byte("x")}}
 	packed := pack(t, want)
@@ -211,7 +214,7 @@ func ExampleUnpack() {
 	// tuple: offset 6: truncated: integer has 1 of 2 bytes
 }
 
-// One element at a time, as a caller does whose keys all have the same shape.
+// A caller whose keys all have the same shape reads one element at a time.
 func ExampleReadInt() {
 	key := AppendInt(AppendString(nil, "user"), 42)
 

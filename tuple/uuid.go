@@ -6,7 +6,7 @@ import "fmt"
 // and from any other type whose underlying type is [16]byte.
 type UUID [16]byte
 
-// String is the usual form: lower-case hexadecimal in five groups.
+// String returns the usual form: lower-case hexadecimal in five groups.
 func (u UUID) String() string {
 	return fmt.Sprintf("%x-%x-%x-%x-%x", u[0:4], u[4:6], u[6:8], u[8:10], u[10:])
 }

@@ -9,7 +9,8 @@ import (
 	"testing"
 )
 
-// vector is a tuple and its encoding in hexadecimal; spaces are for the reader.
+// vector is a tuple and its encoding in hexadecimal; the spaces are for
+// readability.
 type vector struct {
 	tuple Tuple
 	hex   string
@@ -20,9 +21,9 @@ var sampleUUID = UUID{
 	0x11, 0x00, 0xAA, 0xBB, 0xCC, 0xDD, 0xEE, 0xFF,
 }
 
-// The vectors are facts published with FoundationDB 7.3.79: design/tuple.md,
+// The vectors are published with FoundationDB 7.3.79: design/tuple.md,
 // bindings/java TupleSerializationTest, and bindings/go tuples.golden. Each
-// integer stands in the form in which it is read back.
+// integer has the type in which it is read back.
 var vectors = []vector{
 	// design/tuple.md
 	{Tuple{nil}, "00"},

@@ -35,12 +35,13 @@ func TestPackWithVersionstamp(t *testing.T) {
 			t.Errorf("%s: %x, %v; want %x", tt.name, got, err, want)
 		}
 		if !bytes.Equal(prefix[:100][len(prefix):], make([]byte, 100-len(prefix))) {
-			t.Errorf("%s: prefix was extended in place", tt.name)
+			t.Errorf("%s: the prefix was extended in place", tt.name)
 		}
 	}
 }
 
-// The official Java tests have this pair: one key that can be meant as either.
+// The official Java tests have this case: a key whose end can be read as an
+// offset of two bytes or of four.
 func TestVersionstampOffsetOverTwoBytes(t *testing.T) {
 	long := bytes.Repeat([]byte{0x7F}, 0x0100FE)
 	got, err := Tuple{long, IncompleteVersionstamp(0)}.PackWithVersionstamp(nil)
@@ -78,7 +79,8 @@ func TestPackWithVersionstampErrors(t *testing.T) {
 	}
 }
 
-// An incomplete versionstamp can be read, and then is one again.
+// TestUnpackIncomplete: an incomplete versionstamp can be read, and stays
+// incomplete.
 func TestUnpackIncomplete(t *testing.T) {
 	b := AppendVersionstamp(nil, IncompleteVersionstamp(7))
 	got, err := Unpack(b)

@@ -24,7 +24,7 @@ const forms = "want file:DIR, mem: or fdb:CLUSTERFILE?prefix=NAME"
 // defaultPrefix names the keys of a store on FoundationDB.
 const defaultPrefix = "fdbevents"
 
-// Open opens the engine that a URL names, and creates it if need be.
+// Open opens the engine that a URL names, and creates the database if necessary.
 func Open(ctx context.Context, databaseURL string) (engine.Engine, error) {
 	scheme, rest, _ := strings.Cut(databaseURL, ":")
 	switch scheme {
@@ -33,17 +33,17 @@ func Open(ctx context.Context, databaseURL string) (engine.Engine, error) {
 		if err != nil {
 			return nil, fmt.Errorf("database %q: %w", databaseURL, err)
 		}
-		// An *Engine that is nil must not become an engine.Engine that is not.
-		e, err := pebbleengine.Open(ctx, dir, pebbleengine.Options{})
+		// A nil *Engine must not become a non-nil engine.Engine.
+		e, err := pebbleengine.Open(ctx, dir)
 		if err != nil {
 			return nil, fmt.Errorf("database %q: %w", databaseURL, err)
 		}
 		return e, nil
 	case "mem":
 		if rest != "" {
-			return nil, fmt.Errorf("database %q: mem: takes nothing after the colon", databaseURL)
+			return nil, fmt.Errorf("database %q: mem: allows nothing after the colon", databaseURL)
 		}
-		e, err := pebbleengine.OpenMemory(pebbleengine.Options{})
+		e, err := pebbleengine.OpenMemory()
 		if err != nil {
 			return nil, fmt.Errorf("database %q: %w", databaseURL, err)
 		}
@@ -62,8 +62,8 @@ func Open(ctx context.Context, databaseURL string) (engine.Engine, error) {
 	return nil, fmt.Errorf("database %q: unknown kind; %s", databaseURL, forms)
 }
 
-// Directory is the directory of a file: URL. ok is false for other URLs, and for
-// those that Open refuses.
+// Directory returns the directory of a file: URL. ok is false for other URLs, and
+// for URLs that Open refuses.
 func Directory(databaseURL string) (dir string, ok bool) {
 	rest, ok := strings.CutPrefix(databaseURL, "file:")
 	if !ok {
@@ -73,19 +73,19 @@ func Directory(databaseURL string) (dir string, ok bool) {
 	return dir, err == nil
 }
 
-// directory reads what comes after "file:". The form with three slashes is
-// common and means the same; one with two would name a host.
+// directory parses what follows "file:". The form with three slashes is common
+// and means the same; the form with two would name a host.
 func directory(rest string) (string, error) {
 	if rest == "" {
-		return "", fmt.Errorf("no directory is named; write file:DIR")
+		return "", fmt.Errorf("no directory given; write file:DIR")
 	}
 	if strings.HasPrefix(rest, "//") && !strings.HasPrefix(rest, "///") {
-		return "", fmt.Errorf("after two slashes comes a host, and there is none; write file:DIR, with DIR relative or absolute")
+		return "", fmt.Errorf("two slashes are followed by a host, but files have none; write file:DIR, with DIR relative or absolute")
 	}
 	return filepath.Clean(rest), nil
 }
 
-// cluster reads what comes after "fdb:".
+// cluster parses what follows "fdb:".
 func cluster(rest string) (clusterFile, prefix string, err error) {
 	clusterFile, query, _ := strings.Cut(rest, "?")
 	values, err := url.ParseQuery(query)
@@ -95,10 +95,10 @@ func cluster(rest string) (clusterFile, prefix string, err error) {
 	prefix = defaultPrefix
 	for name, given := range values {
 		if name != "prefix" {
-			return "", "", fmt.Errorf("unknown parameter %q; only prefix is known", name)
+			return "", "", fmt.Errorf("unknown parameter %q; the only one is prefix", name)
 		}
 		if len(given) != 1 || given[0] == "" {
-			return "", "", fmt.Errorf("prefix must be one name that is not empty")
+			return "", "", fmt.Errorf("prefix must be a single name, not empty")
 		}
 		prefix = given[0]
 	}

@@ -39,7 +39,7 @@ func TestOpenFile(t *testing.T) {
 func TestOpenMemory(t *testing.T) {
 	setAndClose(t, "mem:")
 	if got := get(t, "mem:"); got != "" {
-		t.Errorf("a second mem: has the key as %q", got)
+		t.Errorf("a second mem: has the key, with value %q", got)
 	}
 	if dir, ok := engines.Directory("mem:"); ok {
 		t.Errorf("mem: has a directory: %q", dir)
@@ -51,12 +51,12 @@ func TestOpenRefuses(t *testing.T) {
 		{"", `database "": unknown kind; want file:DIR, mem: or fdb:CLUSTERFILE?prefix=NAME`},
 		{"./data", `database "./data": unknown kind; want file:DIR, mem: or fdb:CLUSTERFILE?prefix=NAME`},
 		{"http://localhost", `database "http://localhost": unknown kind; want file:DIR, mem: or fdb:CLUSTERFILE?prefix=NAME`},
-		{"file:", `database "file:": no directory is named; write file:DIR`},
-		{"file://data", `database "file://data": after two slashes comes a host, and there is none; write file:DIR, with DIR relative or absolute`},
-		{"mem:x", `database "mem:x": mem: takes nothing after the colon`},
-		{"fdb:?prefix=", `database "fdb:?prefix=": prefix must be one name that is not empty`},
-		{"fdb:?prefix=a&prefix=b", `database "fdb:?prefix=a&prefix=b": prefix must be one name that is not empty`},
-		{"fdb:c?other=1", `database "fdb:c?other=1": unknown parameter "other"; only prefix is known`},
+		{"file:", `database "file:": no directory given; write file:DIR`},
+		{"file://data", `database "file://data": two slashes are followed by a host, but files have none; write file:DIR, with DIR relative or absolute`},
+		{"mem:x", `database "mem:x": mem: allows nothing after the colon`},
+		{"fdb:?prefix=", `database "fdb:?prefix=": prefix must be a single name, not empty`},
+		{"fdb:?prefix=a&prefix=b", `database "fdb:?prefix=a&prefix=b": prefix must be a single name, not empty`},
+		{"fdb:c?other=1", `database "fdb:c?other=1": unknown parameter "other"; the only one is prefix`},
 		{"fdb:c?prefix=%zz", `database "fdb:c?prefix=%zz": after the question mark: invalid URL escape "%zz"`},
 	} {
 		e, err := engines.Open(context.Background(), tt.url)
@@ -64,7 +64,7 @@ func TestOpenRefuses(t *testing.T) {
 			t.Errorf("%q: got %v, want %s", tt.url, err, tt.message)
 		}
 		if e != nil {
-			t.Errorf("%q: got an engine beside the error", tt.url)
+			t.Errorf("%q: got an engine along with the error", tt.url)
 		}
 		if dir, ok := engines.Directory(tt.url); ok {
 			t.Errorf("%q: has a directory: %q", tt.url, dir)

@@ -16,6 +16,6 @@ func TestOpenWithoutFoundationDB(t *testing.T) {
 		t.Errorf("got  %v\nwant %s", err, want)
 	}
 	if e != nil {
-		t.Error("got an engine beside the error")
+		t.Error("got an engine along with the error")
 	}
 }

@@ -10,14 +10,14 @@ import (
 
 func atomicCases() []testCase {
 	return []testCase{
-		{"each operation has its result", atomicTable},
+		{"each operation gives the right result", atomicTable},
 		{"several operations on one key apply in order", atomicSequences},
-		{"concurrent operations on one key do not conflict and none is lost", atomicsConcurrently},
-		{"an operation applies to the value at commit, not to the one read", atomicAtCommit},
+		{"concurrent operations on one key do not conflict, and none is lost", atomicsConcurrently},
+		{"an operation applies to the value at commit, not to the value read", atomicAtCommit},
 	}
 }
 
-// absent stands for no key, in tables.
+// absent means, in tables, that there is no key.
 const absent = "absent"
 
 // opNames names the operations in tests.
@@ -27,8 +27,8 @@ var opNames = map[engine.Op]string{
 	engine.OpCompareAndClear: "compare and clear",
 }
 
-// atomicTable checks every operation where the value is stored, where it was
-// written in the same transaction, and where it is not read before the commit.
+// atomicTable checks every operation on a stored value, on a value written in the
+// same transaction, and on a value not read before the commit.
 func atomicTable(f *fixture) {
 	long := strings.Repeat("\xff", 40)
 	for i, c := range []struct {
@@ -141,7 +141,8 @@ func atomicTable(f *fixture) {
 	}
 }
 
-// wantValue checks what a key reads as, or that it is absent.
+// wantValue checks the value that a read of a key gives, or that the key is
+// absent.
 func (f *fixture) wantValue(r engine.Reader, name, want string) {
 	f.Helper()
 	if want == absent {
@@ -183,7 +184,7 @@ func atomicSequences(f *fixture) {
 			for n, s := range c.steps {
 				tr.Atomic(s.op, f.key("read"), []byte(s.operand))
 				tr.Atomic(s.op, f.key("unread"), []byte(s.operand))
-				if n == 0 { // between two operations, once: known from here on
+				if n == 0 { // read once between two operations: the value is known from here on
 					must(f, tr.Get(f.key("read")))
 				}
 			}
@@ -199,7 +200,7 @@ func atomicSequences(f *fixture) {
 func atomicsConcurrently(f *fixture) {
 	const workers, commits = 8, 15
 	open := make([]engine.Transaction, workers)
-	for i := range open { // all at one time: would conflict if anything did
+	for i := range open { // all open at once: they would conflict if anything did
 		open[i] = f.beginAt()
 		open[i].Atomic(engine.OpAdd, f.key("sum"), []byte(le(1, 8)))
 	}

@@ -15,22 +15,22 @@ import (
 	"github.com/fdbevents/fdbevents/engine"
 )
 
-// goldenPrograms are programs that once found a difference, each as small as could
-// be.
+// goldenPrograms are programs that once showed a difference, each as small as it
+// could be made.
 //
 //go:embed testdata/*.txt
 var goldenPrograms embed.FS
 
 func modelCases() []testCase {
 	return []testCase{
-		{"random programs do as the model", func(f *fixture) {
+		{"random programs behave as on the model", func(f *fixture) {
 			seed := f.harness.Seed
 			if seed == 0 {
 				seed = uint64(time.Now().UnixNano())
 			}
 			Compare(f.T, seed, 40, f.engine)
 		}},
-		{"programs that once found a difference do as the model", golden},
+		{"programs that once showed a difference behave as on the model", golden},
 	}
 }
 
@@ -49,7 +49,7 @@ func golden(f *fixture) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			for range 5 { // a slow machine spoils a few
+			for range 5 { // a slow machine spoils some runs
 				d, err := difference(f.ctx, p, f.engine)
 				if errors.Is(err, errGone) {
 					continue
@@ -64,9 +64,9 @@ func golden(f *fixture) {
 	}
 }
 
-// Compare runs the random programs of n seeds, from seed on, on a model and on
-// engines, and compares outcomes call by call. A program that shows a difference
-// is made as small as it can be, and printed: it belongs into testdata.
+// Compare runs the random programs of n seeds, starting with seed, on a model and
+// on engines, and compares the outcomes call by call. A program that shows a
+// difference is made as small as possible and printed: it belongs in testdata.
 func Compare(t *testing.T, seed uint64, n int, engines ...engine.Engine) {
 	t.Helper()
 	spoilt := 0
@@ -100,11 +100,11 @@ func Compare(t *testing.T, seed uint64, n int, engines ...engine.Engine) {
 	}
 }
 
-// runs numbers the runs of programs of this process: each has keys of its own.
+// runs numbers the program runs of this process: each has its own keys.
 var runs atomic.Int64
 
-// difference runs p on a model and on engines. It returns the program with its
-// outcomes where they differ, or "".
+// difference runs p on a model and on engines. If they differ, it returns the
+// program with its outcomes, otherwise "".
 func difference(ctx context.Context, p program, engines ...engine.Engine) (string, error) {
 	run := fmt.Sprint(runs.Add(1), "/")
 	expected, err := play(ctx, newModel(), p, run, nil)
@@ -112,7 +112,7 @@ func difference(ctx context.Context, p program, engines ...engine.Engine) (strin
 		return "", err
 	}
 	for _, e := range engines {
-		// A watch that does not fire, but must, is waited for no longer than this.
+		// This is the longest wait for a watch that must fire but does not.
 		ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
 		got, err := play(ctx, e, p, run, expected)
 		cancel()
@@ -126,7 +126,7 @@ func difference(ctx context.Context, p program, engines ...engine.Engine) (strin
 	return "", nil
 }
 
-// transcript is a program with what the model and an engine say to it.
+// transcript returns a program with the outcomes of the model and of an engine.
 func transcript(p program, e engine.Engine, expected, got []string) string {
 	var b strings.Builder
 	for i := range got {
@@ -146,7 +146,7 @@ func transcript(p program, e engine.Engine, expected, got []string) string {
 	return b.String()
 }
 
-// shrink drops calls while what is left still fails, many at a time at first.
+// shrink drops calls as long as the rest still fails, at first many at a time.
 func shrink(p program, fails func(program) bool) program {
 	for size := len(p) / 2; size > 0; {
 		dropped := false

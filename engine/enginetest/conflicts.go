@@ -10,20 +10,20 @@ import (
 
 func conflictCases() []testCase {
 	return []testCase{
-		{"a commit conflicts with what was written into its reads, and with nothing else", conflictTable},
+		{"a commit conflicts with writes to what it read, and with nothing else", conflictTable},
 		{"the first committer wins", firstCommitterWins},
 		{"write skew is refused", writeSkew},
 		{"a phantom is refused", phantom},
 		{"transactions that only write never conflict", blindWrites},
 		{"transactions that only read never conflict", readOnly},
 		{"a conflict writes nothing", conflictWritesNothing},
-		{"what was committed before the read version does not conflict", conflictNeedsOverlap},
+		{"a commit before the read version does not conflict", conflictNeedsOverlap},
 		{"a cancelled or refused transaction causes no conflict", onlyCommitsConflict},
 		{"a write conflict range changes no data", writeConflictOnly},
 	}
 }
 
-// doing is one step of a transaction.
+// doing is one step in a transaction.
 type doing func(f *fixture, tr engine.Transaction)
 
 // The steps that conflictTable combines.
@@ -87,9 +87,9 @@ func all(steps ...doing) doing {
 	}
 }
 
-// conflictTable holds the keys k0, k2, k4, k6, k8. One transaction takes its
-// read version and does first, another does then and commits, and the first
-// one's commit conflicts or does not.
+// conflictTable stores the keys k0, k2, k4, k6, k8. One transaction takes its
+// read version and runs first; another runs then and commits. The case says
+// whether the first transaction's commit conflicts.
 func conflictTable(f *fixture) {
 	const low, high = "\x00", "\xff"
 	stamped := func(before string) doing {
@@ -106,7 +106,7 @@ func conflictTable(f *fixture) {
 		{"get, clear range over it", get("k2"), removeRange("k1", "k3"), true},
 		{"get, clear range up to it", get("k2"), removeRange("k1", "k2"), false},
 		{"get, atomic", get("k2"), add("k2"), true},
-		{"get, compare and clear in vain", get("k2"), func(f *fixture, tr engine.Transaction) {
+		{"get, compare and clear without effect", get("k2"), func(f *fixture, tr engine.Transaction) {
 			tr.Atomic(engine.OpCompareAndClear, f.key("k2"), []byte("other"))
 		}, true},
 		{"get, versionstamped value", get("k2"), func(f *fixture, tr engine.Transaction) { f.stampValue(tr, "k2", "", "") }, true},
@@ -139,7 +139,7 @@ func conflictTable(f *fixture) {
 		{"range backwards, set at its end", scan("k2", "k6", 0, true), set("k6"), false},
 		{"range without keys, insert", scan("k3", "k4", 0, false), set("k3x"), true},
 		{"range without keys, set beside it", scan("k3", "k4", 0, false), set("k4"), false},
-		{"range the wrong way round, set between", scan("k6", "k2", 0, false), set("k4"), false},
+		{"inverted range, set between", scan("k6", "k2", 0, false), set("k4"), false},
 
 		{"limit reached, set the last key read", scan(low, high, 2, false), set("k2"), true},
 		{"limit reached, insert between keys read", scan(low, high, 2, false), set("k1"), true},
@@ -154,31 +154,31 @@ func conflictTable(f *fixture) {
 		{"limit not reached, insert at the far end", scan(low, high, 9, false), set("z"), true},
 		{"limit not reached backwards, insert at the far end", scan(low, high, 9, true), set("a"), true},
 
-		{"get of an own set, set", all(set("k2"), get("k2")), set("k2"), false},
-		{"get of an own clear, set", all(remove("k2"), get("k2")), set("k2"), false},
-		{"get in an own clear range, set", all(removeRange("k1", "k5"), get("k3")), set("k3"), false},
-		{"get of an own atomic, set", all(add("k2"), get("k2")), set("k2"), true},
-		{"get of an own atomic over an own set, set", all(set("k2"), add("k2"), get("k2")), set("k2"), false},
-		{"get before an own set, set", all(get("k2"), set("k2")), set("k2"), true},
-		{"range over an own clear range, insert", all(removeRange("k1", "k5"), scan("k1", "k5", 0, false)), set("k3"), false},
-		{"range beyond an own clear range, insert beyond", all(removeRange("k1", "k5"), scan("k1", "k7", 0, false)), set("k5x"), true},
-		{"range over an own atomic, set", all(add("k2"), scan("k1", "k3", 0, false)), set("k2"), true},
-		{"range over an own atomic over an own set, set", all(set("k2"), add("k2"), scan("k1", "k3", 0, false)), set("k2"), false},
-		{"range with an own set, set the same", all(set("k3"), scan("k1", "k5", 0, false)), set("k3"), false},
-		{"range with an own set, set beside it", all(set("k3"), scan("k1", "k5", 0, false)), set("k3\x00"), true},
+		{"get of its own set, set", all(set("k2"), get("k2")), set("k2"), false},
+		{"get of its own clear, set", all(remove("k2"), get("k2")), set("k2"), false},
+		{"get in its own clear range, set", all(removeRange("k1", "k5"), get("k3")), set("k3"), false},
+		{"get of its own atomic, set", all(add("k2"), get("k2")), set("k2"), true},
+		{"get of its own atomic over its own set, set", all(set("k2"), add("k2"), get("k2")), set("k2"), false},
+		{"get before its own set, set", all(get("k2"), set("k2")), set("k2"), true},
+		{"range over its own clear range, insert", all(removeRange("k1", "k5"), scan("k1", "k5", 0, false)), set("k3"), false},
+		{"range beyond its own clear range, insert beyond", all(removeRange("k1", "k5"), scan("k1", "k7", 0, false)), set("k5x"), true},
+		{"range over its own atomic, set", all(add("k2"), scan("k1", "k3", 0, false)), set("k2"), true},
+		{"range over its own atomic over its own set, set", all(set("k2"), add("k2"), scan("k1", "k3", 0, false)), set("k2"), false},
+		{"range with its own set, set the same", all(set("k3"), scan("k1", "k5", 0, false)), set("k3"), false},
+		{"range with its own set, set beside it", all(set("k3"), scan("k1", "k5", 0, false)), set("k3\x00"), true},
 		{"own set of a key not read, set", set("k2"), set("k2"), false},
 		{"own atomic of a key not read, atomic", add("k2"), add("k2"), false},
 
 		{"read conflict, set inside", readConflict("k1", "k3"), set("k2"), true},
 		{"read conflict, set at its end", readConflict("k1", "k3"), set("k3"), false},
 		{"read conflict, write conflict", readConflict("k1", "k3"), writeConflict("k2", "k4"), true},
-		{"read conflict of an own set, set", all(set("k2"), readConflict("k2", "k2\x00")), set("k2"), false},
-		{"read conflict around an own set, set beside it", all(set("k2"), readConflict("k1", "k3")), set("k2\x00"), true},
-		{"read conflict around an own set, set the same", all(set("k2"), readConflict("k1", "k3")), set("k2"), false},
-		{"read conflict of an own atomic, set", all(add("k2"), readConflict("k2", "k3")), set("k2"), true},
-		{"read conflict in an own clear range, set", all(removeRange("k1", "k5"), readConflict("k2", "k3")), set("k2"), false},
-		{"read conflict before an own set, set", all(readConflict("k2", "k3"), set("k2")), set("k2"), true},
-		{"read conflict the wrong way round, set between", readConflict("k6", "k2"), set("k4"), false},
+		{"read conflict of its own set, set", all(set("k2"), readConflict("k2", "k2\x00")), set("k2"), false},
+		{"read conflict around its own set, set beside it", all(set("k2"), readConflict("k1", "k3")), set("k2\x00"), true},
+		{"read conflict around its own set, set the same", all(set("k2"), readConflict("k1", "k3")), set("k2"), false},
+		{"read conflict of its own atomic, set", all(add("k2"), readConflict("k2", "k3")), set("k2"), true},
+		{"read conflict in its own clear range, set", all(removeRange("k1", "k5"), readConflict("k2", "k3")), set("k2"), false},
+		{"read conflict before its own set, set", all(readConflict("k2", "k3"), set("k2")), set("k2"), true},
+		{"inverted read conflict, set between", readConflict("k6", "k2"), set("k4"), false},
 		{"own write conflict, set", writeConflict("k1", "k5"), set("k2"), false},
 
 		{"get, set of many", get("m100"), setMany, true},
@@ -200,7 +200,7 @@ func conflictTable(f *fixture) {
 			f.put("k0", "old", "k2", "old", "k4", "old", "k6", "old", "k8", "old")
 			first := f.beginAt()
 			c.first(f, first)
-			first.Set(f.key("~done"), nil) // outside every range, so that it is not read-only
+			first.Set(f.key("~done"), nil) // outside every range; makes the transaction more than read-only
 			then := f.begin()
 			c.then(f, then)
 			f.commit(then)
@@ -212,7 +212,7 @@ func conflictTable(f *fixture) {
 			}
 			done := must(f, f.begin().Get(f.key("~done"))) != nil
 			if done == c.conflict {
-				f.Fatalf("the commit returned %v, and its write is there: %v", err, done)
+				f.Fatalf("the commit returned %v; its write is there: %v", err, done)
 			}
 		})
 	}
@@ -298,7 +298,7 @@ func conflictWritesNothing(f *fixture) {
 	f.put("a", "2")
 	f.wantError("commit", tr.Commit(), engine.ErrConflict)
 	if _, err := stamp.Get(); err == nil {
-		f.Fatal("a commit that failed has a versionstamp")
+		f.Fatal("a failed commit has a versionstamp")
 	}
 	f.wantContents("a=2 b=1 c=1")
 }
@@ -325,7 +325,7 @@ func onlyCommitsConflict(f *fixture) {
 	refused := f.begin()
 	refused.Set(f.key("b"), []byte(strings.Repeat("x", engine.MaxValueSize+1)))
 	if err := refused.Commit(); !errors.Is(err, engine.ErrValueTooLarge) {
-		f.Fatalf("commit of a value too large: %v", err)
+		f.Fatalf("commit of a value that is too large: %v", err)
 	}
 	f.commit(tr)
 	f.wantContents("a=1 b=1 c=1")

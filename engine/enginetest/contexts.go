@@ -12,18 +12,18 @@ import (
 
 func contextCases() []testCase {
 	return []testCase{
-		{"under an ended context nothing succeeds", endedContext},
+		{"nothing succeeds under an ended context", endedContext},
 		{"a context that ends while a transaction is open ends it", contextEndsLater},
 		{"a deadline that passes ends a transaction", deadlinePasses},
 		{"a commit under an ended context writes nothing", commitUnderEndedContext},
-		{"a commit that races the end of its context is in or may be in", commitRacesContext},
+		{"a commit that races the end of its context has happened or may have", commitRacesContext},
 		{"reads that race the end of their context end", readsRaceContext},
 		{"a retry loop ends with its context", runEndsWithContext},
 		{"contexts of other transactions do not matter", contextsAreSeparate},
 	}
 }
 
-// wantEnded checks that every call of tr that waits returns the error.
+// wantEnded checks that every waiting call of tr returns the error.
 func (f *fixture) wantEnded(tr engine.Transaction, target error) {
 	f.Helper()
 	for _, r := range []engine.Reader{tr, tr.Snapshot()} {
@@ -43,7 +43,7 @@ func (f *fixture) wantEnded(tr engine.Transaction, target error) {
 	tr.Set(f.key("b"), []byte("1"))
 	f.wantError("commit", tr.Commit(), target)
 	if _, err := stamp.Get(); err == nil {
-		f.Fatal("there is a versionstamp")
+		f.Fatal("a transaction under an ended context has a versionstamp")
 	}
 	f.wantError("OnError", tr.OnError(engine.ErrConflict), target)
 }
@@ -101,7 +101,7 @@ func commitRacesContext(f *fixture) {
 		running.Go(func() {
 			for i := range rounds {
 				name := fmt.Sprintf("%d/%d", w, i)
-				// From far too short to long enough for a commit.
+				// The time grows from far too short to long enough for a commit.
 				ctx, cancel := context.WithTimeout(f.ctx, time.Duration(i*i)*300*time.Microsecond)
 				tr := f.engine.Begin(ctx)
 				tr.Set(f.key(name), []byte("1"))
@@ -116,10 +116,10 @@ func commitRacesContext(f *fixture) {
 					f.Errorf("get: %v", readErr)
 				}
 				if err == nil && got == nil {
-					f.Errorf("%s was committed and is not there", name)
+					f.Errorf("%s was committed but is not there", name)
 				}
 				if err != nil && got != nil && !engine.MaybeCommitted(err) {
-					f.Errorf("%s is there, and its commit failed for sure: %v", name, err)
+					f.Errorf("%s is there, but its commit failed for certain: %v", name, err)
 				}
 			}
 		})
@@ -175,7 +175,7 @@ func runEndsWithContext(f *fixture) {
 		f.Fatalf("%d attempts, want 3", attempts)
 	}
 
-	// While it waits between two attempts, too.
+	// It also ends while it waits between two attempts.
 	ctx, cancel = context.WithCancel(f.ctx)
 	began := make(chan struct{}, 1)
 	ended := f.start(func() {

@@ -7,7 +7,8 @@ import (
 	"github.com/fdbevents/fdbevents/engine"
 )
 
-// maxSlots is the most transactions that a program has open at one time.
+// maxSlots is the largest number of transactions that a program has open at one
+// time.
 const maxSlots = 4
 
 // drawer makes a random program.
@@ -16,11 +17,11 @@ type drawer struct {
 	watches int
 }
 
-// drawProgram is the program of a seed.
+// drawProgram returns the program of a seed.
 func drawProgram(seed uint64, steps int) program {
 	d := &drawer{Rand: rand.New(rand.NewPCG(seed, 1))}
 	slots := 1 + d.IntN(maxSlots)
-	length := 4 + d.IntN(12) // of a transaction, about
+	length := 4 + d.IntN(12) // approximate length of a transaction
 	p := make(program, steps)
 	for i := range p {
 		p[i] = d.step(length)
@@ -29,9 +30,9 @@ func drawProgram(seed uint64, steps int) program {
 	return p
 }
 
-// keyNames are few, so that transactions meet, and close to one another. Those of
-// stampedNames alone get stamps for values: what an atomic operation makes of one
-// depends on the engine's versions.
+// keyNames are few and close together, so that transactions meet. Only keys in
+// stampedNames get values with stamps: the result of an atomic operation on a
+// stamp depends on the engine's versions.
 var (
 	keyNames     = []string{"", "\x00", "a", "a\x00", "a\xff", "ab", "c", "c\x00\x00", "d", "da", "e0", "e1", "e2", "e3", "e4", "\xfe"}
 	stampedNames = []string{"s1", "s2"}
@@ -52,7 +53,7 @@ func (d *drawer) key() text {
 	return word(one(d, keyNames))
 }
 
-// anyKey may be one with a stamp for value.
+// anyKey may return a key whose value has a stamp.
 func (d *drawer) anyKey() text {
 	if d.IntN(6) == 0 {
 		return word(one(d, stampedNames))
@@ -75,7 +76,7 @@ func (d *drawer) bounds() []text {
 	bound := func() text {
 		switch d.IntN(40) {
 		case 0:
-			return text{unit: "\xff\x00", times: 1, raw: true} // beyond the last that can be
+			return text{unit: "\xff\x00", times: 1, raw: true} // beyond the last possible key
 		case 1:
 			return text{unit: "k", times: engine.MaxKeySize - runPrefixSize + d.IntN(16)}
 		}
@@ -86,7 +87,7 @@ func (d *drawer) bounds() []text {
 	}
 	switch d.IntN(4) {
 	case 0:
-		return []text{bound(), bound()} // perhaps the wrong way round
+		return []text{bound(), bound()} // perhaps inverted
 	case 1:
 		return []text{word(""), word("\xff")}
 	}
@@ -94,7 +95,7 @@ func (d *drawer) bounds() []text {
 	return []text{word(keyNames[i]), word(keyNames[min(i+d.IntN(4), len(keyNames)-1)])}
 }
 
-// step is a random call. A transaction has about length of them.
+// step returns a random call. A transaction has about length calls.
 func (d *drawer) step(length int) step {
 	if d.IntN(length) == 0 {
 		switch d.IntN(12) {
@@ -117,7 +118,7 @@ func (d *drawer) step(length int) step {
 	case n < 42:
 		verb := one(d, []string{"add", "max", "min", "bytemin", "bytemax", "compareclear"})
 		return step{verb: verb, args: []text{d.key(), d.value()}}
-	case n < 43: // what holds for a stamp, whatever it is
+	case n < 43: // operations whose result is the same for every stamp
 		return step{verb: one(d, []string{"bytemin", "bytemax", "compareclear"}), args: []text{word(one(d, stampedNames)), word("\xff")}}
 	case n < 47:
 		return step{verb: "stampkey", args: []text{word(one(d, prefixNames)), word(one(d, []string{"", "x"})), d.value()}}

@@ -12,11 +12,11 @@ import (
 	"github.com/fdbevents/fdbevents/engine"
 )
 
-// patience bounds every test: what has not happened by then will not happen.
+// patience bounds every test: what has not happened by then never will.
 const patience = time.Minute
 
-// fixture is one test with its engine. Tests name keys by short strings; the
-// fixture puts the engine's prefix before them and takes it off again.
+// fixture is one test and its engine. Tests name keys by short strings; the
+// fixture adds the engine's prefix and removes it again.
 type fixture struct {
 	*testing.T
 	ctx      context.Context
@@ -26,7 +26,7 @@ type fixture struct {
 	prefix   string
 }
 
-// newFixture opens an engine that is closed when t ends.
+// newFixture opens an engine and closes it when t ends.
 func newFixture(t *testing.T, h Harness) *fixture {
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	t.Cleanup(cancel)
@@ -38,7 +38,7 @@ func newFixture(t *testing.T, h Harness) *fixture {
 	}
 }
 
-// each runs a case of a table as a subtest over keys of its own.
+// each runs a case of a table as a subtest with its own keys.
 func (f *fixture) each(name string, run func(f *fixture)) {
 	f.T.Run(name, func(t *testing.T) {
 		sub := *f
@@ -48,7 +48,7 @@ func (f *fixture) each(name string, run func(f *fixture)) {
 	})
 }
 
-// on is the same test on another engine over the same keys.
+// on returns the same test on another engine with the same keys.
 func (f *fixture) on(e engine.Engine) *fixture {
 	other := *f
 	other.engine = e
@@ -56,18 +56,18 @@ func (f *fixture) on(e engine.Engine) *fixture {
 	return &other
 }
 
-// key is the key of that name.
+// key returns the key with that name.
 func (f *fixture) key(name string) []byte { return []byte(f.prefix + name) }
 
-// span is the range between two names.
+// span returns the range between two names.
 func (f *fixture) span(begin, end string) engine.Range {
 	return engine.Range{Begin: f.key(begin), End: f.key(end)}
 }
 
-// all is the range of every key of the test.
+// all returns the range of all keys of the test.
 func (f *fixture) all() engine.Range { return f.span("", "\xff") }
 
-// begin starts a transaction that is cancelled when the test ends.
+// begin starts a transaction and cancels it when the test ends.
 func (f *fixture) begin() engine.Transaction { return f.beginUnder(f.ctx) }
 
 // beginUnder starts a transaction under ctx.
@@ -85,13 +85,13 @@ func (f *fixture) beginAt() engine.Transaction {
 	return tr
 }
 
-// version is the read version of tr.
+// version returns the read version of tr.
 func (f *fixture) version(tr engine.Transaction) int64 {
 	f.Helper()
 	return must(f, tr.ReadVersion())
 }
 
-// write commits what fn writes.
+// write commits the writes that fn makes.
 func (f *fixture) write(fn func(tr engine.Transaction)) {
 	f.Helper()
 	err := engine.Run(f.ctx, f.engine, func(tr engine.Transaction, _ error) error {
@@ -131,7 +131,7 @@ func must[T any](f *fixture, future engine.Future[T]) T {
 	return value
 }
 
-// await waits for an end that must come.
+// await waits for something that must happen.
 func (f *fixture) await(what string, done <-chan struct{}) {
 	f.Helper()
 	select {
@@ -141,7 +141,7 @@ func (f *fixture) await(what string, done <-chan struct{}) {
 	}
 }
 
-// start runs fn in a goroutine and returns the signal that it has ended.
+// start runs fn in a goroutine and returns a channel that is closed when fn ends.
 func (f *fixture) start(fn func()) <-chan struct{} {
 	done := make(chan struct{})
 	go func() {
@@ -159,7 +159,7 @@ func (f *fixture) wantError(what string, err, target error) {
 	}
 }
 
-// wantGet checks what a key reads as.
+// wantGet checks the value that a read of a key gives.
 func (f *fixture) wantGet(r engine.Reader, name, want string) {
 	f.Helper()
 	got := must(f, r.Get(f.key(name)))
@@ -171,7 +171,7 @@ func (f *fixture) wantGet(r engine.Reader, name, want string) {
 	}
 }
 
-// wantAbsent checks that a key reads as absent.
+// wantAbsent checks that a key is absent.
 func (f *fixture) wantAbsent(r engine.Reader, name string) {
 	f.Helper()
 	if got := must(f, r.Get(f.key(name))); got != nil {
@@ -179,7 +179,7 @@ func (f *fixture) wantAbsent(r engine.Reader, name string) {
 	}
 }
 
-// wantRange checks what a range reads as, in the form "a=1 b=2".
+// wantRange checks the contents of a range, in the form "a=1 b=2".
 func (f *fixture) wantRange(r engine.Reader, g engine.Range, o engine.RangeOptions, want string) engine.Page {
 	f.Helper()
 	page := must(f, r.GetRange(g, o))
@@ -189,13 +189,13 @@ func (f *fixture) wantRange(r engine.Reader, g engine.Range, o engine.RangeOptio
 	return page
 }
 
-// wantContents checks everything that is committed, in the form "a=1 b=2".
+// wantContents checks all committed data, in the form "a=1 b=2".
 func (f *fixture) wantContents(want string) {
 	f.Helper()
 	f.wantRange(f.begin().Snapshot(), f.all(), engine.RangeOptions{}, want)
 }
 
-// name is the name of a key.
+// name returns the name of a key.
 func (f *fixture) name(key []byte) string { return strings.TrimPrefix(string(key), f.prefix) }
 
 // text writes a page as "a=1 b=2".
@@ -210,7 +210,8 @@ func (f *fixture) text(page engine.Page) string {
 	return b.String()
 }
 
-// shown is s with what cannot be printed escaped.
+// shown returns s with unprintable characters escaped, and shortened if it is
+// long.
 func shown(s string) string {
 	if len(s) > 60 {
 		return fmt.Sprintf("%s... (%d bytes)", shown(s[:40]), len(s))
@@ -219,7 +220,7 @@ func shown(s string) string {
 	return quoted[1 : len(quoted)-1]
 }
 
-// le is n as a little-endian operand of the given length.
+// le returns n as a little-endian operand of the given length.
 func le(n uint64, length int) string {
 	b := make([]byte, length)
 	for i := range b {
@@ -229,18 +230,18 @@ func le(n uint64, length int) string {
 	return string(b)
 }
 
-// stampable is before, room for a stamp, after, and the offset that
-// OpVersionstampedKey and OpVersionstampedValue expect at the end.
+// stampable returns before, room for a stamp, after, and at the end the offset
+// that OpVersionstampedKey and OpVersionstampedValue expect.
 func stampable(before, after string) []byte {
 	return []byte(before + strings.Repeat("\x00", len(engine.Stamp{})) + after + le(uint64(len(before)), 4))
 }
 
-// stampKey sets the key that is before, stamp, after.
+// stampKey sets a key that consists of before, the stamp and after.
 func (f *fixture) stampKey(tr engine.Transaction, before, after, value string) {
 	tr.Atomic(engine.OpVersionstampedKey, stampable(f.prefix+before, after), []byte(value))
 }
 
-// stampValue sets a key to before, stamp, after.
+// stampValue sets a key to before, the stamp and after.
 func (f *fixture) stampValue(tr engine.Transaction, name, before, after string) {
 	tr.Atomic(engine.OpVersionstampedValue, f.key(name), stampable(before, after))
 }
@@ -253,7 +254,7 @@ func (f *fixture) commitStamped(tr engine.Transaction) engine.Stamp {
 	return must(f, stamp)
 }
 
-// stampVersion is the commit version in a stamp.
+// stampVersion returns the commit version in a stamp.
 func stampVersion(s engine.Stamp) int64 {
 	var v int64
 	for _, b := range s[:8] {

@@ -12,16 +12,16 @@ import (
 func lifecycleCases() []testCase {
 	return []testCase{
 		{"an engine names itself and its prefix", engineNames},
-		{"after its commit a transaction is over", afterCommit},
-		{"after its cancellation a transaction is over", afterCancel},
-		{"a read under way ends with the cancellation of its transaction", cancelDuringRead},
-		{"OnError gives a new attempt without the writes and reads of the old", onErrorResets},
-		{"OnError returns what another attempt cannot mend", onErrorReturns},
-		{"OnError retries a retryable error that is wrapped", onErrorUnwraps},
-		{"a closed engine does nothing and says so", closedEngine},
+		{"a transaction is over after its commit", afterCommit},
+		{"a transaction is over after its cancellation", afterCancel},
+		{"a read under way ends when its transaction is cancelled", cancelDuringRead},
+		{"OnError starts a new attempt without the writes and reads of the old one", onErrorResets},
+		{"OnError returns errors that another attempt cannot cure", onErrorReturns},
+		{"OnError retries a wrapped retryable error", onErrorUnwraps},
+		{"a closed engine refuses every call", closedEngine},
 		{"close waits for commits under way", closeWaits},
-		{"what is committed is there after a restart", reopen},
-		{"what is acknowledged survives a crash, whole", crash},
+		{"committed data is there after a restart", reopen},
+		{"acknowledged commits survive a crash whole", crash},
 	}
 }
 
@@ -132,7 +132,7 @@ func onErrorResets(f *fixture) {
 	f.commit(tr)
 	f.wantContents("a=2 b=1 d=new")
 
-	tr = f.begin() // reads of the old attempt are forgotten, its limits broken too
+	tr = f.begin() // the reads of the old attempt are forgotten, and so is its broken limit
 	f.wantGet(tr, "a", "2")
 	tr.Set(f.key("x"), make([]byte, engine.MaxValueSize+1))
 	if err := tr.OnError(engine.ErrConflict); err != nil {
@@ -225,8 +225,8 @@ func closedEngine(f *fixture) {
 	}
 }
 
-// closeWaits commits from many goroutines while the engine closes. What was
-// acknowledged must be there, what failed for sure must not.
+// closeWaits commits from many goroutines while the engine closes. Every
+// acknowledged commit must be there, and no commit that certainly failed may be.
 func closeWaits(f *fixture) {
 	const writers = 8
 	var mu sync.Mutex
@@ -272,11 +272,11 @@ func closeWaits(f *fixture) {
 		x, y := must(f, tr.Get(f.key(name+"/x"))) != nil, must(f, tr.Get(f.key(name+"/y"))) != nil
 		switch {
 		case x != y:
-			f.Errorf("commit %s is there in part", name)
+			f.Errorf("commit %s is only partly there", name)
 		case err == nil && !x:
-			f.Errorf("commit %s was acknowledged and is not there", name)
+			f.Errorf("commit %s was acknowledged but is not there", name)
 		case err != nil && x && !engine.MaybeCommitted(err):
-			f.Errorf("commit %s is there, and failed for sure: %v", name, err)
+			f.Errorf("commit %s is there, but failed for certain: %v", name, err)
 		}
 	}
 }
@@ -369,18 +369,18 @@ func crash(f *fixture) {
 		f.wantGet(tr, name+"/x", "1")
 		f.wantGet(tr, name+"/y", string(s[:]))
 		if stampVersion(s) > version {
-			f.Fatalf("read version %d after a crash, and before it a commit at %d", version, stampVersion(s))
+			f.Fatalf("read version %d after a crash, but a commit at %d before it", version, stampVersion(s))
 		}
 	}
 	page := must(f, tr.GetRange(f.all(), engine.RangeOptions{}))
 	if len(page.KeyValues)%2 != 0 {
-		f.Fatalf("a commit is there in part: %s", f.text(page))
+		f.Fatalf("a commit is only partly there: %s", f.text(page))
 	}
 	for i := 0; i < len(page.KeyValues); i += 2 {
 		x, y := f.name(page.KeyValues[i].Key), f.name(page.KeyValues[i+1].Key)
 		name := x[:len(x)-2]
 		if x != name+"/x" || y != name+"/y" || !tried[name] {
-			f.Fatalf("%s and %s are there", x, y)
+			f.Fatalf("unexpected keys %s and %s", x, y)
 		}
 	}
 	f.put("a", "1")

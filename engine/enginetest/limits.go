@@ -13,27 +13,27 @@ import (
 
 func limitCases() []testCase {
 	return []testCase{
-		{"a transaction too old can neither read nor commit", transactionAge},
+		{"a transaction that is too old can neither read nor commit", transactionAge},
 		{"a key has at most 10,000 bytes", keySize},
 		{"a value has at most 100,000 bytes", valueSize},
 		{"a transaction has at most 10,000,000 bytes", transactionSize},
-		{"conflict ranges count in the size of a transaction", conflictSize},
+		{"conflict ranges count towards the size of a transaction", conflictSize},
 		{"keys from 0xff on cannot be written", reservedKeyWrite},
 		{"an operation that does not exist fails the commit", unknownOp},
-		{"a limit broken is not mended by another attempt", limitsAreFinal},
-		{"a transaction knows about how large it is", sizeGrows},
+		{"a broken limit is not retried", limitsAreFinal},
+		{"a transaction knows its approximate size", sizeGrows},
 	}
 }
 
-// transactionAge waits until a read fails for age. There is no signal to await:
-// the test looks again and again.
+// transactionAge waits until a read fails because of its age. There is no signal
+// to wait for, so the test polls.
 func transactionAge(f *fixture) {
 	f.put("a", "1")
 	reader, writer, blind := f.begin(), f.begin(), f.begin()
 	f.wantGet(reader, "a", "1")
 	f.wantGet(writer, "a", "1")
 	writer.Set(f.key("b"), []byte("late"))
-	blind.Set(f.key("c"), []byte("in time")) // has not read: does not age
+	blind.Set(f.key("c"), []byte("in time")) // has read nothing, so it does not age
 	started := time.Now()
 	look := time.NewTicker(100 * time.Millisecond)
 	defer look.Stop()
@@ -44,7 +44,7 @@ func transactionAge(f *fixture) {
 		case <-f.ctx.Done():
 			f.Fatalf("a read still succeeds after %v", time.Since(started))
 		}
-		_, err = reader.Get(f.key(fmt.Sprint("other", i))).Get() // a key not read before
+		_, err = reader.Get(f.key(fmt.Sprint("other", i))).Get() // a new key each time
 	}
 	f.wantError("an old read", err, engine.ErrTooOld)
 	if age := time.Since(started); age < engine.MaxTransactionAge-2*time.Second {
@@ -55,7 +55,7 @@ func transactionAge(f *fixture) {
 	err = writer.Commit()
 	f.wantError("an old commit", err, engine.ErrTooOld)
 	f.commit(blind)
-	if err := writer.OnError(err); err != nil { // young again
+	if err := writer.OnError(err); err != nil { // starts a young attempt
 		f.Fatalf("OnError: %v", err)
 	}
 	f.wantGet(writer, "c", "in time")
@@ -64,7 +64,7 @@ func transactionAge(f *fixture) {
 	f.wantContents("a=1 c=in time d=again")
 }
 
-// wantRefusal checks that tr cannot be committed, for a reason that names the
+// wantRefusal checks that tr cannot be committed, with an error that names the
 // numbers.
 func (f *fixture) wantRefusal(tr engine.Transaction, target engine.Error, numbers ...int) {
 	f.Helper()
@@ -80,7 +80,7 @@ func (f *fixture) wantRefusal(tr engine.Transaction, target engine.Error, number
 	f.wantAbsent(f.begin(), "beside")
 }
 
-// longKey is a key of exactly n bytes.
+// longKey returns a key of exactly n bytes.
 func (f *fixture) longKey(n int) []byte {
 	key := f.key("long")
 	return append(key, bytes.Repeat([]byte{'k'}, n-len(key))...)
@@ -108,7 +108,7 @@ func keySize(f *fixture) {
 	tr.Atomic(engine.OpAdd, over, []byte{1})
 	f.wantRefusal(tr, engine.ErrKeyTooLarge, most, most+1)
 
-	// The offset counts in a versionstamped key.
+	// The offset counts towards the size of a versionstamped key.
 	stamped := func(n int) []byte {
 		key := f.longKey(n - 14)
 		return append(key, stampable("", "")[:10:10]...)
@@ -166,7 +166,7 @@ func transactionSize(f *fixture) {
 	f.commit(fits)
 	fill(over, 101)
 	if size := over.Size(); size <= engine.MaxTransactionSize {
-		f.Fatalf("101 values of 100,000 bytes are %d bytes", size)
+		f.Fatalf("101 values of 100,000 bytes have size %d", size)
 	}
 	f.wantRefusal(over, engine.ErrTransactionTooLarge, engine.MaxTransactionSize)
 	page := must(f, f.begin().GetRange(f.span("08", "\xff"), engine.RangeOptions{}))
@@ -185,7 +185,7 @@ func conflictSize(f *fixture) {
 		}
 	}
 	reads, writes := f.beginAt(), f.begin()
-	ranges(reads, reads.AddReadConflict, 700) // each twice 8,000 bytes
+	ranges(reads, reads.AddReadConflict, 700) // twice 8,000 bytes each
 	f.wantRefusal(reads, engine.ErrTransactionTooLarge, engine.MaxTransactionSize)
 	ranges(writes, writes.AddWriteConflict, 700)
 	f.wantRefusal(writes, engine.ErrTransactionTooLarge, engine.MaxTransactionSize)
@@ -206,7 +206,7 @@ func reservedKeyWrite(f *fixture) {
 			f.wantRefusal(tr, engine.ErrKeyOutsideRange)
 		}
 	}
-	tr := f.begin() // 0xff itself may end a range; as it takes in keys of others, it is only read
+	tr := f.begin() // 0xff itself may end a range; the range includes keys of others, so it is only read
 	tr.AddReadConflict(engine.Range{Begin: f.key("z"), End: []byte{0xff}})
 	f.commit(tr)
 	f.wantContents("")

@@ -13,15 +13,15 @@ import (
 	"github.com/fdbevents/fdbevents/engine"
 )
 
-// model is an engine for one goroutine, in memory. It says what every engine must
-// read, and which commits conflict. It is written for plainness: it copies the
-// whole database for every transaction, and keeps all that was ever written.
+// model is an in-memory engine for one goroutine. It defines what every engine
+// must read and which commits conflict. It is written to be plain: it copies the
+// whole database for every transaction, and keeps everything ever written.
 type model struct {
 	stored  map[string]string
 	commits []modelCommit
 }
 
-// modelCommit is what a commit wrote, and the version that it got.
+// modelCommit is what a commit wrote, and its version.
 type modelCommit struct {
 	version int64
 	written spans
@@ -30,19 +30,19 @@ type modelCommit struct {
 // modelTransaction is a transaction of a model.
 type modelTransaction struct {
 	m       *model
-	ended   error // why it can be used no more: ErrCancelled or ErrUsedDuringCommit
+	ended   error // why it cannot be used any more: ErrCancelled or ErrUsedDuringCommit
 	final   bool  // it has committed
-	invalid error // the first write that cannot be made
-	unread  error // a read of what is unreadable
+	invalid error // the error of the first invalid write
+	unread  error // the error of a read of something unreadable
 
-	// base is what was stored at the read version; nil before there is one.
+	// base is the data at the read version; nil before there is one.
 	base    map[string]string
 	version int64
 
 	changes    []change
 	written    spans // write conflicts
-	known      spans // keys whose value it knows without reading
-	unreadable spans // keys whose value, or which themselves, wait for the stamp
+	known      spans // keys whose value the transaction knows without reading
+	unreadable spans // keys that wait for the stamp, or whose value does
 	reads      spans // read conflicts
 	size       int64
 
@@ -50,11 +50,11 @@ type modelTransaction struct {
 	stamp   *modelStamp
 }
 
-// change is a write, as it applies to what is stored. stamp is that of the commit,
-// or, where the transaction reads its own writes, of no meaning.
+// change applies a write to the stored data. stamp is the commit's stamp; where
+// the transaction reads its own writes, it means nothing.
 type change func(values map[string]string, stamp engine.Stamp)
 
-// firstVersion is far above what small numbers in values look like.
+// firstVersion is far above anything that small numbers in values look like.
 const firstVersion = 7 << 48
 
 func newModel() *model {
@@ -68,7 +68,7 @@ func (m *model) Prefix() []byte                           { return nil }
 func (m *model) String() string                           { return "model" }
 func (m *model) Close() error                             { return nil }
 
-// answer is a future of what is known.
+// answer is a future whose result is known.
 type answer[T any] struct {
 	value T
 	err   error
@@ -79,12 +79,13 @@ func (a answer[T]) Get() (T, error) { return a.value, a.err }
 // open chooses the read version.
 func (t *modelTransaction) open() {
 	if t.base == nil {
-		// Above the last commit: stamps of that version are in the past.
+		// The version is above the last commit, so that stamps of that commit are
+		// in the past.
 		t.base, t.version = maps.Clone(t.m.stored), t.m.last()+1
 	}
 }
 
-// view is what the transaction reads.
+// view returns the data that the transaction reads.
 func (t *modelTransaction) view() map[string]string {
 	view := maps.Clone(t.base)
 	if view == nil {
@@ -161,12 +162,12 @@ func (t *modelTransaction) getRange(r engine.Range, o engine.RangeOptions, snaps
 	case asked.empty():
 		return answer[engine.Page]{}
 	case o.Bytes > 0 && t.unreadable.meets(asked):
-		// An engine may look further ahead than the page that it returns.
+		// An engine may read further ahead than the page that it returns.
 		return answer[engine.Page]{err: errOpen}
 	}
 	page, covered, err := t.list(asked, o)
 	if t.base == nil && o.Bytes > 0 && len(spans{covered}.minus(t.known)) == 0 && len(spans{asked}.minus(t.known)) > 0 {
-		return answer[engine.Page]{err: errOpen} // for the same reason: does that choose a read version?
+		return answer[engine.Page]{err: errOpen} // for the same reason, the read may or may not choose a read version
 	}
 	if t.base == nil && len(spans{covered}.minus(t.known)) > 0 {
 		t.open()
@@ -182,7 +183,7 @@ func (t *modelTransaction) getRange(r engine.Range, o engine.RangeOptions, snaps
 	return answer[engine.Page]{value: page}
 }
 
-// list is what the range holds, and the part of it that had to be looked at.
+// list returns the contents of a range, and the part of it that had to be read.
 func (t *modelTransaction) list(asked span, o engine.RangeOptions) (page engine.Page, covered span, err error) {
 	covered = asked
 	for _, u := range t.unreadable {
@@ -220,7 +221,8 @@ func (t *modelTransaction) list(asked span, o engine.RangeOptions) (page engine.
 	return page, covered, err
 }
 
-// refuse keeps the first error of a write, and says whether the write counts.
+// refuse records the first error of a write, and reports whether the write is to
+// be ignored.
 func (t *modelTransaction) refuse(err error) bool {
 	if t.ended == nil && err != nil && t.invalid == nil {
 		t.invalid = err
@@ -228,8 +230,8 @@ func (t *modelTransaction) refuse(err error) bool {
 	return t.ended != nil || err != nil
 }
 
-// write makes a change of the keys in s, of which the transaction knows the values
-// afterwards, or not more than before.
+// write adds a change of the keys in s. Afterwards the transaction knows their
+// values if knows is true; otherwise it knows no more than before.
 func (t *modelTransaction) write(s span, knows bool, c change) {
 	t.changes = append(t.changes, c)
 	t.written = append(t.written, s)
@@ -249,7 +251,7 @@ func (t *modelTransaction) Set(key, value []byte) {
 
 func (t *modelTransaction) Clear(key []byte) {
 	if t.refuse(engine.CheckReadKey(key)) || len(key) > engine.MaxKeySize {
-		return // no key is so long
+		return // no key can be this long
 	}
 	t.unreadable = t.unreadable.minus(spans{pointSpan(key)})
 	t.write(pointSpan(key), true, func(values map[string]string, _ engine.Stamp) { delete(values, string(key)) })
@@ -285,7 +287,7 @@ func (t *modelTransaction) Atomic(op engine.Op, key, operand []byte) {
 				values[string(stampedWith(key, stamp))] = string(operand)
 			}
 		})
-		// The key that is written is known to the commit only.
+		// Only the commit knows the key that is written.
 		t.size += int64(len(key))
 		t.written = append(t.written, span{string(key), string(key)})
 	case engine.OpVersionstampedValue:
@@ -331,7 +333,7 @@ func (t *modelTransaction) AddWriteConflict(r engine.Range) {
 
 func (t *modelTransaction) Size() int64 { return t.size }
 
-// conflict says whether something that was read has been written since.
+// conflict returns an error if something that was read has been written since.
 func (t *modelTransaction) conflict() error {
 	var open error
 	for _, c := range t.m.commits {
@@ -348,7 +350,7 @@ func (t *modelTransaction) conflict() error {
 			switch {
 			case !w.read || !c.written.meets(key):
 			case t.written[w.before:].meets(key):
-				open = errOpen // whether the watch has read before it was written
+				open = errOpen // the watch may or may not have read before the write
 			default:
 				return engine.ErrConflict
 			}
@@ -383,7 +385,7 @@ func (t *modelTransaction) Commit() error {
 	if len(t.written) == 0 {
 		return nil
 	}
-	version := t.m.last() + 2 // what a transaction calls its read version is between
+	version := t.m.last() + 2 // leaves room for a read version between commits
 	stamp := modelStampOf(version)
 	if t.stamp != nil {
 		t.stamp.value, t.stamp.err = stamp, nil
@@ -393,7 +395,7 @@ func (t *modelTransaction) Commit() error {
 		c(t.m.stored, stamp)
 	}
 	written := t.written
-	for key := range t.m.stored { // the stamped ones among them
+	for key := range t.m.stored { // among them the stamped ones
 		if _, ok := before[key]; !ok {
 			written = append(written, pointSpan([]byte(key)))
 		}
@@ -447,7 +449,7 @@ func (t *modelTransaction) failWatches(err error) {
 	for _, w := range t.watches {
 		w.err = err
 		if t.written[w.before:].meets(pointSpan([]byte(w.key))) {
-			w.err = errOpen // it may have fired for that
+			w.err = errOpen // it may have fired for that write
 		}
 	}
 	t.watches = nil
@@ -458,17 +460,17 @@ type modelWatch struct {
 	m     *model
 	key   string
 	saw   string
-	there bool // the key was, when it was seen
-	// before is how many writes its transaction had made, and read whether it
-	// looked at what is stored.
+	there bool // whether the key was present when the watch saw it
+	// before is how many writes the transaction had made before the watch; read is
+	// whether the watch looked at the stored data.
 	before int
 	read   bool
 	armed  bool
 	err    error
 }
 
-// errOpen is what a model returns where engines are free: whether a watch has
-// fired, for example.
+// errOpen is a model's answer where engines are free, for example about whether a
+// watch has fired.
 var errOpen = errors.New("free")
 
 func (t *modelTransaction) Watch(key []byte) engine.Watch {
@@ -486,7 +488,7 @@ func (t *modelTransaction) Watch(key []byte) engine.Watch {
 		t.open()
 	}
 	value, err := t.look(key, true)
-	t.unread = unread // the commit does not care
+	t.unread = unread // a failed watch does not fail the commit
 	w.saw, w.there, w.err, w.before = string(value), value != nil, err, len(t.written)
 	if err == nil {
 		t.watches = append(t.watches, w)
@@ -507,7 +509,7 @@ func (w *modelWatch) Wait(context.Context) error {
 
 func (w *modelWatch) Cancel() {}
 
-// span is the keys from begin up to end.
+// span is the keys from begin up to, but not including, end.
 type span struct{ begin, end string }
 
 func pointSpan(key []byte) span { return span{string(key), string(key) + "\x00"} }
@@ -516,8 +518,8 @@ func (s span) holds(key string) bool { return s.begin <= key && key < s.end }
 
 func (s span) empty() bool { return s.begin >= s.end }
 
-// longestRead is the longest key that FoundationDB looks for. Bounds that are
-// longer are cut.
+// longestRead is the longest key that FoundationDB looks up. Longer bounds are
+// truncated.
 const longestRead = engine.MaxKeySize + 8
 
 func cut(r engine.Range) span {
@@ -531,7 +533,7 @@ func (s spans) meets(other span) bool {
 	return slices.ContainsFunc(s, func(x span) bool { return !x.empty() && x.begin < other.end && other.begin < x.end })
 }
 
-// minus leaves keys out.
+// minus returns s without the keys of out.
 func (s spans) minus(out spans) spans {
 	left := slices.Clone(s)
 	for _, o := range out {
@@ -553,13 +555,13 @@ func (s spans) minus(out spans) spans {
 	return left
 }
 
-// applyOp is what an atomic operation makes of a value; nil is absent.
+// applyOp returns the result of an atomic operation on a value; nil means absent.
 func applyOp(op engine.Op, value, operand []byte) []byte {
 	result := bytes.Clone(operand)
 	if result == nil {
 		result = []byte{}
 	}
-	// fitted is the value with the operand's length.
+	// fitted is the value at the operand's length.
 	fitted := make([]byte, len(operand))
 	copy(fitted, value)
 	switch op {
@@ -594,7 +596,7 @@ func applyOp(op engine.Op, value, operand []byte) []byte {
 	return result
 }
 
-// compareNumbers compares little-endian numbers of the same length.
+// compareNumbers compares little-endian numbers of equal length.
 func compareNumbers(a, b []byte) int {
 	a, b = bytes.Clone(a), bytes.Clone(b)
 	slices.Reverse(a)

@@ -12,8 +12,8 @@ import (
 	"github.com/fdbevents/fdbevents/engine"
 )
 
-// errGone tells that a transaction is too old, or that its fate is not known:
-// the machine is slow, and the engine no worse.
+// errGone means that a transaction is too old, or that its outcome is unknown:
+// the machine is slow, but the engine is not at fault.
 var errGone = errors.New("transaction gone")
 
 // player makes the calls of a program on an engine.
@@ -24,25 +24,25 @@ type player struct {
 
 	slots   [maxSlots]*played
 	watches map[string]engine.Watch
-	// stamps are those of the commits so far. Outcomes name them by rank: their
-	// bytes are the engine's own affair.
+	// stamps are the stamps of the commits so far. Outcomes name them by rank,
+	// because their bytes depend on the engine.
 	stamps []engine.Stamp
 }
 
 // played is a transaction of a program.
 type played struct {
 	engine.Transaction
-	last    error // of a call that failed
+	last    error // of the last failed call
 	wrote   int64 // bytes of keys and values
 	stamped bool  // it sets stamped keys
-	over    bool  // writes count no more
+	over    bool  // later writes do not count
 }
 
-// runPrefixSize is how long the prefix of a run's keys is in every engine, so that
-// the limits are met by the same keys.
+// runPrefixSize is the length of the prefix of a run's keys. It is the same in
+// every engine, so that the same keys meet the limits.
 const runPrefixSize = 60
 
-// runPrefix is the prefix of a run's keys in e.
+// runPrefix returns the prefix of a run's keys in e.
 func runPrefix(e engine.Engine, run string) (string, error) {
 	room := runPrefixSize - len(e.Prefix())
 	if len(run) > room {
@@ -51,10 +51,10 @@ func runPrefix(e engine.Engine, run string) (string, error) {
 	return string(e.Prefix()) + strings.Repeat(".", room-len(run)) + run, nil
 }
 
-// play makes all the calls and returns an outcome for each, and at last what is
-// stored. expected, if not nil, are the outcomes of a model: a call of which it is
-// not sure is not made. An error that wraps errGone says that the engine
-// could not be compared this time.
+// play makes all the calls. It returns an outcome for each, and finally
+// everything stored. expected, if not nil, is a model's outcomes: a call whose
+// outcome the model leaves open is not made. An error that wraps errGone means
+// that the engine could not be compared this time.
 func play(ctx context.Context, e engine.Engine, p program, run string, expected []string) (outcomes []string, err error) {
 	prefix, err := runPrefix(e, run)
 	if err != nil {
@@ -91,7 +91,8 @@ func play(ctx context.Context, e engine.Engine, p program, run string, expected 
 	return append(outcomes, q.page(page)), nil
 }
 
-// gone makes errors of a slow machine, or of its tests, errGone.
+// gone turns errors of a slow machine, or of its tests, into errGone. Other
+// errors are outcomes, and give nil.
 func gone(err error) error {
 	var e engine.Error
 	if errors.Is(err, errOpen) {
@@ -114,7 +115,7 @@ func (q *player) span(s step) engine.Range {
 	return engine.Range{Begin: q.key(s.args[0]), End: q.key(s.args[1])}
 }
 
-// opOf are the operations by their names in programs.
+// opOf has the operations by their names in programs.
 var opOf = map[string]engine.Op{
 	"add": engine.OpAdd, "max": engine.OpMax, "min": engine.OpMin,
 	"bytemin": engine.OpByteMin, "bytemax": engine.OpByteMax, "compareclear": engine.OpCompareAndClear,
@@ -182,7 +183,8 @@ func (q *player) step(s step, hint string) (string, error) {
 			w.Cancel()
 		}
 		q.watches[name] = t.Watch(q.key(s.args[0]))
-		// Some engines read in the background, and choose their read version late.
+		// Some engines read in the background, and would choose their read version
+		// late.
 		const reads = "reads"
 		if m, ok := t.Transaction.(*modelTransaction); ok && m.base != nil && m.ended == nil || hint == reads {
 			if _, err := t.ReadVersion().Get(); err != nil {
@@ -223,14 +225,15 @@ func (q *player) step(s step, hint string) (string, error) {
 	return "", nil
 }
 
-// count adds to what the transaction has written.
+// count adds n to the bytes that the transaction has written, unless the write
+// was refused.
 func (t *played) count(refusal error, n int) {
 	if refusal == nil && !t.over {
 		t.wrote += int64(n)
 	}
 }
 
-// failed is the outcome of a call that failed.
+// failed returns the outcome of a failed call.
 func (t *played) failed(err error) (string, error) {
 	t.last = err
 	return code(err), gone(err)
@@ -244,7 +247,7 @@ func code(err error) string {
 	return err.Error()
 }
 
-// version is a read version by its rank: how many commits it sees.
+// version describes a read version by its rank: how many commits it sees.
 func (q *player) version(version int64) string {
 	sees := 0
 	for _, s := range q.stamps {
@@ -255,7 +258,7 @@ func (q *player) version(version int64) string {
 	return fmt.Sprintf("sees %d commits", sees)
 }
 
-// commit commits t, and tells of its stamp.
+// commit commits t and describes its stamp.
 func (q *player) commit(t *played) (string, error) {
 	stamp := t.Versionstamp()
 	err := t.Commit()
@@ -275,8 +278,8 @@ func (q *player) commit(t *played) (string, error) {
 	}
 	q.stamps = append(q.stamps, s)
 	if t.stamped {
-		// The next read version shall be above this stamp, not at it: where a
-		// transaction sets stamped keys, that decides what it can still read.
+		// The next read version must be above this stamp, not equal to it: that
+		// decides what a transaction that sets stamped keys can still read.
 		bump := q.engine.Begin(q.ctx)
 		defer bump.Cancel()
 		bump.Set([]byte(q.prefix+"\xffbump"), nil)
@@ -287,7 +290,7 @@ func (q *player) commit(t *played) (string, error) {
 	return fmt.Sprintf("committed %d", len(q.stamps)), nil
 }
 
-// await asks whether a watch has fired.
+// await reports whether a watch has fired.
 func (q *player) await(name string) (string, error) {
 	w := q.watches[name]
 	if w == nil {
@@ -302,7 +305,7 @@ func (q *player) await(name string) (string, error) {
 	case q.ctx.Err() != nil:
 		return "hangs", nil
 	}
-	return "failed", nil // and not always for the same reason
+	return "failed", nil // not always for the same reason
 }
 
 func (q *player) page(page engine.Page) string {
@@ -316,7 +319,7 @@ func (q *player) page(page engine.Page) string {
 	return strings.TrimSuffix(b.String(), " ")
 }
 
-// show is b for people, with stamps by their rank.
+// show formats b for people, with stamps by their rank.
 func (q *player) show(b []byte) string {
 	for i, s := range q.stamps {
 		if before, after, ok := bytes.Cut(b, s[:]); ok {

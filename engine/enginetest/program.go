@@ -7,21 +7,21 @@ import (
 	"strings"
 )
 
-// program is a sequence of calls of an engine, made by one goroutine in several
-// transactions side by side. Its text has a line a call:
+// program is a sequence of calls to an engine, made by one goroutine in several
+// concurrent transactions. Its text has one line per call:
 //
 //	t0 set "a" "1"
 //	t1 range "a" "c" limit=2 reverse snapshot
 //	t1 commit
 //
-// Strings are Go's; "k"*9000 is one repeated. Keys are names, which the player
-// puts behind a prefix of the run; a key with ! before it is used as it is. What
-// follows # is a comment.
+// Strings are Go's; "k"*9000 is a repeated string. Keys are names, to which the
+// player adds a prefix for the run; a key after ! is used unchanged. A # starts a
+// comment.
 type program []step
 
 // step is one call.
 type step struct {
-	slot     int // of the transaction
+	slot     int // the transaction's
 	verb     string
 	args     []text
 	limit    int
@@ -34,7 +34,7 @@ type step struct {
 type text struct {
 	unit  string
 	times int
-	// raw keys get no prefix.
+	// raw keys are used without the run's prefix.
 	raw bool
 }
 
@@ -53,9 +53,9 @@ func (x text) String() string {
 	return s
 }
 
-// verbs are the calls, with how many strings each takes.
+// verbs are the calls, with the number of strings that each takes.
 var verbs = map[string]int{
-	"begin":         0, // gives up the transaction of the slot, and begins another
+	"begin":         0, // gives up the slot's transaction and begins another
 	"get":           1,
 	"range":         2,
 	"set":           2,
@@ -109,7 +109,7 @@ func (p program) String() string {
 	return b.String()
 }
 
-// parseProgram reads the text of a program.
+// parseProgram parses the text of a program.
 func parseProgram(source string) (p program, err error) {
 	lines := bufio.NewScanner(strings.NewReader(source))
 	for n := 1; lines.Scan(); n++ {
@@ -134,7 +134,7 @@ func parseStep(line string) (s step, err error) {
 	s.verb, rest, _ = strings.Cut(rest, " ")
 	want, ok := verbs[s.verb]
 	if !ok {
-		return s, fmt.Errorf("there is no call %q", s.verb)
+		return s, fmt.Errorf("unknown call %q", s.verb)
 	}
 	for rest = strings.TrimSpace(rest); rest != "" && rest[0] != '#'; rest = strings.TrimSpace(rest) {
 		if rest[0] == '!' || rest[0] == '"' {
@@ -158,7 +158,7 @@ func parseStep(line string) (s step, err error) {
 		case "snapshot":
 			s.snapshot = true
 		default:
-			err = fmt.Errorf("there is no option %q", option)
+			err = fmt.Errorf("unknown option %q", option)
 		}
 		if err != nil {
 			return s, err

@@ -13,15 +13,15 @@ func readCases() []testCase {
 	return []testCase{
 		{"an absent key is nil and an empty value is not", emptyValue},
 		{"keys are ordered as bytes", byteOrder},
-		{"a range holds its begin and not its end", halfOpenRange},
+		{"a range includes its begin but not its end", halfOpenRange},
 		{"a range whose end is not after its begin is empty", emptyRange},
-		{"a limit cuts a range at either end", rangeLimit},
-		{"a byte bound cuts a range at either end", rangeBytes},
+		{"a limit bounds a range from either end", rangeLimit},
+		{"a byte bound bounds a range from either end", rangeBytes},
 		{"limit and byte bound hold together", rangeLimitAndBytes},
 		{"a large range arrives whole", largeRange},
-		{"many reads are under way at once", pipelinedReads},
-		{"a transaction is read from many goroutines", parallelReads},
-		{"a future yields the same again and again", futureAgain},
+		{"many reads can be under way at once", pipelinedReads},
+		{"many goroutines can read in one transaction", parallelReads},
+		{"a future always yields the same result", futureAgain},
 		{"results belong to the caller", resultsAreCopies},
 		{"a key too long to exist reads as absent", oversizedKeyRead},
 		{"keys from 0xff on cannot be read", reservedKeyRead},
@@ -77,7 +77,7 @@ func halfOpenRange(f *fixture) {
 			f.wantRange(r, f.span("e", "z"), none, ""),
 		} {
 			if page.More {
-				f.Fatalf("an unbounded read says that there is more: %s", f.text(page))
+				f.Fatalf("an unbounded read reports more: %s", f.text(page))
 			}
 		}
 	}
@@ -91,7 +91,7 @@ func emptyRange(f *fixture) {
 			o := engine.RangeOptions{Reverse: reverse, Limit: limit}
 			for _, g := range []engine.Range{f.span("b", "b"), f.span("c", "a")} {
 				if page := f.wantRange(r, g, o, ""); page.More {
-					f.Fatalf("an empty range says that there is more")
+					f.Fatalf("an empty range reports more")
 				}
 			}
 		}
@@ -118,7 +118,7 @@ func rangeLimit(f *fixture) {
 	}
 }
 
-// putBulk writes n keys "0000", "0001", ... with values of the given size.
+// putBulk writes n keys "0000", "0001", ... with values of size bytes.
 func (f *fixture) putBulk(n, size int) {
 	f.Helper()
 	const batch = 500
@@ -131,7 +131,7 @@ func (f *fixture) putBulk(n, size int) {
 	}
 }
 
-// wantBulk checks that page holds keys of putBulk, from the i-th on.
+// wantBulk checks that page holds keys of putBulk, starting with the i-th.
 func (f *fixture) wantBulk(page engine.Page, i int, reverse bool, size int) {
 	f.Helper()
 	for _, kv := range page.KeyValues {
@@ -149,7 +149,7 @@ func (f *fixture) wantBulk(page engine.Page, i int, reverse bool, size int) {
 	}
 }
 
-// bytesOf is the size of a page as RangeOptions.Bytes counts it.
+// bytesOf returns the size of a page as RangeOptions.Bytes counts it.
 func bytesOf(page engine.Page) (n int) {
 	for _, kv := range page.KeyValues {
 		n += len(kv.Key) + len(kv.Value)
@@ -177,7 +177,7 @@ func rangeBytes(f *fixture) {
 					break
 				}
 				if got := bytesOf(page); got < bound || got > bound+engine.MaxValueSize {
-					f.Fatalf("a page bound to %d bytes has %d", bound, got)
+					f.Fatalf("a page bounded to %d bytes has %d", bound, got)
 				}
 				last := page.KeyValues[len(page.KeyValues)-1].Key
 				if reverse {
@@ -185,7 +185,7 @@ func rangeBytes(f *fixture) {
 				} else {
 					rest.Begin = append(bytes.Clone(last), 0)
 				}
-				if bound == 1 && pages == 3 { // one key a page: enough seen
+				if bound == 1 && pages == 3 { // one key per page; three pages are enough
 					read = n
 					break
 				}
@@ -210,7 +210,7 @@ func rangeLimitAndBytes(f *fixture) {
 	}
 	page = must(f, r.GetRange(f.all(), engine.RangeOptions{Limit: 1000, Bytes: engine.MaxTransactionSize}))
 	if len(page.KeyValues) != 60 || page.More {
-		f.Fatalf("bounds beyond the range gave %d keys, more %v", len(page.KeyValues), page.More)
+		f.Fatalf("bounds larger than the range gave %d keys, more %v", len(page.KeyValues), page.More)
 	}
 	page = must(f, r.GetRange(f.all(), engine.RangeOptions{Limit: 50, Bytes: 1}))
 	if len(page.KeyValues) == 0 || len(page.KeyValues) > 50 || !page.More {
@@ -312,7 +312,7 @@ func futureAgain(f *fixture) {
 	first := f.version(tr)
 	f.put("a", "2")
 	if again := f.version(tr); again != first {
-		f.Fatalf("read version was %d and is %d", first, again)
+		f.Fatalf("read version was %d and is now %d", first, again)
 	}
 }
 

@@ -11,11 +11,11 @@ import (
 
 func retryCases() []testCase {
 	return []testCase{
-		{"a retry loop commits once what conflicted before", runRetries},
-		{"a retry loop returns the function's own error as it is", runReturnsOwnError},
-		{"counters counted from many goroutines are exact", counters},
-		{"transfers between accounts keep the sum in every reader's sight", transfers},
-		{"a queue hands every item to one taker", queue},
+		{"a retry loop commits once after conflicts", runRetries},
+		{"a retry loop returns the function's own error unchanged", runReturnsOwnError},
+		{"counters incremented from many goroutines are exact", counters},
+		{"transfers between accounts keep the sum that every reader sees", transfers},
+		{"a queue hands each item to exactly one taker", queue},
 	}
 }
 
@@ -73,7 +73,7 @@ func counters(f *fixture) {
 				err := engine.Run(f.ctx, f.engine, func(tr engine.Transaction, prior error) error {
 					attempts.Add(1)
 					if engine.MaybeCommitted(prior) {
-						return fmt.Errorf("counted or not: %w", prior)
+						return fmt.Errorf("may have counted: %w", prior)
 					}
 					for _, name := range []string{"all", fmt.Sprint("mine ", w)} {
 						got, err := tr.Get(f.key(name)).Get()
@@ -191,7 +191,7 @@ func queue(f *fixture) {
 				var item string
 				err := engine.Run(f.ctx, f.engine, func(tr engine.Transaction, prior error) error {
 					if engine.MaybeCommitted(prior) {
-						return fmt.Errorf("taken or not: %w", prior)
+						return fmt.Errorf("may have taken an item: %w", prior)
 					}
 					item = ""
 					page, err := tr.GetRange(f.span("queue/", "queue0"), engine.RangeOptions{Limit: 1}).Get()

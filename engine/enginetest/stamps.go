@@ -11,17 +11,17 @@ import (
 
 func stampCases() []testCase {
 	return []testCase{
-		{"a stamp lands in key and value where its offset says", stampPlaces},
-		{"all stamps of a transaction are the one that Versionstamp promised", stampIsPromised},
+		{"a stamp lands in the key or value where its offset says", stampPlaces},
+		{"all stamps of a transaction are the one that Versionstamp returned", stampIsPromised},
 		{"a transaction that writes nothing has no versionstamp", stampOfReadOnly},
-		{"a versionstamp that is not to come fails", stampOfFailure},
-		{"an offset outside its key or value fails the commit", stampOffsets},
+		{"a versionstamp that will never come fails", stampOfFailure},
+		{"an offset outside the key or value fails the commit", stampOffsets},
 		{"a stamped value is unreadable in its transaction", stampedValueUnreadable},
 		{"the place of a stamped key is unreadable in its transaction", stampedKeyUnreadable},
 		{"a stamped key before any read makes its whole prefix unreadable", blindStampUnreadable},
-		{"a limit reached before the unreadable place is readable", readableUpToStamp},
-		{"a clear takes stamped writes back", stampCleared},
-		{"other writes around a stamped key stay", stampBesideWrites},
+		{"a range whose limit is reached before an unreadable place is readable", readableUpToStamp},
+		{"a clear undoes stamped writes", stampCleared},
+		{"other writes around a stamped key are kept", stampBesideWrites},
 		{"stamps rise with commit order", stampsRise},
 		{"stamps rise with commit order among concurrent committers", stampsRiseConcurrently},
 		{"stamps rise with the order that conflicts enforce", stampsRiseSerially},
@@ -82,7 +82,7 @@ func stampIsPromised(f *fixture) {
 		}
 	}
 	plain := f.begin()
-	plain.Set(f.key("plain"), nil) // a stamp needs no stamped write
+	plain.Set(f.key("plain"), nil) // a commit without stamped writes has a stamp too
 	if next := f.commitStamped(plain); bytes.Compare(s[:], next[:]) >= 0 {
 		f.Fatalf("stamp %x then %x", s, next)
 	}
@@ -127,7 +127,7 @@ func stampOfFailure(f *fixture) {
 		f.Fatalf("OnError: %v", err)
 	}
 	f.stampValue(conflicting, "b", "", "")
-	s := f.commitStamped(conflicting) // the next attempt has one
+	s := f.commitStamped(conflicting) // the next attempt has a stamp
 	f.wantGet(f.begin(), "b", string(s[:]))
 }
 
@@ -153,7 +153,7 @@ func stampOffsets(f *fixture) {
 			tr = f.begin()
 			tr.Set(f.key("a"), []byte("1"))
 			key := c.operand
-			if len(key) > 4 { // after the prefix, so that the offset must grow with it
+			if len(key) > 4 { // after the prefix, so the offset must grow by its length
 				offset := uint64(c.operand[len(key)-4]) | uint64(c.operand[len(key)-3])<<8 |
 					uint64(c.operand[len(key)-2])<<16 | uint64(c.operand[len(key)-1])<<24
 				if offset < 1<<21 {
@@ -166,13 +166,13 @@ func stampOffsets(f *fixture) {
 			f.wantContents("")
 		})
 	}
-	tr := f.begin() // and just within
+	tr := f.begin() // offsets just within bounds
 	f.stampKey(tr, "", "", "")
 	f.stampValue(tr, "b", "", "")
 	f.commit(tr)
 }
 
-// wantUnreadable checks that reads touch a stamped write.
+// wantUnreadable checks that reads fail because they touch a stamped write.
 func (f *fixture) wantUnreadable(tr engine.Transaction, name string, g engine.Range) {
 	f.Helper()
 	for _, r := range []engine.Reader{tr, tr.Snapshot()} {
@@ -204,7 +204,7 @@ func stampedValueUnreadable(f *fixture) {
 		f.wantRange(r, f.span("b\x00", "d"), engine.RangeOptions{}, "c=3")
 	}
 	if engine.Retryable(engine.ErrUnreadable) {
-		f.Fatal("an unreadable key is not mended by another attempt")
+		f.Fatal("another attempt does not make a key readable, so the error must not be retryable")
 	}
 }
 
@@ -212,7 +212,7 @@ func stampedKeyUnreadable(f *fixture) {
 	old := f.begin()
 	f.stampKey(old, "log/", "", "old")
 	oldStamp := f.commitStamped(old)
-	f.put("log", "beside", "log0", "beside", "log/\x00", "below") // and so that the read version is later than the stamp
+	f.put("log", "beside", "log0", "beside", "log/\x00", "below") // also makes the read version later than the stamp
 	tr := f.beginAt()
 	f.stampKey(tr, "log/", "", "new")
 	next := strings.Repeat("\xff", 10)
@@ -234,14 +234,14 @@ func blindStampUnreadable(f *fixture) {
 	old := f.begin()
 	f.stampKey(old, "log/", "", "old")
 	oldStamp := f.commitStamped(old)
-	f.put("other", "1") // so that every read version is later than the stamp
+	f.put("other", "1") // makes every read version later than the stamp
 	tr := f.begin()
 	f.stampKey(tr, "log/", "", "new")
 	f.wantUnreadable(tr, "log/"+string(oldStamp[:]), f.span("log/", "log0"))
 	f.wantAbsent(tr, "log")
 	f.wantAbsent(tr, "log0")
 
-	tr = f.begin() // a range first, and a read version known before it
+	tr = f.begin() // a range read first, after the read version is known
 	f.stampKey(tr, "log/", "", "new")
 	f.version(tr)
 	_, err := tr.GetRange(f.span("log/", "log/"+string(oldStamp[:])+"\x00"), engine.RangeOptions{}).Get()
@@ -306,7 +306,7 @@ func stampsRise(f *fixture) {
 	page := must(f, f.begin().GetRange(f.all(), engine.RangeOptions{}))
 	for i, kv := range page.KeyValues {
 		if string(kv.Value) != fmt.Sprint(i) {
-			f.Fatalf("key %d in order is that of commit %s", i, kv.Value)
+			f.Fatalf("key %d in order is from commit %s", i, kv.Value)
 		}
 	}
 }
@@ -314,7 +314,7 @@ func stampsRise(f *fixture) {
 func stampsRiseConcurrently(f *fixture) {
 	const writers, commits = 32, 6
 	var mu sync.Mutex
-	var latest engine.Stamp // of all acknowledged
+	var latest engine.Stamp // of all acknowledged commits
 	seen := map[engine.Stamp]bool{}
 	var running sync.WaitGroup
 	for range writers {
@@ -336,7 +336,7 @@ func stampsRiseConcurrently(f *fixture) {
 					return
 				}
 				if bytes.Compare(floor[:], s[:]) >= 0 {
-					f.Errorf("stamp %x of a commit that began after the one with %x was acknowledged", s, floor)
+					f.Errorf("stamp %x of a commit that began after the commit with stamp %x was acknowledged", s, floor)
 				}
 				mu.Lock()
 				if seen[s] {
@@ -353,11 +353,11 @@ func stampsRiseConcurrently(f *fixture) {
 	running.Wait()
 	page := must(f, f.begin().GetRange(f.all(), engine.RangeOptions{}))
 	if len(page.KeyValues) != len(seen) {
-		f.Fatalf("%d keys of %d stamps", len(page.KeyValues), len(seen))
+		f.Fatalf("%d keys for %d stamps", len(page.KeyValues), len(seen))
 	}
 	for _, kv := range page.KeyValues {
 		if s := engine.Stamp([]byte(strings.TrimPrefix(f.name(kv.Key), "log/"))); !seen[s] {
-			f.Fatalf("key of stamp %x, which no commit returned", s)
+			f.Fatalf("a key has stamp %x, which no commit returned", s)
 		}
 	}
 }
@@ -412,7 +412,7 @@ func stampsRiseAcrossReopen(f *fixture) {
 		tr := f.begin()
 		version := f.version(tr)
 		if version < stampVersion(last) {
-			f.Fatalf("read version %d after a restart, and before it a commit at %d", version, stampVersion(last))
+			f.Fatalf("read version %d after a restart, but a commit at %d before it", version, stampVersion(last))
 		}
 		f.stampKey(tr, "log/", "", fmt.Sprint(i))
 		s := f.commitStamped(tr)
@@ -428,7 +428,7 @@ func stampsRiseAcrossReopen(f *fixture) {
 	page := must(f, f.begin().GetRange(f.all(), engine.RangeOptions{}))
 	for i, kv := range page.KeyValues {
 		if string(kv.Value) != fmt.Sprint(i) {
-			f.Fatalf("key %d in order is that of commit %s", i, kv.Value)
+			f.Fatalf("key %d in order is from commit %s", i, kv.Value)
 		}
 	}
 }

@@ -1,7 +1,7 @@
-// Package enginetest is the conformance suite of package engine: what every
-// engine promises, written down as tests. FoundationDB is the reference; where
-// it leaves freedom (a watch that fires without cause, a page that runs past
-// its byte bound), the tests leave it too.
+// Package enginetest is the conformance suite of package engine: the promises of
+// every engine, written down as tests. FoundationDB is the reference. Where it
+// leaves freedom (a watch that fires without cause, a page that runs past its
+// byte bound), so do the tests.
 //
 // An engine's own test calls [Run] with a [Harness] that opens it:
 //
@@ -20,36 +20,36 @@ import (
 
 // Harness says how to open the engine under test.
 type Harness struct {
-	// Open opens an engine. The keys under its prefix, all keys when that is
-	// empty, are the test's alone and hold nothing. The suite closes the engine
-	// before the cleanups that Open registers with t run.
+	// Open opens an engine. The keys under its prefix (all keys if it is empty)
+	// belong to the test alone; none exist yet. The suite closes the engine before
+	// the cleanups that Open registers with t run.
 	Open func(t *testing.T) Instance
 
-	// MaxWatches is how many watches the engine keeps at most. When it is not 0,
-	// a test takes one more.
+	// MaxWatches is the largest number of watches that the engine keeps. If it is
+	// not 0, a test arms one more.
 	MaxWatches int
 
-	// Seed makes the randomized tests repeatable; 0 chooses one. A test that
-	// fails prints its seed.
+	// Seed makes the randomized tests repeatable; 0 chooses a random one. A
+	// failing test prints its seed.
 	Seed uint64
 }
 
-// Instance is an open engine and what can be done to it from outside.
+// Instance is an open engine and the ways to restart or crash it.
 type Instance struct {
 	Engine engine.Engine
 
-	// Reopen opens the same data once more, after Engine was closed. When it is
-	// nil, the tests of what a restart keeps are skipped.
+	// Reopen opens the same data again, after Engine was closed. If it is nil, the
+	// tests of restarts are skipped.
 	Reopen func(t *testing.T) engine.Engine
 
 	// Crash opens the data as a power cut at this moment would leave it: without
-	// what was not yet durable. It is called while Engine is in use; Engine may
-	// fail from then on, and is closed later. When it is nil, the tests of what
-	// survives a crash are skipped.
+	// anything not yet durable. It is called while Engine is in use; Engine may
+	// fail from then on, and is closed later. If Crash is nil, the tests of
+	// crashes are skipped.
 	Crash func(t *testing.T) engine.Engine
 }
 
-// area is the tests of one part of the interface.
+// area has the tests of one part of the interface.
 type area struct {
 	name  string
 	cases []testCase
@@ -64,7 +64,7 @@ type testCase struct {
 // areas lists the whole suite.
 func areas() []area {
 	return []area{
-		{"limits", limitCases()}, // has the slowest test: first
+		{"limits", limitCases()}, // first, because it has the slowest test
 		{"reads", readCases()},
 		{"versions", versionCases()},
 		{"writes", writeCases()},
@@ -79,8 +79,7 @@ func areas() []area {
 	}
 }
 
-// Run tests an engine. Tests run in parallel with one another, each on an engine
-// of its own.
+// Run tests an engine. Tests run in parallel, each on its own engine.
 func Run(t *testing.T, h Harness) {
 	for _, a := range areas() {
 		t.Run(a.name, func(t *testing.T) {

@@ -11,7 +11,7 @@ import (
 func versionCases() []testCase {
 	return []testCase{
 		{"a transaction sees one snapshot from its first read on", oneSnapshot},
-		{"a read version is at least every acknowledged commit", readVersionIsCurrent},
+		{"a read version is at least the version of every acknowledged commit", readVersionIsCurrent},
 		{"a read version sees exactly the commits up to it", readVersionIsExact},
 		{"all writes of a commit become visible at once", commitIsAtomic},
 	}
@@ -33,7 +33,7 @@ func oneSnapshot(f *fixture) {
 		f.wantRange(r, f.all(), engine.RangeOptions{}, "a=1 b=1 c=1")
 		f.wantRange(r, f.all(), engine.RangeOptions{Reverse: true, Limit: 2}, "c=1 b=1")
 	}
-	f.wantRange(late, f.all(), engine.RangeOptions{}, "a=1 b=2 d=2") // its version was not chosen before
+	f.wantRange(late, f.all(), engine.RangeOptions{}, "a=1 b=2 d=2") // its read version is chosen here
 }
 
 func readVersionIsCurrent(f *fixture) {
@@ -183,7 +183,7 @@ func commitIsAtomic(f *fixture) {
 		tr := f.begin()
 		y, x := tr.Get(f.key("y")), tr.Get(f.key("x"))
 		if a, b := must(f, x), must(f, y); string(a) != string(b) {
-			f.Fatalf("x is %s where y is %s", a, b)
+			f.Fatalf("x is %s but y is %s", a, b)
 		}
 		tr.Cancel()
 	}

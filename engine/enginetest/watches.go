@@ -13,21 +13,21 @@ func watchCases() []testCase {
 	return []testCase{
 		{"a watch fires when its key changes", watchFires},
 		{"a watch of a transaction that writes fires", watchOfWriter},
-		{"a watch fires for a change since the read version", watchSinceReadVersion},
+		{"a watch fires for a change after the read version", watchSinceReadVersion},
 		{"a watch fires for a later write of its own transaction", watchOwnWrite},
 		{"a watch is quiet about other keys", watchIsQuiet},
-		{"a watch outlives its transaction and that one's context", watchOutlives},
-		{"a watch fires once and for all waiters", watchWaiters},
+		{"a watch outlives its transaction and the transaction's context", watchOutlives},
+		{"a watch fires once, for all waiters", watchWaiters},
 		{"many watches of many keys fire", manyWatches},
-		{"a cancelled watch says so", watchCancel},
-		{"a wait ends with its context and the watch goes on", watchWaitContext},
+		{"a cancelled watch reports it", watchCancel},
+		{"a wait ends with its context, but the watch goes on", watchWaitContext},
 		{"a watch of a transaction that does not commit fails", watchNeedsCommit},
 		{"a closed engine fails its watches", watchClose},
-		{"a watch too many fails", tooManyWatches},
+		{"one watch too many fails", tooManyWatches},
 	}
 }
 
-// watch commits a watch of a key, as the next to look would arm it.
+// watch commits a watch of a key.
 func (f *fixture) watch(name string) engine.Watch {
 	f.Helper()
 	tr := f.begin()
@@ -120,8 +120,8 @@ func watchOwnWrite(f *fixture) {
 	f.wantFired(w)
 }
 
-// watchIsQuiet allows a watch to fire without cause, but not always. Another
-// watch tells that the news of the writes has come.
+// watchIsQuiet allows a watch to fire without cause, but not always. Other
+// watches show when the news of the writes has arrived.
 func watchIsQuiet(f *fixture) {
 	const rounds = 10
 	f.put("a", "1")
@@ -165,7 +165,7 @@ func watchOutlives(f *fixture) {
 		open[i] = tr.Watch(f.key("b"))
 	}
 	cancel()
-	for _, end := range open { // so the news of the context's end is around
+	for _, end := range open { // now the end of the context has been noticed
 		f.wantFailed(end)
 	}
 	f.put("a", "2")
@@ -195,7 +195,7 @@ func watchWaiters(f *fixture) {
 	f.wantFired(f.firedBefore(two))
 }
 
-// firedBefore is w, which has fired.
+// firedBefore returns w, which has fired.
 func (f *fixture) firedBefore(w engine.Watch) engine.Watch {
 	f.Helper()
 	ctx, cancel := context.WithCancel(f.ctx)
@@ -236,7 +236,7 @@ func watchCancel(f *fixture) {
 	f.wantError("a later wait", w.Wait(f.ctx), engine.ErrCancelled)
 	w.Cancel()
 
-	tr := f.begin() // before the commit too, and the transaction goes on
+	tr := f.begin() // a watch can be cancelled before the commit, and the transaction goes on
 	w = tr.Watch(f.key("a"))
 	w.Cancel()
 	tr.Set(f.key("b"), []byte("1"))
@@ -266,7 +266,7 @@ func watchWaitContext(f *fixture) {
 
 func watchNeedsCommit(f *fixture) {
 	f.put("a", "1")
-	for _, read := range []bool{false, true} { // the watch has seen its key already, or perhaps not yet
+	for _, read := range []bool{false, true} { // true: the watch has seen its key; false: perhaps not yet
 		wait := func(tr engine.Transaction) {
 			if read {
 				must(f, tr.Get(f.key("a")))
@@ -313,7 +313,7 @@ func watchNeedsCommit(f *fixture) {
 	if err := refused.OnError(err); err != nil {
 		f.Fatalf("OnError: %v", err)
 	}
-	again := refused.Watch(f.key("b")) // the next attempt's own
+	again := refused.Watch(f.key("b")) // the watch of the next attempt
 	f.commit(refused)
 	f.put("b", "1")
 	f.wantFired(again)
@@ -340,7 +340,7 @@ func watchClose(f *fixture) {
 func tooManyWatches(f *fixture) {
 	n := f.harness.MaxWatches
 	if n == 0 {
-		f.Skip("the number of watches is not tested")
+		f.Skip("the harness sets no limit of watches")
 	}
 	tr := f.begin()
 	watches := make([]engine.Watch, n+1)

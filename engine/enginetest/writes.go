@@ -10,11 +10,11 @@ import (
 func writeCases() []testCase {
 	return []testCase{
 		{"a transaction reads its own writes", readYourWrites},
-		{"a range merges own writes with stored keys", mergedRange},
-		{"a range within own writes alone needs no stored key", ownRange},
-		{"a byte bound counts own writes", mergedRangeBytes},
-		{"a clear range removes its begin and not its end", clearRangeBounds},
-		{"a read sees the writes before it and not those after", readThenWrite},
+		{"a range merges the transaction's writes with stored keys", mergedRange},
+		{"a range of only the transaction's writes needs no stored key", ownRange},
+		{"a byte bound counts the transaction's writes", mergedRangeBytes},
+		{"a clear range removes its begin but not its end", clearRangeBounds},
+		{"a read sees the writes before it but not those after it", readThenWrite},
 		{"the last write of a key counts", lastWriteCounts},
 		{"nobody sees writes before they are committed", writesArePrivate},
 		{"a cancelled transaction writes nothing", cancelWritesNothing},
@@ -49,12 +49,12 @@ func readYourWrites(f *fixture) {
 	f.wantContents("empty= gone=back r2=again stored=new")
 }
 
-// mergeWrites puts stored keys and buffers writes between, over and beside
-// them. The result is what mergedText says.
+// mergeWrites stores keys and buffers writes between, over and beside them. The
+// result is mergedText.
 func (f *fixture) mergeWrites() engine.Transaction {
 	f.put("b", "b", "d", "d", "f", "f", "h", "h", "j", "j", "l", "l")
 	tr := f.begin()
-	tr.Set(f.key("a"), []byte("A"))                  // before
+	tr.Set(f.key("a"), []byte("A"))                  // before the stored keys
 	tr.Set(f.key("d"), []byte("D"))                  // over
 	tr.Set(f.key("e"), []byte("E"))                  // between
 	tr.Clear(f.key("f"))                             // away
@@ -126,7 +126,7 @@ func mergedRangeBytes(f *fixture) {
 		}
 		f.wantBulk(page, first, reverse, size)
 		if got := bytesOf(page); got < 10*size || (got > 10*size+engine.MaxValueSize) || !page.More {
-			f.Fatalf("a page bound to %d bytes has %d, more %v", 10*size, got, page.More)
+			f.Fatalf("a page bounded to %d bytes has %d, more %v", 10*size, got, page.More)
 		}
 	}
 }
@@ -136,7 +136,7 @@ func clearRangeBounds(f *fixture) {
 	tr := f.begin()
 	tr.ClearRange(f.span("a\x00", "c"))
 	tr.ClearRange(f.span("d", "d")) // empty
-	tr.ClearRange(f.span("d", "a")) // the wrong way round: empty too
+	tr.ClearRange(f.span("d", "a")) // inverted, so empty too
 	f.wantRange(tr, f.all(), engine.RangeOptions{}, "a=1 c=4 d=5")
 	f.commit(tr)
 	f.wantContents("a=1 c=4 d=5")

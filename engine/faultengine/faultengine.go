@@ -1,11 +1,11 @@
-// Package faultengine wraps an engine and makes it fail in all the ways in which
-// FoundationDB can, at random, from a seed. It is for tests of what is built on an
-// engine: whatever it does is allowed by the contract of package engine.
+// Package faultengine wraps an engine and makes it fail at random, from a seed,
+// in all the ways that FoundationDB can. It is for tests of code that is built on
+// an engine: the contract of package engine allows everything it does.
 //
-// The faults are those of FoundationDB's own client fault injection (conflicts,
+// Some faults are those of FoundationDB's own client fault injection: conflicts,
 // old and future versions, commits of unknown outcome that did or did not happen,
-// commits that land after they timed out) and those of its watches: ones that
-// never fire, fire at once, or fail.
+// commits that land after they timed out. The others are the faults of its
+// watches: some never fire, some fire at once, some fail.
 package faultengine
 
 import (
@@ -21,28 +21,29 @@ import (
 // Fault is a way to fail.
 type Fault int
 
-// The faults. Each but the last two is a failure that a retry loop hides.
+// The faults. A retry loop hides all but the last two.
 const (
-	// ReadTooOld and ReadFuture fail one of an attempt's reads, with ErrTooOld or
+	// ReadTooOld and ReadFuture fail one of an attempt's reads with ErrTooOld or
 	// ErrFutureVersion.
 	ReadTooOld Fault = iota
 	ReadFuture
-	// SlowRead lets one of an attempt's reads take up to Options.Delay.
+	// SlowRead makes one of an attempt's reads take up to Options.Delay.
 	SlowRead
 	// CommitConflict and CommitTooOld fail a commit that has not happened.
 	CommitConflict
 	CommitTooOld
-	// UnknownLost is ErrCommitUnknown for a commit that has not happened, and
+	// UnknownLost is ErrCommitUnknown for a commit that has not happened,
 	// UnknownLanded for one that has.
 	UnknownLost
 	UnknownLanded
-	// WatchSilent never fires, WatchEager fires at once, WatchFails fails with
+	// WatchSilent never fires, WatchEager fires at once, and WatchFails fails with
 	// ErrFutureVersion.
 	WatchSilent
 	WatchEager
 	WatchFails
-	// TimedOutLost is ErrTimedOut for a commit that never happens, TimedOutLate for
-	// one that is tried up to Options.Delay later. Retry loops give up on these.
+	// TimedOutLost is ErrTimedOut for a commit that never happens, TimedOutLate
+	// for one that is tried up to Options.Delay later. Retry loops give up on
+	// these.
 	TimedOutLost
 	TimedOutLate
 
@@ -54,20 +55,21 @@ var faultNames = [faults]string{
 	"unknown and committed", "silent watch", "eager watch", "failing watch", "timed out and not committed", "timed out and tried late",
 }
 
+// String names the fault.
 func (f Fault) String() string { return faultNames[f] }
 
-// Options say how much fails. The zero value fails nothing.
+// Options say how much fails. The zero value makes nothing fail.
 type Options struct {
-	// Seed makes the sequence of faults repeatable, as far as the order of calls
-	// is.
+	// Seed makes the sequence of faults repeatable, to the extent that the order
+	// of calls is.
 	Seed uint64
-	// Rate is how many of 1,000 attempts, commits and watches fail with each fault.
+	// Rate is how many of 1,000 attempts, commits and watches fail, by fault.
 	Rate map[Fault]int
-	// Delay bounds what is slow or late; 5 ms when zero.
+	// Delay bounds how slow a read and how late a commit can be; zero means 5 ms.
 	Delay time.Duration
 }
 
-// Hidden is the rate for every fault that a retry loop hides: many of them.
+// Hidden returns high rates for all faults that a retry loop hides.
 func Hidden() map[Fault]int {
 	return map[Fault]int{
 		ReadTooOld: 30, ReadFuture: 30, SlowRead: 50,
@@ -76,7 +78,7 @@ func Hidden() map[Fault]int {
 	}
 }
 
-// All is Hidden, and commits that time out.
+// All returns the rates of Hidden, and rates for commits that time out.
 func All() map[Fault]int {
 	rates := Hidden()
 	rates[TimedOutLost], rates[TimedOutLate] = 20, 30
@@ -87,7 +89,7 @@ func All() map[Fault]int {
 type Engine struct {
 	engine.Engine
 	options Options
-	// late are commits that are still to be tried.
+	// late counts the commits that are still to be tried.
 	late sync.WaitGroup
 
 	mu     sync.Mutex
@@ -104,8 +106,8 @@ func New(e engine.Engine, o Options) *Engine {
 	return &Engine{Engine: e, options: o, rng: rand.New(rand.NewPCG(o.Seed, 0))}
 }
 
-// Quiet turns faults off, or on again. Turned off, it also waits for commits that
-// are late: when it returns, what will happen has happened.
+// Quiet turns faults off, or on again. When it turns them off, it also waits for
+// late commits, so that nothing more can happen after it returns.
 func (e *Engine) Quiet(quiet bool) {
 	e.mu.Lock()
 	e.quiet = quiet
@@ -115,7 +117,7 @@ func (e *Engine) Quiet(quiet bool) {
 	}
 }
 
-// Count is how many times a fault was injected.
+// Count returns how many times a fault was injected.
 func (e *Engine) Count(f Fault) int64 {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -134,13 +136,13 @@ func (e *Engine) Begin(ctx context.Context) engine.Transaction {
 	return t
 }
 
-// Close waits for commits that are late and closes the engine below.
+// Close waits for late commits and closes the wrapped engine.
 func (e *Engine) Close() error {
 	e.late.Wait()
 	return e.Engine.Close()
 }
 
-// happen counts a fault that was drawn for later.
+// happen counts a fault that was drawn earlier.
 func (e *Engine) happen(f Fault) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -155,7 +157,7 @@ func (e *Engine) drawNow(among ...Fault) (f Fault, ok bool) {
 	return f, ok
 }
 
-// draw chooses one of the faults, or none. At most one is injected at a place.
+// draw chooses one of the faults, or none: at most one is injected in one place.
 func (e *Engine) draw(among ...Fault) (f Fault, ok bool) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -172,18 +174,18 @@ func (e *Engine) draw(among ...Fault) (f Fault, ok bool) {
 	return 0, false
 }
 
-// readsAhead bounds which of an attempt's reads is the one that fails: one with few
-// reads mostly gets away.
+// readsAhead bounds which of an attempt's reads is the one that fails. An attempt
+// with few reads mostly escapes.
 const readsAhead = 8
 
-// which is the number of the read that a fault happens to.
+// which returns the number of the read that a fault hits.
 func (e *Engine) which() int {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	return e.rng.IntN(readsAhead)
 }
 
-// pause is a time up to Options.Delay.
+// pause returns a duration below Options.Delay.
 func (e *Engine) pause() time.Duration {
 	e.mu.Lock()
 	defer e.mu.Unlock()

@@ -17,22 +17,23 @@ import (
 
 func open(t *testing.T, o faultengine.Options) *faultengine.Engine {
 	t.Helper()
-	inner, err := pebbleengine.OpenMemory(pebbleengine.Options{})
+	inner, err := pebbleengine.OpenMemory()
 	if err != nil {
 		t.Fatal(err)
 	}
 	return faultengine.New(inner, o)
 }
 
-// TestWithoutFaults is as good as the engine below.
+// TestWithoutFaults: without faults the engine is as good as the wrapped one.
 func TestWithoutFaults(t *testing.T) {
 	enginetest.Run(t, enginetest.Harness{Open: func(t *testing.T) enginetest.Instance {
 		return enginetest.Instance{Engine: open(t, faultengine.Options{})}
 	}})
 }
 
-// TestEveryFaultHappens, and adding to a counter comes out as often as the rules
-// for retrying say: once for each success, up to once more for what timed out.
+// TestEveryFaultHappens: every fault happens, and a counter is incremented as
+// often as the rules for retrying say: once for each success, and at most once
+// for each commit that timed out.
 func TestEveryFaultHappens(t *testing.T) {
 	rates := make(map[faultengine.Fault]int)
 	for f, rate := range faultengine.All() {
@@ -50,7 +51,7 @@ func TestEveryFaultHappens(t *testing.T) {
 			for i := range rounds {
 				number := binary.BigEndian.AppendUint64(nil, uint64(i+1))
 				err := engine.Run(t.Context(), e, func(tr engine.Transaction, prior error) error {
-					// The worker's own key tells whether the last attempt is in.
+					// The worker's own key shows whether the last attempt committed.
 					done, err := tr.Get(own).Get()
 					if err != nil || string(done) == string(number) {
 						return err
@@ -84,11 +85,11 @@ func TestEveryFaultHappens(t *testing.T) {
 		t.Fatal(err)
 	}
 	if n < sure || n > sure+unsure {
-		t.Errorf("counted %d, but %d were sure and %d more may be", n, sure, unsure)
+		t.Errorf("counted %d, but %d are certain and %d more are possible", n, sure, unsure)
 	}
 	for f := range rates {
 		if e.Count(f) == 0 {
-			t.Errorf("no %s in %d rounds", f, workers*rounds)
+			t.Errorf("fault %q did not happen in %d rounds", f, workers*rounds)
 		}
 	}
 	if !strings.HasSuffix(e.String(), "with faults of seed 1") {
@@ -96,7 +97,7 @@ func TestEveryFaultHappens(t *testing.T) {
 	}
 }
 
-// watch waits for a watch that fires at once, in one way or another.
+// watch waits for a watch that ends at once, in one way or another.
 func watch(t *testing.T, e engine.Engine) {
 	ctx, cancel := context.WithCancel(t.Context())
 	var w engine.Watch
@@ -104,14 +105,15 @@ func watch(t *testing.T, e engine.Engine) {
 		w = tr.Watch([]byte("counter"))
 		return nil
 	}); err == nil {
-		cancel() // only the fault, if any, comes before this
+		cancel() // only a fault can end the watch earlier
 		_ = w.Wait(ctx)
 		w.Cancel()
 	}
 	cancel()
 }
 
-// TestSameSeedSameFaults: as far as calls come in the same order.
+// TestSameSeedSameFaults: the same seed gives the same faults if the calls come
+// in the same order.
 func TestSameSeedSameFaults(t *testing.T) {
 	run := func(seed uint64) (all []string) {
 		e := open(t, faultengine.Options{Seed: seed, Rate: faultengine.All()})
@@ -126,9 +128,9 @@ func TestSameSeedSameFaults(t *testing.T) {
 		return all
 	}
 	if a, b := fmt.Sprint(run(7)), fmt.Sprint(run(7)); a != b {
-		t.Errorf("two runs of one seed differ:\n%s\n%s", a, b)
+		t.Errorf("two runs with one seed differ:\n%s\n%s", a, b)
 	}
 	if a, b := fmt.Sprint(run(7)), fmt.Sprint(run(8)); a == b {
-		t.Error("two seeds give the same")
+		t.Error("two seeds give the same faults")
 	}
 }

@@ -13,19 +13,19 @@ type transaction struct {
 	engine.Transaction
 	engine *Engine
 	ctx    context.Context
-	// failed is the error that was injected at commit, until OnError.
+	// failed is the error injected at commit, until OnError.
 	failed error
 
 	mu sync.Mutex
-	// fault is what happens to a read, after so many others; -1 is never.
+	// fault hits a read, after that many others; after -1, none.
 	fault Fault
 	after int
-	// poisoned is the first error that was injected into a read: the commit
-	// fails, too.
+	// poisoned is the first error injected into a read. It makes the commit fail
+	// too.
 	poisoned error
 }
 
-// begin decides what will become of the attempt's reads.
+// begin decides the fate of the attempt's reads.
 func (t *transaction) begin() {
 	fault, ok := t.engine.draw(ReadTooOld, ReadFuture, SlowRead)
 	after := -1
@@ -37,7 +37,7 @@ func (t *transaction) begin() {
 	t.fault, t.after = fault, after
 }
 
-// readFault is the fault that happens to the next read.
+// readFault returns the fault, if any, that hits the next read.
 func (t *transaction) readFault() (Fault, bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -62,12 +62,12 @@ func (t *transaction) GetRange(r engine.Range, o engine.RangeOptions) engine.Fut
 	return faulty(t, t.Transaction.GetRange(r, o))
 }
 
-// ReadVersion is the read version, or fails.
+// ReadVersion returns the read version, or fails.
 func (t *transaction) ReadVersion() engine.Future[int64] {
 	return faulty(t, t.Transaction.ReadVersion())
 }
 
-// Snapshot is a view of which reads fail like others.
+// Snapshot returns a view whose reads fail like others.
 func (t *transaction) Snapshot() engine.Reader {
 	return snapshot{t, t.Transaction.Snapshot()}
 }
@@ -83,7 +83,7 @@ func (s snapshot) GetRange(r engine.Range, o engine.RangeOptions) engine.Future[
 	return faulty(s.t, s.Reader.GetRange(r, o))
 }
 
-// faulty decides what becomes of a read.
+// faulty decides the fate of a read.
 func faulty[T any](t *transaction, f engine.Future[T]) engine.Future[T] {
 	fault, ok := t.readFault()
 	if !ok {
@@ -112,7 +112,7 @@ func (b broken[T]) Get() (T, error) {
 	return none, b.err
 }
 
-// slow is a read that is not there before a certain time.
+// slow is a read whose result does not arrive before a certain time.
 type slow[T any] struct {
 	engine.Future[T]
 	ctx  context.Context
@@ -164,8 +164,8 @@ func (t *transaction) commit() error {
 	return t.failed
 }
 
-// abandon leaves the transaction to itself: its commit is tried later, and nobody
-// hears of it. What follows works on a new one.
+// abandon replaces the transaction by a new one. The old one's commit is tried
+// later, and nobody learns of it.
 func (t *transaction) abandon() {
 	abandoned, after := t.Transaction, t.engine.pause()
 	t.Transaction = t.engine.Engine.Begin(t.ctx)
@@ -176,8 +176,8 @@ func (t *transaction) abandon() {
 	})
 }
 
-// OnError starts over after an injected error as the engine below does after its
-// own.
+// OnError starts over after an injected error, as the wrapped engine does after
+// its own.
 func (t *transaction) OnError(err error) error {
 	t.mu.Lock()
 	injected := t.failed != nil || t.poisoned != nil
@@ -210,7 +210,7 @@ func (t *transaction) Watch(key []byte) engine.Watch {
 	return &watch{fault: fault, cancelled: make(chan struct{})}
 }
 
-// watch does what its fault says.
+// watch behaves as its fault says.
 type watch struct {
 	fault     Fault
 	once      sync.Once

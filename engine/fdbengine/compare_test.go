@@ -11,15 +11,15 @@ import (
 	"github.com/fdbevents/fdbevents/engine/pebbleengine"
 )
 
-// TestCompare runs random programs on a model, on FoundationDB and on the embedded
-// engine. FDBEVENTS_PROGRAMS is how many; the seeds are always the same, and those
-// of the embedded engine's own test.
+// TestCompare runs random programs on a model, on FoundationDB and on the
+// embedded engine. FDBEVENTS_PROGRAMS is the number of programs. The seeds are
+// always the same, and the embedded engine's own test has them too.
 func TestCompare(t *testing.T) {
 	n := 150
 	if more, err := strconv.Atoi(os.Getenv("FDBEVENTS_PROGRAMS")); err == nil {
 		n = more
 	}
-	embedded, err := pebbleengine.OpenMemory(pebbleengine.Options{})
+	embedded, err := pebbleengine.OpenMemory()
 	if err != nil {
 		t.Fatal(err)
 	}

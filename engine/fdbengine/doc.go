@@ -1,13 +1,15 @@
-// Package fdbengine is FoundationDB as an engine, through its official binding.
+// Package fdbengine is FoundationDB as an engine, through its official Go
+// binding.
 //
-// It is compiled with the build tag fdb, and then needs cgo, libfdb_c 7.3 and
-// its header; without the tag the package is empty.
+// It is compiled with the build tag fdb, and then needs cgo, libfdb_c 7.3 and its
+// header; without the tag the package is empty.
 //
-// The binding knows no contexts. Here, a transaction is cancelled when its
-// context ends, and what it then fails with is the context's error. Everything
-// else an engine promises FoundationDB already does; this package adds what its
-// client leaves to the application: it checks keys and values before the client
-// sees them, it cuts pages at a byte bound and yet conflicts with no more than
-// it returned, and it lets an engine be closed although the client's database
-// handle, which is shared by all who open the same cluster file, cannot.
+// The binding knows no contexts. This package cancels a transaction when its
+// context ends; the calls that then fail return the context's error. FoundationDB
+// already does everything else that an engine promises, apart from a few things
+// that its client leaves to the application. This package does them: it checks
+// keys and values before the client sees them; it cuts pages at a byte bound, yet
+// conflicts with no more than it returned; and it lets an engine be closed
+// although the client's database handle, which is shared by everybody who opens
+// the same cluster file, cannot be.
 package fdbengine

@@ -21,8 +21,8 @@ type Engine struct {
 
 	mu           sync.Mutex
 	closed       atomic.Bool               // changes under mu
-	transactions map[*transaction]struct{} // begun and not over
-	watches      map[*watch]struct{}       // not over
+	transactions map[*transaction]struct{} // begun and not ended
+	watches      map[*watch]struct{}       // not ended
 
 	commits sync.WaitGroup // commits under way
 	waits   sync.WaitGroup // goroutines that wait for watches
@@ -64,11 +64,11 @@ func (e *Engine) Begin(ctx context.Context) engine.Transaction {
 // Prefix implements engine.Engine.
 func (e *Engine) Prefix() []byte { return e.prefix }
 
-// String is the URL of the engine, with the prefix made printable.
+// String returns the URL of the engine, with the prefix made printable.
 func (e *Engine) String() string { return e.name }
 
-// Close implements engine.Engine. The client's handle of the database stays
-// open: other engines of this process may share it.
+// Close implements engine.Engine. The client's database handle stays open: other
+// engines of this process may share it.
 func (e *Engine) Close() error {
 	e.mu.Lock()
 	if e.closed.Load() {
@@ -103,7 +103,7 @@ func (e *Engine) Close() error {
 	return nil
 }
 
-// beginCommit keeps Close from returning before endCommit; it fails when the
+// beginCommit keeps Close from returning before endCommit. It fails when the
 // engine is closed.
 func (e *Engine) beginCommit() error {
 	e.mu.Lock()
@@ -117,14 +117,15 @@ func (e *Engine) beginCommit() error {
 
 func (e *Engine) endCommit() { e.commits.Done() }
 
-// forget lets go of a transaction that is over.
+// forget drops a transaction that has ended.
 func (e *Engine) forget(t *transaction) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	delete(e.transactions, t)
 }
 
-// keep waits for a watch in the engine's name.
+// keep starts the goroutine that waits for a watch. It fails when the engine is
+// closed.
 func (e *Engine) keep(w *watch) error {
 	e.mu.Lock()
 	defer e.mu.Unlock()

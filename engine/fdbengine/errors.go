@@ -11,8 +11,8 @@ import (
 	"github.com/fdbevents/fdbevents/engine"
 )
 
-// translate turns an error of the binding into one of package engine, which has
-// the same number. Numbers that package engine has no words for keep the
+// translate turns an error of the binding into the error of package engine with
+// the same number. A number for which package engine has no text keeps the
 // client's.
 func translate(err error) error {
 	var f fdb.Error
@@ -34,14 +34,14 @@ func translate(err error) error {
 }
 
 // cancelled reports whether err says that a transaction or an operation was
-// cancelled, by whomever.
+// cancelled, by anybody.
 func cancelled(err error) bool {
 	var f fdb.Error
 	return errors.As(err, &f) &&
 		(f.Code == int(engine.ErrCancelled) || f.Code == int(engine.ErrOperationCancelled))
 }
 
-// ended is the error of a context that has ended.
+// ended returns the error of a context that has ended.
 func ended(ctx context.Context) error {
 	err := ctx.Err()
 	if cause := context.Cause(ctx); err != nil && cause != err {

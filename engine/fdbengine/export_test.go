@@ -4,7 +4,7 @@ package fdbengine
 
 import "github.com/fdbevents/fdbevents/engine"
 
-// OpenUnasked opens a cluster without asking whether it answers.
+// OpenUnasked opens a cluster without checking that it answers.
 func OpenUnasked(clusterFile string) (*Engine, error) {
 	db, err := openDatabase(clusterFile)
 	if err != nil {
@@ -13,7 +13,7 @@ func OpenUnasked(clusterFile string) (*Engine, error) {
 	return newEngine(db, clusterFile, nil), nil
 }
 
-// ApproximateSize is what the client takes for the size of a transaction.
+// ApproximateSize returns the client's estimate of a transaction's size.
 func ApproximateSize(tr engine.Transaction) (int64, error) {
 	return tr.(*transaction).tr.GetApproximateSize().Get()
 }

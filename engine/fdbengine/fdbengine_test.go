@@ -16,7 +16,7 @@ var cluster fdbtest.Cluster
 func TestMain(m *testing.M) { os.Exit(cluster.Main(m)) }
 
 func TestConformance(t *testing.T) {
-	cluster.File(t) // or skip, once
+	cluster.File(t) // skips here, once, if there is none
 	enginetest.Run(t, enginetest.Harness{
 		Open: func(t *testing.T) enginetest.Instance {
 			prefix := fdbtest.Prefix()

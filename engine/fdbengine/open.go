@@ -11,22 +11,22 @@ import (
 	"github.com/apple/foundationdb/bindings/go/src/fdb"
 )
 
-// apiVersion is the version of the client's interface that this package is
-// written for. It does not follow the library that is installed.
+// apiVersion is the version of the client's API that this package is written for.
+// It does not follow the installed library.
 const apiVersion = 730
 
-// opening guards the start of FoundationDB's client and the list of databases
-// that the binding keeps without a lock. It is the one thing that all engines
-// of a process share because they must: the client has one network thread and
-// one API version a process.
+// opening guards the start of FoundationDB's client, and the binding's list of
+// databases, which has no lock. It is the only thing that all engines of a
+// process share. They must: the client has one network thread and one API version
+// per process.
 var opening sync.Mutex
 
 // Open opens the cluster that a cluster file names, or the default cluster when
 // clusterFile is empty. All keys that callers build begin with prefix. Open
-// returns when the cluster has answered, or ctx has ended.
+// returns when the cluster has answered or ctx has ended.
 func Open(ctx context.Context, clusterFile string, prefix []byte) (*Engine, error) {
 	if clusterFile != "" {
-		if _, err := os.Stat(clusterFile); err != nil { // the client would wait for it
+		if _, err := os.Stat(clusterFile); err != nil { // the client would wait for the file
 			return nil, fmt.Errorf("open FoundationDB: cluster file: %w", err)
 		}
 	}
@@ -46,8 +46,8 @@ func Open(ctx context.Context, clusterFile string, prefix []byte) (*Engine, erro
 	return e, nil
 }
 
-// openDatabase returns the process's handle of a cluster, and starts the client
-// when it is the first.
+// openDatabase returns the process's handle of a cluster. The first call starts
+// the client.
 func openDatabase(clusterFile string) (fdb.Database, error) {
 	opening.Lock()
 	defer opening.Unlock()

@@ -11,17 +11,17 @@ import (
 	"github.com/fdbevents/fdbevents/engine"
 )
 
-// failed is a future of what cannot be done.
+// failed is the future of a read that cannot be made.
 type failed[T any] struct{ err error }
 
 func (f failed[T]) Get() (none T, err error) { return none, f.err }
 
-// pending is a future that is awaited once.
+// pending is a future whose result await returns.
 type pending[T any] struct{ await func() (T, error) }
 
 func (p pending[T]) Get() (T, error) { return p.await() }
 
-// future yields what await returns, which is called once.
+// future returns a future that yields the result of await, which is called once.
 func future[T any](await func() (T, error)) engine.Future[T] {
 	return pending[T]{sync.OnceValues(await)}
 }
@@ -100,9 +100,9 @@ func (t *transaction) getRange(r engine.Range, o engine.RangeOptions, snapshot b
 	return t.getWhole(r, o, snapshot)
 }
 
-// getWhole reads a range that is bounded by nothing, or by a limit. The client
-// gathers it: with an exact limit, one that is never reached if need be, there
-// is one future and no batch to ask for later.
+// getWhole reads a range with a limit or without any bound. The client gathers
+// the result: with an exact limit (an unreachable one if none is given) there is
+// one future, and no batch to request later.
 func (t *transaction) getWhole(r engine.Range, o engine.RangeOptions, snapshot bool) engine.Future[engine.Page] {
 	options := fdb.RangeOptions{Limit: o.Limit, Reverse: o.Reverse, Mode: fdb.StreamingModeExact}
 	if o.Limit <= 0 || o.Limit > math.MaxInt32 {
@@ -133,14 +133,14 @@ func (t *transaction) getWhole(r engine.Range, o engine.RangeOptions, snapshot b
 	})
 }
 
-// boundedPage is a range read that is bounded in bytes. The client only has
-// batches of a few sizes for that, so that the first is on its way at once, and
-// further ones follow while the page is awaited. To leave no read conflict with
-// what the page does not hold, the client reads a snapshot, and the conflict is
-// added here.
+// boundedPage is a range read bounded in bytes. The client offers only batches of
+// a few sizes for this: the first is on its way at once, and more follow while
+// the page is awaited. The read must leave no read conflict with keys that the
+// page does not hold, so the client reads a snapshot and boundedPage adds the
+// conflict.
 //
-// A batch would see writes that were made after the read was asked for, and so
-// would the conflict range; settle keeps them apart.
+// A batch would see writes made after the call that started the read, and so
+// would the conflict range; settle keeps the two apart.
 type boundedPage struct {
 	t    *transaction
 	r    engine.Range
@@ -168,8 +168,8 @@ func (t *transaction) getBounded(r engine.Range, o engine.RangeOptions, snapshot
 	return pending[engine.Page]{p.read}
 }
 
-// batchFor is the mode whose batches hold about so many bytes, and not many
-// more. Source of the numbers: bindings/c/fdb_c.cpp, mode_bytes_array.
+// batchFor returns the mode whose batches hold about this many bytes, and not
+// many more. Source of the numbers: bindings/c/fdb_c.cpp, mode_bytes_array.
 func batchFor(bytes int) fdb.StreamingMode {
 	switch {
 	case bytes <= 256:
@@ -183,21 +183,21 @@ func batchFor(bytes int) fdb.StreamingMode {
 }
 
 const (
-	// serialBatch is the bytes at which a batch of StreamingModeSerial ends, counted
-	// as the servers do: pairOverhead more for each pair.
+	// serialBatch is the number of bytes at which a batch of StreamingModeSerial
+	// ends, counted as the servers do: with pairOverhead for each pair.
 	serialBatch  = 80_000
 	pairOverhead = 24
-	// batchEnd is where a batch can be taken to end: the pairs after it are few, and
-	// having taken the last one, the client would ask for the next batch.
+	// batchEnd is where we take a batch to end. Only few pairs come after it, and
+	// taking the last one would make the client request the next batch.
 	batchEnd = serialBatch * 95 / 100
 )
 
-// gather awaits batches until the page is full. What it leaves of a batch is lost,
-// and read again for the next page; so a page of several batches goes on to the
-// end of its last.
+// gather awaits batches until the page is full. Whatever it leaves of a batch is
+// lost and read again for the next page, so a page of several batches goes on to
+// the end of its last one.
 func (p *boundedPage) gather() (engine.Page, error) {
 	var page engine.Page
-	whole := p.o.Bytes >= serialBatch // whether the last batch is taken as a whole
+	whole := p.o.Bytes >= serialBatch // whether to take all of the last batch
 	size, batch := 0, 0
 	for p.it.Advance() {
 		kv, err := p.it.Get()
@@ -218,7 +218,7 @@ func (p *boundedPage) gather() (engine.Page, error) {
 	return page, nil
 }
 
-// conflict adds what the page says about its range to the read conflicts.
+// conflict adds the part of the range that the page covers to the read conflicts.
 func (p *boundedPage) conflict(page engine.Page) error {
 	r := conflictOf(p.r, p.o, page)
 	p.t.size.readRange(r)
@@ -232,11 +232,11 @@ func (t *transaction) settle() {
 	t.pages = nil
 	t.mu.Unlock()
 	for _, p := range pages {
-		_, _ = p.read() // whoever asked for it gets the error
+		_, _ = p.read() // the reader gets the error
 	}
 }
 
-// conflictOf is the part of r that a page tells about.
+// conflictOf returns the part of r that a page covers.
 func conflictOf(r engine.Range, o engine.RangeOptions, page engine.Page) engine.Range {
 	if !page.More || len(page.KeyValues) == 0 {
 		return r

@@ -8,19 +8,19 @@ import (
 	"github.com/fdbevents/fdbevents/engine"
 )
 
-// size counts what a commit will carry, so that asking for it is no call to the
-// client. It counts no less than the client, which adds the size of its own
-// structures to that of keys and values.
+// size counts the bytes that a commit will carry, so that Size needs no call to
+// the client. It counts no less than the client, which adds the size of its own
+// structures to the sizes of keys and values.
 type size struct {
 	bytes atomic.Int64 // of mutations and conflict ranges
-	// splits is what own writes add to the read conflicts when ranges are read
-	// across them: each can cut a range in two.
+	// splits is what the transaction's own writes add to the read conflicts when
+	// ranges are read across them: each write can cut a range in two.
 	splits atomic.Int64
 	ranges atomic.Bool // whether ranges were read
 }
 
-// Not below the sizes of the client's structures.
-// Source: fdbclient/CommitTransaction.h MutationRef, fdbclient/FDBTypes.h KeyRangeRef.
+// These are at least the sizes of the client's structures. Source:
+// fdbclient/CommitTransaction.h MutationRef, fdbclient/FDBTypes.h KeyRangeRef.
 const (
 	mutationSize = 64
 	rangeSize    = 32
@@ -35,7 +35,7 @@ func (s *size) wrote(key, value []byte) {
 	s.splits.Add(int64(conflict))
 }
 
-// cleared counts the removal of a range and its write conflict.
+// cleared counts the clearing of a range and its write conflict.
 func (s *size) cleared(r engine.Range) {
 	conflict := rangeSize + len(r.Begin) + len(r.End)
 	s.add(mutationSize + len(r.Begin) + len(r.End) + conflict)

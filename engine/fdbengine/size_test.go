@@ -10,7 +10,7 @@ import (
 	"github.com/fdbevents/fdbevents/engine/fdbengine"
 )
 
-// TestSizeIsNotBelowTheClients compares after each step of several
+// TestSizeIsNotBelowTheClients compares the two sizes after each step of several
 // transactions.
 func TestSizeIsNotBelowTheClients(t *testing.T) {
 	e := cluster.Open(t)
@@ -69,7 +69,7 @@ func TestSizeIsNotBelowTheClients(t *testing.T) {
 		client, err := fdbengine.ApproximateSize(tr)
 		await(err)
 		if own := tr.Size(); own < client || own > 3*client+200 {
-			t.Errorf("after %s: size is %d, and %d for the client", what, own, client)
+			t.Errorf("after %s: size is %d, the client's is %d", what, own, client)
 		}
 	}
 	for first := range steps {
@@ -86,11 +86,11 @@ func TestSizeIsNotBelowTheClients(t *testing.T) {
 	}
 	tr := e.Begin(t.Context())
 	defer tr.Cancel()
-	for i := range 50 { // ranges that own writes cut into pieces
+	for i := range 50 { // the transaction's own writes cut the range into pieces
 		tr.Set(key(fmt.Sprint("w", i)), nil)
 	}
 	await(reads[1](tr, ""))
 	if own, client := tr.Size(), int64(50*(2*(2*len(key("w00"))+1)+len(key("w00")))); own < client {
-		t.Errorf("size is %d, and keys and conflict ranges have at least %d bytes", own, client)
+		t.Errorf("size is %d, but keys and conflict ranges have at least %d bytes", own, client)
 	}
 }

@@ -14,8 +14,8 @@ import (
 
 // transaction is a FoundationDB transaction under a context.
 //
-// The client frees a transaction when it is collected as garbage, and not
-// before its futures are.
+// The client frees a transaction when it is garbage collected, and not before its
+// futures are.
 type transaction struct {
 	engine       *Engine
 	ctx          context.Context
@@ -25,13 +25,13 @@ type transaction struct {
 
 	mu      sync.Mutex
 	state   state
-	refused error // why it is stillborn, or the first write that cannot be made
+	refused error // why it is stillborn, or why its first invalid write was refused
 	pages   []*boundedPage
 	stamps  []fdb.FutureKey
 	watches []*watch
 }
 
-// state is how far a transaction is.
+// state is the stage that a transaction has reached.
 type state int
 
 const (
@@ -39,12 +39,12 @@ const (
 	committing       // Commit was called, and has not succeeded
 	committed
 	abandoned // by Cancel
-	stillborn // it could not be begun
+	stillborn // Begin failed
 )
 
 var _ engine.Transaction = (*transaction)(nil)
 
-// usable says why the transaction cannot be used.
+// usable returns an error if the transaction cannot be used.
 func (t *transaction) usable() error {
 	t.mu.Lock()
 	state, refused := t.state, t.refused
@@ -66,7 +66,7 @@ func (t *transaction) usable() error {
 	return nil
 }
 
-// failure is what a failed read means.
+// failure returns the error for a failed read.
 func (t *transaction) failure(err error) error {
 	switch {
 	case t.ctx.Err() != nil && cancelled(err):
@@ -79,7 +79,7 @@ func (t *transaction) failure(err error) error {
 	return translate(err)
 }
 
-// write buffers what fn writes, unless it was refused.
+// write lets fn buffer its writes, unless refusal says why it must not.
 func (t *transaction) write(refusal error, fn func(tr fdb.Transaction)) {
 	t.mu.Lock()
 	if t.state != open {
@@ -106,8 +106,8 @@ func (t *transaction) Set(key, value []byte) {
 	})
 }
 
-// Clear implements engine.Transaction. No key is longer than a key can be, so
-// that there is none to clear then.
+// Clear implements engine.Transaction. A key above MaxKeySize cannot exist, so
+// there is nothing to clear.
 func (t *transaction) Clear(key []byte) {
 	t.write(engine.CheckReadKey(key), func(tr fdb.Transaction) {
 		if len(key) <= engine.MaxKeySize {
@@ -120,7 +120,7 @@ func (t *transaction) Clear(key []byte) {
 // ClearRange implements engine.Transaction.
 func (t *transaction) ClearRange(r engine.Range) {
 	t.write(engine.CheckRange(r), func(tr fdb.Transaction) {
-		if !r.Empty() { // one the wrong way round would fail the commit
+		if !r.Empty() { // an inverted range would fail the commit
 			tr.ClearRange(keyRange(r))
 			t.size.cleared(r)
 		}
@@ -222,7 +222,8 @@ func (t *transaction) Commit() error {
 	return nil
 }
 
-// startCommit says why Commit cannot be tried, or registers it with the engine.
+// startCommit registers a commit with the engine, or returns an error if Commit
+// cannot be tried.
 func (t *transaction) startCommit() error {
 	if err := t.usable(); err != nil {
 		return err
@@ -230,7 +231,7 @@ func (t *transaction) startCommit() error {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if t.refused != nil {
-		t.state = committing // as after every commit that fails
+		t.state = committing // as after every failed commit
 		return t.refused
 	}
 	if err := t.engine.beginCommit(); err != nil {
@@ -240,8 +241,8 @@ func (t *transaction) startCommit() error {
 	return nil
 }
 
-// commitFailure is what a failed commit means. One that was cancelled under way
-// may yet happen.
+// commitFailure returns the error for a failed commit. A commit that was
+// cancelled under way may still happen.
 func (t *transaction) commitFailure(err error) error {
 	var reason error
 	switch {
@@ -252,7 +253,7 @@ func (t *transaction) commitFailure(err error) error {
 	}
 	err = translate(err)
 	if errors.Is(err, engine.ErrTransactionTooLarge) {
-		err = fmt.Errorf("transaction of about %d bytes, at most %d: %w", t.Size(), engine.MaxTransactionSize, err)
+		err = fmt.Errorf("transaction of about %d bytes (limit %d): %w", t.Size(), engine.MaxTransactionSize, err)
 	}
 	if reason != nil {
 		return fmt.Errorf("%w: %w", reason, err)
@@ -260,8 +261,7 @@ func (t *transaction) commitFailure(err error) error {
 	return err
 }
 
-// OnError implements engine.Transaction. The pause and the reset are the
-// client's.
+// OnError implements engine.Transaction. The client does the pause and the reset.
 func (t *transaction) OnError(err error) error {
 	t.settle()
 	if usable := t.usable(); usable != nil && !errors.Is(usable, engine.ErrUsedDuringCommit) {
@@ -270,7 +270,7 @@ func (t *transaction) OnError(err error) error {
 	var e engine.Error
 	switch {
 	case err == nil:
-		return fmt.Errorf("OnError without an error: %w", engine.ErrInvalidOperation)
+		return fmt.Errorf("OnError called without an error: %w", engine.ErrInvalidOperation)
 	case t.isCommitted():
 		return engine.ErrUsedDuringCommit
 	case !errors.As(err, &e) || !e.Retryable():
@@ -288,7 +288,7 @@ func (t *transaction) OnError(err error) error {
 	t.refused = nil
 	t.mu.Unlock()
 	t.size.reset()
-	// Whoever cancelled the transaction before it was reset did so in vain.
+	// A Cancel before the reset had no effect.
 	if err := t.usable(); err != nil {
 		t.tr.Cancel()
 		return err
@@ -315,15 +315,15 @@ func (t *transaction) Cancel() {
 	t.over()
 }
 
-// interrupt ends what the client has under way for the transaction.
+// interrupt ends what the client is doing for the transaction.
 func (t *transaction) interrupt(reason error) {
 	t.tr.Cancel()
 	t.failWatches(reason)
 }
 
-// failWatches fails the watches of an attempt that does not commit. The client
-// leaves those hanging whose key it has read already, for as long as the
-// transaction is there. Source: fdbclient/ReadYourWrites.actor.cpp, watch.
+// failWatches fails the watches of an attempt that does not commit. If the client
+// has already read a watch's key, it leaves that watch hanging for as long as the
+// transaction exists. Source: fdbclient/ReadYourWrites.actor.cpp, watch.
 func (t *transaction) failWatches(reason error) {
 	t.mu.Lock()
 	watches := t.watches
@@ -335,7 +335,7 @@ func (t *transaction) failWatches(reason error) {
 	}
 }
 
-// over lets go of a transaction that needs no more care.
+// over drops a transaction that needs no more attention.
 func (t *transaction) over() {
 	t.stopWatching()
 	t.engine.forget(t)
@@ -352,7 +352,7 @@ func (t *transaction) dropStamps() {
 	}
 }
 
-// keyRange is r in the binding's terms.
+// keyRange returns r as the binding's type.
 func keyRange(r engine.Range) fdb.KeyRange {
 	return fdb.KeyRange{Begin: fdb.Key(r.Begin), End: fdb.Key(r.End)}
 }

@@ -20,8 +20,8 @@ import (
 	"github.com/fdbevents/fdbevents/engine/fdbengine/fdbtest"
 )
 
-// silence is the cluster file of a cluster that accepts connections and never
-// answers.
+// silence returns the cluster file of a cluster that accepts connections and
+// never answers.
 func silence(t *testing.T) string {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
@@ -40,7 +40,7 @@ func TestOpenSaysWhatIsWrong(t *testing.T) {
 	t.Parallel()
 	missing := filepath.Join(t.TempDir(), "fdb.cluster")
 	if _, err := fdbengine.Open(t.Context(), missing, nil); !errors.Is(err, os.ErrNotExist) {
-		t.Errorf("a cluster file that is not there: %v", err)
+		t.Errorf("a missing cluster file: %v", err)
 	}
 	broken := filepath.Join(t.TempDir(), "fdb.cluster")
 	if err := os.WriteFile(broken, []byte("not a connection string\n"), 0o600); err != nil {
@@ -58,7 +58,7 @@ func TestOpenSaysWhatIsWrong(t *testing.T) {
 	}
 }
 
-// TestNothingHangs has everything that waits wait for a cluster that does not
+// TestNothingHangs makes every waiting call wait for a cluster that does not
 // answer.
 func TestNothingHangs(t *testing.T) {
 	t.Parallel()
@@ -94,14 +94,14 @@ func TestNothingHangs(t *testing.T) {
 			if err := wait(tr); !errors.Is(err, context.DeadlineExceeded) {
 				t.Errorf("%s under a context that ends: %v", name, err)
 			} else if strings.HasPrefix(name, "commit") && !engine.MaybeCommitted(err) {
-				t.Errorf("%s: nobody can know that it did not happen: %v", name, err)
+				t.Errorf("%s: the error claims that it did not happen, which nobody can know: %v", name, err)
 			}
 		})
 		waiting.Go(func() {
 			tr := e.Begin(context.Background())
 			time.AfterFunc(200*time.Millisecond, tr.Cancel)
 			if err := wait(tr); !errors.Is(err, engine.ErrCancelled) {
-				t.Errorf("%s of a transaction that is cancelled: %v", name, err)
+				t.Errorf("%s of a cancelled transaction: %v", name, err)
 			}
 		})
 	}
@@ -114,7 +114,7 @@ func TestNothingHangs(t *testing.T) {
 		waiting.Go(func() {
 			tr := e.Begin(context.Background())
 			if err := wait(tr); !errors.Is(err, engine.ErrClosed) {
-				t.Errorf("%s of an engine that is closed: %v", name, err)
+				t.Errorf("%s of a closed engine: %v", name, err)
 			}
 		})
 	}
@@ -126,7 +126,8 @@ func TestNothingHangs(t *testing.T) {
 	waiting.Wait()
 }
 
-// TestServerIsKilled kills the server of a cluster of its own under load.
+// TestServerIsKilled kills, under load, the server of a cluster that it has
+// started.
 func TestServerIsKilled(t *testing.T) {
 	if testing.Short() {
 		t.Skip("starts a cluster")
@@ -195,7 +196,7 @@ func TestServerIsKilled(t *testing.T) {
 	if err := server.Restart(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	for w := range writers { // the same engine goes on
+	for w := range writers { // the same engine continues
 		err := engine.Run(t.Context(), e, func(tr engine.Transaction, _ error) error {
 			tr.Set(fmt.Appendf(nil, "after/%d", w), nil)
 			tr.Set([]byte("doorbell"), nil)
@@ -252,8 +253,8 @@ func TestFaults(t *testing.T) {
 
 const faulty = "FDBENGINE_FAULTY_CLIENT"
 
-// TestFaultyClient counts under faults, each count once: a key of its own tells
-// an attempt whether the one before it has counted.
+// TestFaultyClient increments a counter under faults, once for each count: the
+// count's own key shows an attempt whether the previous one has counted.
 func TestFaultyClient(t *testing.T) {
 	if os.Getenv(faulty) == "" {
 		t.Skip("run by TestFaults")
@@ -277,7 +278,7 @@ func TestFaultyClient(t *testing.T) {
 						priors[prior.Error()]++
 					}
 					mu.Unlock()
-					// The attempt that is to find out can fail before it has.
+					// The attempt that checks the mark can fail before it has done so.
 					doubt = doubt || engine.MaybeCommitted(prior)
 					if doubt {
 						if done, err := tr.Get(mark).Get(); err != nil || done != nil {

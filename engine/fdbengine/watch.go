@@ -11,12 +11,12 @@ import (
 )
 
 // watch is a watch and the goroutine that waits for it. The client can leave a
-// watch hanging, so that waiters wait for the goroutine, their context or a
-// cancellation, whichever is first.
+// watch hanging; so waiters wait for the goroutine, their context or a
+// cancellation, whichever comes first.
 type watch struct {
 	t      *transaction
 	future fdb.FutureNil
-	done   chan struct{} // closed when it has ended
+	done   chan struct{} // closed when the watch ends
 
 	mu    sync.Mutex
 	armed bool // the transaction has committed
@@ -26,8 +26,8 @@ type watch struct {
 
 var _ engine.Watch = (*watch)(nil)
 
-// Watch implements engine.Transaction. The client reads the key for it, and so
-// the key is in the read conflicts.
+// Watch implements engine.Transaction. The client reads the key, which is
+// therefore among the read conflicts.
 func (t *transaction) Watch(key []byte) engine.Watch {
 	w := &watch{t: t, done: make(chan struct{})}
 	err := t.usable()
@@ -47,7 +47,7 @@ func (t *transaction) Watch(key []byte) engine.Watch {
 	if err := t.engine.keep(w); err != nil {
 		w.end(err)
 	}
-	if err := t.usable(); err != nil { // it may have ended before the watch was there
+	if err := t.usable(); err != nil { // the transaction may have ended before the watch was registered
 		t.failWatches(err)
 	}
 	return w
@@ -60,7 +60,7 @@ func (w *watch) await() {
 	armed := w.armed
 	w.mu.Unlock()
 	switch {
-	case err != nil && armed: // the transaction has nothing to do with it any more
+	case err != nil && armed: // the watch no longer belongs to the transaction
 		err = translate(err)
 	case err != nil:
 		err = w.t.failure(err)
@@ -68,7 +68,7 @@ func (w *watch) await() {
 	w.end(err)
 }
 
-// end ends the watch; the first reason counts.
+// end ends the watch; only the first call counts.
 func (w *watch) end(err error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -78,7 +78,7 @@ func (w *watch) end(err error) {
 	}
 }
 
-// arm tells that the transaction has committed.
+// arm marks the watch's transaction as committed.
 func (w *watch) arm() {
 	w.mu.Lock()
 	w.armed = true
@@ -105,8 +105,8 @@ func (w *watch) Wait(ctx context.Context) error {
 	return w.err
 }
 
-// Cancel implements engine.Watch. Before the commit, the client's future is
-// left alone: the commit waits for what it reads, and would fail with it.
+// Cancel implements engine.Watch. Before the commit it leaves the client's future
+// alone: the commit waits for the future's read, and would fail with it.
 func (w *watch) Cancel() {
 	w.end(engine.ErrCancelled)
 	w.mu.Lock()

@@ -8,8 +8,8 @@ import (
 	"github.com/fdbevents/fdbevents/engine"
 )
 
-// evaluate returns what key holds after op, given what it held before. nil is
-// an absent key; a present value is never nil. The result may share memory with
+// evaluate returns what a key holds after op, given what it held before. nil
+// means absent; a present value is never nil. The result may share memory with
 // either argument. Source of the rules: fdbclient/Atomic.h.
 func evaluate(op engine.Op, old, operand []byte) []byte {
 	if operand == nil {
@@ -63,7 +63,7 @@ func evaluate(op engine.Op, old, operand []byte) []byte {
 	panic(fmt.Sprintf("pebbleengine: operation %d is not an atomic operation on a value", op))
 }
 
-// fit cuts or extends a little-endian number to n bytes.
+// fit truncates or extends a little-endian number to n bytes.
 func fit(number []byte, n int) []byte {
 	fitted := make([]byte, n)
 	copy(fitted, number)

@@ -12,18 +12,18 @@ import (
 	"github.com/fdbevents/fdbevents/engine"
 )
 
-// link is the backend of an engine that has attached to the holder of its
+// link is the backend of an engine that is attached to the holder of its
 // directory.
 type link struct {
 	calls *rpc.Client
-	// state is one of the constants; it leaves alive once.
+	// state is one of the constants; it leaves linkAlive only once.
 	state atomic.Int32
-	// committing are under way; shut by close.
+	// committing counts the commits under way; close shuts it.
 	committing gate
-	// fetching is the goroutine that fetches news of watches.
+	// fetching is the goroutine that fetches the ends of watches.
 	fetching sync.WaitGroup
-	// closing makes close do its work once: a link that was lost is closed when
-	// another backend is looked for, and again if none was found.
+	// closing makes close do its work once. A lost link is closed when another
+	// backend is looked for, and again if none was found.
 	closing sync.Once
 
 	mu        sync.Mutex
@@ -57,7 +57,7 @@ func attach(ctx context.Context, dir string, client clientID) (*link, error) {
 	var hello helloReply
 	err = l.call(ctx, "Hello", &helloArgs{Protocol: protocol, Client: client}, &hello)
 	if err == nil && hello.Protocol != protocol {
-		err = fmt.Errorf("it speaks protocol %d, this one %d: %w", hello.Protocol, protocol, errProtocol)
+		err = fmt.Errorf("it speaks protocol %d, this process speaks %d: %w", hello.Protocol, protocol, errProtocol)
 	}
 	if err != nil {
 		_ = l.calls.Close()
@@ -73,7 +73,7 @@ func (l *link) start(method string, args, reply any) *rpc.Call {
 }
 
 // call sends a call and waits. It returns errLost only for a call that was not
-// sent, and errCut for one of which nobody knows.
+// sent, and errCut for a call whose outcome nobody knows.
 func (l *link) call(ctx context.Context, method string, args, reply any) error {
 	call := l.start(method, args, reply)
 	select {
@@ -84,10 +84,11 @@ func (l *link) call(ctx context.Context, method string, args, reply any) error {
 	}
 }
 
-// errCut is what a connection leaves behind that ends during a call.
+// errCut is the error of a call during which the connection ended.
 var errCut = errors.New("connection to the process that holds the directory was cut")
 
-// verdict notes what the error of a call says about the connection.
+// verdict interprets the error of a call, and records what it says about the
+// connection.
 func (l *link) verdict(err error) error {
 	var answered rpc.ServerError
 	switch {
@@ -116,7 +117,7 @@ func (l *link) acquire(ctx context.Context) (view, error) {
 		return nil, engine.ErrClosed
 	case errors.Is(err, errCut), errors.Is(err, errLost):
 		l.state.CompareAndSwap(linkAlive, linkCut)
-		return nil, errLost // nothing has happened: another backend will do
+		return nil, errLost // nothing has happened, so another backend will do
 	default:
 		return nil, err
 	}
@@ -168,7 +169,7 @@ func (l *link) follow(w *watch) uint64 {
 	return l.lastWatch
 }
 
-// forget drops a watch of which nothing more will be heard.
+// forget drops a watch that the holder has ended, or will not report.
 func (l *link) forget(id uint64) (w *watch) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -177,15 +178,15 @@ func (l *link) forget(id uint64) (w *watch) {
 	return w
 }
 
-// unfollow is called when a watch has ended, and tells the holder if it does not
-// know.
+// unfollow is called when a watch has ended. It tells the holder, unless the
+// holder reported the end.
 func (l *link) unfollow(id uint64) {
 	if l.forget(id) != nil {
 		l.start("Disarm", &id, &nothing{})
 	}
 }
 
-// fetch passes the ends of watches on until the connection ends.
+// fetch passes on the ends of watches until the connection ends.
 func (l *link) fetch() {
 	for {
 		var r endedReply
@@ -201,7 +202,7 @@ func (l *link) fetch() {
 	}
 }
 
-// endWatches ends all watches with the connection.
+// endWatches ends all watches when the connection has ended.
 func (l *link) endWatches() {
 	l.mu.Lock()
 	watches := l.watches
@@ -216,7 +217,8 @@ func (l *link) endWatches() {
 	}
 }
 
-// lostView makes the loss of the holder an error that a new attempt can mend.
+// lostView turns the loss of the holder into an error that a new attempt can
+// cure.
 func lostView(err error) error { return fmt.Errorf("%w: %w", err, engine.ErrTooOld) }
 
 // lost implements backend.
@@ -239,7 +241,7 @@ type linkView struct {
 	ctx  context.Context
 	id   uint64
 	at   int64
-	// released makes reads that come too late cancelled ones.
+	// released turns reads that come too late into cancelled ones.
 	released atomic.Bool
 }
 
@@ -280,7 +282,7 @@ func (v *linkView) scan(r engine.Range, o engine.RangeOptions) engine.Future[eng
 	}
 }
 
-// orEmpty makes up for gob, which does not tell nil from empty.
+// orEmpty makes up for gob, which does not distinguish nil from empty.
 func orEmpty(b []byte) []byte {
 	if b == nil {
 		return []byte{}
@@ -288,11 +290,11 @@ func orEmpty(b []byte) []byte {
 	return b
 }
 
-// answer is a read that the holder has been asked for.
+// answer is a read that was sent to the holder.
 type answer[T any] struct {
 	view   *linkView
 	call   *rpc.Call
-	result func() (T, error) // once the call is done
+	result func() (T, error) // called when the call is done
 
 	once  sync.Once
 	value T

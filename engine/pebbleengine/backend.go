@@ -7,27 +7,27 @@ import (
 	"github.com/fdbevents/fdbevents/engine"
 )
 
-// backend is what a transaction needs of a database: the store of this process,
-// or a link to that of another.
+// backend is the database that a transaction uses: the store of this process, or
+// a link to the store of another.
 type backend interface {
-	// acquire returns a view at the latest published version. The caller
-	// releases it. The view's reads end with ctx.
+	// acquire returns a view at the latest published version, which the caller
+	// releases. The view's reads end with ctx.
 	acquire(ctx context.Context) (view, error)
 
-	// commit returns when c is durable and visible, or refused. When ctx ends
-	// first, the commit may still happen. c belongs to the backend afterwards.
+	// commit returns when c is durable and visible, or refused. If ctx ends first,
+	// the commit may still happen. c belongs to the backend afterwards.
 	commit(ctx context.Context, c *commit) (outcome, error)
 
-	// lost reports that the backend has ended by itself and another has to be
-	// found.
+	// lost reports that the backend has ended by itself and must be replaced.
 	lost() bool
 
-	// close waits for commits under way, ends watches with ErrClosed and
-	// releases everything. What is asked for afterwards fails with ErrClosed.
+	// close waits for commits under way, ends watches with ErrClosed and releases
+	// everything. Later calls fail with ErrClosed.
 	close() error
 }
 
-// errLost is returned for what a lost backend has not done and will never do.
+// errLost is returned for a call that a lost backend has not carried out and
+// never will.
 var errLost = errors.New("the process that holds the directory is gone")
 
 // view is the database at one version.
@@ -39,26 +39,26 @@ type view interface {
 	release()
 }
 
-// commit is what a transaction hands over: the order of mutations is the order
-// of the transaction's calls.
+// commit is what a transaction hands over. The mutations are in the order of the
+// transaction's calls.
 type commit struct {
-	// version is the read version, or 0 when the transaction has none. Without
-	// one there is nothing to conflict with.
+	// version is the read version, or 0 if the transaction has none: then nothing
+	// can conflict with it.
 	version   int64
 	mutations []mutation
 	reads     conflicts
-	// writes are write conflict ranges beyond those of the mutations.
+	// writes are the write conflict ranges that do not follow from the mutations.
 	writes  []engine.Range
 	watches []*watch
-	// size approximates the bytes of all of these.
+	// size approximates the total bytes of the above.
 	size int64
 }
 
 // writing reports whether c changes anything or conflicts with anybody.
 func (c *commit) writing() bool { return len(c.mutations) > 0 || len(c.writes) > 0 }
 
-// conflicts is a set of keys. Single keys are kept apart from ranges because
-// they are by far the most frequent and far cheaper to check.
+// conflicts is a set of keys. Single keys are kept apart from ranges: they are
+// far more frequent, and far cheaper to check.
 type conflicts struct {
 	points [][]byte
 	ranges []engine.Range
@@ -75,13 +75,13 @@ func (c *conflicts) add(r engine.Range) {
 
 func (c *conflicts) empty() bool { return len(c.points) == 0 && len(c.ranges) == 0 }
 
-// outcome is where a commit went.
+// outcome is the place of a commit: its version and its index in the group.
 type outcome struct {
 	version int64
 	index   uint16
 }
 
-// mutation is one write. The atomic operations have the numbers of engine.Op.
+// mutation is one write. Atomic operations have the numbers of engine.Op.
 type mutation struct {
 	op engine.Op
 	// key is the key, or the first key of a range.
@@ -97,7 +97,7 @@ const (
 	opClear      engine.Op = -1
 )
 
-// ready is a future whose result is there.
+// ready is a future that already has its result.
 type ready[T any] struct {
 	value T
 	err   error

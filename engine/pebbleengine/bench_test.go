@@ -15,7 +15,8 @@ import (
 )
 
 // The transaction of the benchmarks has the shape of an append: two reads, of a
-// stream's head and of an event id, then six keys, two of them with a stamp.
+// stream's head and of an event id, then writes of six keys, two of them with a
+// stamp.
 const benchValue = 256
 
 func benchKey(kind byte, writer int, n int64) []byte {
@@ -61,7 +62,7 @@ func plainAppend(db *pebble.DB, writer int, n int64, value []byte) error {
 	return b.Commit(pebble.Sync)
 }
 
-// inParallel shares b.N calls among writers and returns calls a second.
+// inParallel shares calls among writers and returns the rate in calls per second.
 func inParallel(b *testing.B, writers, calls int, f func(writer int, n int64) error) float64 {
 	var next atomic.Int64
 	var wg sync.WaitGroup
@@ -80,7 +81,7 @@ func inParallel(b *testing.B, writers, calls int, f func(writer int, n int64) er
 	return float64(calls) / time.Since(begin).Seconds()
 }
 
-// BenchmarkBlind compares with what Pebble does for the same bytes.
+// BenchmarkBlind compares the engine with plain Pebble writing the same bytes.
 func BenchmarkBlind(b *testing.B) { benchmarkCommits(b, false) }
 
 // BenchmarkAppend does the same with reads before the writes.
@@ -115,7 +116,7 @@ func benchmarkCommits(b *testing.B, reading bool) {
 	}
 }
 
-// BenchmarkAttached is BenchmarkAppend from another engine, through the socket.
+// BenchmarkAttached is BenchmarkAppend on another engine, through the socket.
 func BenchmarkAttached(b *testing.B) {
 	value := make([]byte, benchValue)
 	for _, writers := range []int{1, 64} {

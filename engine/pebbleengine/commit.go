@@ -19,14 +19,15 @@ import (
 // request is a commit on its way through the store.
 type request struct {
 	*commit
-	// readHashes are of reads.points; writeHashes of the keys of those mutations
-	// that write one key known before the stamp.
+	// readHashes are the hashes of reads.points; writeHashes are the hashes of the
+	// keys of mutations that write a single key known before the stamp.
 	readHashes, writeHashes []uint64
 
-	// role says what the caller does: see the constants. It is left once.
+	// role says what the caller does; see the constants. It leaves waiting only
+	// once.
 	role atomic.Int32
-	// turn tells a waiting caller that its role has changed. It has room for all
-	// that is ever sent, so that nobody waits for a caller that has gone.
+	// turn tells a waiting caller that its role has changed. It has room for
+	// everything that is ever sent, so nobody blocks on a caller that has gone.
 	turn chan struct{}
 
 	result outcome
@@ -35,9 +36,9 @@ type request struct {
 
 const (
 	waiting int32 = iota // in the queue or in a group
-	leader               // to lead the next group, being first in the queue
+	leader               // first in the queue: leads the next group
 	done                 // result and err are set
-	gone                 // ctx ended; in a group already, or never to be
+	gone                 // ctx ended; in a group already, or never in one
 )
 
 // commit implements backend.
@@ -80,12 +81,12 @@ func (s *store) commit(ctx context.Context, c *commit) (outcome, error) {
 	return r.result, r.err
 }
 
-// depth is how many groups may be on their way to the disk at one time. Pebble
-// syncs together what has gathered during the sync before; waiting for it here
-// would only add to that.
+// depth is how many groups may be on their way to disk at one time. Pebble syncs
+// together what has gathered during the previous sync; waiting for that here
+// would only add delay.
 const depth = 16
 
-// refusal says why nothing can be committed. The caller holds mu.
+// refusal returns why nothing can be committed, or nil. The caller holds mu.
 func (s *store) refusal() error {
 	if s.closed {
 		return engine.ErrClosed
@@ -93,12 +94,12 @@ func (s *store) refusal() error {
 	return s.broken
 }
 
-// group is what one version commits.
+// group is the set of requests that one version commits.
 type group struct {
 	requests []*request
 	batch    *pebble.Batch
-	// accepted counts the requests that write and have passed the check. With
-	// none there is neither batch nor view, and nothing to wait for.
+	// accepted counts the requests that write and have passed the check. If it is
+	// 0 there is no batch, no view and nothing to wait for.
 	accepted int
 	version  int64
 	history  *history
@@ -107,7 +108,7 @@ type group struct {
 	failed   bool // under mu
 }
 
-// lead commits what is queued as one group. The caller's request is the first in
+// lead commits queued requests as one group. The caller's request is the first in
 // the queue.
 func (s *store) lead() {
 	g := &group{}
@@ -136,7 +137,7 @@ func (s *store) lead() {
 		}
 		_ = g.batch.Close()
 	} else if wait {
-		return // the group before this one takes it along
+		return // the previous group publishes this one too
 	}
 	s.publish(g)
 }
@@ -161,12 +162,12 @@ func (s *store) gather(g *group) error {
 	return s.broken
 }
 
-// errPanicked is what becomes of a panic of Pebble, which is how it reports that
-// it cannot write. It may hold locks for ever.
+// errPanicked stands for a panic of Pebble, which is how it reports that it
+// cannot write. It may hold locks for ever.
 var errPanicked = errors.New("pebble panicked")
 
-// write checks and stamps the group and hands it to Pebble, which begins to bring
-// it to disk. An error is one that no commit can survive.
+// write checks and stamps the group and hands it to Pebble, which starts writing
+// it to disk. An error ends all commits of the store.
 func (s *store) write(g *group) (err error) {
 	defer rescue(&err)
 	now := time.Now()
@@ -193,14 +194,14 @@ func (s *store) write(g *group) (err error) {
 	if err := s.apply(g.batch); err != nil {
 		return err
 	}
-	// Nobody else writes: the snapshot is the state after this very group.
+	// Nobody else writes, so the snapshot is the state right after this group.
 	g.view = newView(s, g.version)
 	s.views = append(s.views, g.view)
 	return nil
 }
 
-// apply hands the batch to Pebble. Should Pebble never answer, see guard, it returns
-// all the same.
+// apply hands the batch to Pebble. It returns even if Pebble never answers; see
+// guard.
 func (s *store) apply(b *pebble.Batch) error {
 	if !s.durable {
 		return s.db.Apply(b, pebble.NoSync)
@@ -229,7 +230,7 @@ func (s *store) accept(g *group, r *request) error {
 		g.batch = s.db.NewBatch()
 	}
 	if g.accepted == math.MaxUint16 {
-		return errors.New("group is full") // gather sees to it
+		return errors.New("group is full") // gather prevents this
 	}
 	r.result = outcome{version: g.version, index: uint16(g.accepted)}
 	g.accepted++
@@ -277,7 +278,7 @@ func (s *store) accept(g *group, r *request) error {
 }
 
 // setStampedKey sets the parameter of a versionstamped key, with the stamp in its
-// place, to value. It is put together where Pebble wants it, without a copy on the
+// place, to value. It builds the key in Pebble's memory, without a copy on the
 // way. The key returned is valid until the next write to the batch.
 func setStampedKey(b *pebble.Batch, param, value []byte, stamp engine.Stamp) (key []byte, err error) {
 	plain, offset, err := engine.StampPlace(param)
@@ -332,14 +333,14 @@ func (s *store) applyAtomic(g *group, m mutation) error {
 	return g.batch.Delete(m.key, nil)
 }
 
-// arm makes the watches of a request active. Writes that come after it in the
-// group, or in later groups, will fire them.
+// arm activates the watches of a request. Later writes, in this group or in
+// groups to come, will fire them.
 func (s *store) arm(g *group, r *request) {
 	for _, w := range r.watches {
 		s.watches.arm(w)
 		seen := r.version
 		if r.writing() {
-			seen = g.version // it has just passed the check, or wrote the key itself
+			seen = g.version // the request has just passed the check, or wrote the key itself
 		}
 		if w.changed || seen != g.version && s.window.wrote(w.key, maphash.Bytes(s.seed, w.key), seen) {
 			g.fired = append(g.fired, w)
@@ -347,10 +348,11 @@ func (s *store) arm(g *group, r *request) {
 	}
 }
 
-// prune lets go of views and of the part of the window that nobody needs.
+// prune drops the views and the part of the window that nobody needs.
 func (s *store) prune(now time.Time) {
-	// A view whose leases have all run out bounds nothing, but it stays in the
-	// list until it is released.
+	// A view without leases holds nothing back. A view that has outlived
+	// MaxTransactionAge holds nothing back either, but stays in the list until it
+	// is released.
 	oldest := s.version
 	kept := s.views[:0]
 	for _, v := range s.views {
@@ -368,15 +370,15 @@ func (s *store) prune(now time.Time) {
 	s.window.prune(oldest)
 }
 
-// publish makes everything up to group g readable, which is on disk, fires
-// watches and tells the callers. Pebble syncs in order: what comes before g is
-// on disk too, whether or not its own leader has noticed.
+// publish makes everything up to group g, which is on disk, readable. It then
+// fires watches and answers the callers. Pebble syncs in order: the groups before
+// g are on disk too, whether or not their own leaders have noticed.
 func (s *store) publish(g *group) {
 	s.mu.Lock()
 	n := slices.Index(s.unpublished, g) + 1
 	if n == 0 {
 		s.mu.Unlock()
-		return // somebody was faster, or the store has failed
+		return // another leader was faster, or the store has failed
 	}
 	for n < len(s.unpublished) && s.unpublished[n].batch == nil {
 		n++
@@ -406,8 +408,8 @@ func (s *store) publish(g *group) {
 	}
 }
 
-// promote makes the first in the queue that still waits the leader, if there is
-// none and there may be one. The caller holds mu.
+// promote makes the first request that still waits in the queue the leader, if
+// there is no leader and may be one. The caller holds mu.
 func (s *store) promote() {
 	if s.leading || len(s.unpublished) >= depth {
 		return
@@ -425,7 +427,7 @@ func (s *store) promote() {
 	s.settle()
 }
 
-// settle notices the end of the last commit of a closed store. The caller holds
+// settle closes idle after the last commit of a closed store. The caller holds
 // mu.
 func (s *store) settle() {
 	if s.closed && !s.leading && len(s.unpublished) == 0 && len(s.queue) == 0 {
@@ -437,15 +439,15 @@ func (s *store) settle() {
 	}
 }
 
-// finish tells the caller of a request that is not leading it.
+// finish answers the caller of a request, unless that caller is leading or gone.
 func (r *request) finish() {
 	if r.role.CompareAndSwap(waiting, done) {
 		r.turn <- struct{}{}
 	}
 }
 
-// die ends the store's writing life because Pebble cannot go on. What is on its way
-// to the disk may still get there.
+// die ends all commits of the store because Pebble cannot go on. Groups on their
+// way to disk may still get there.
 func (s *store) die(cause error) {
 	s.mu.Lock()
 	s.breakDown(cause)
@@ -467,22 +469,22 @@ func (s *store) die(cause error) {
 	}
 }
 
-// breakDown notes why nothing can be committed any more. The caller holds mu.
+// breakDown records why nothing can be committed any more. The caller holds mu.
 func (s *store) breakDown(cause error) {
 	if s.broken != nil {
 		return
 	}
 	way := "close the database and open it again"
 	if errors.Is(cause, errPanicked) {
-		way = "end this process and start it again" // what Pebble has locked, it keeps
+		way = "end this process and start it again" // Pebble keeps its locks
 	}
 	if errors.Is(cause, syscall.ENOSPC) {
 		way = "make room on the disk, then " + way
 	}
-	s.broken = fmt.Errorf("embedded store takes no commits since a write failed; %s: %w", way, cause)
+	s.broken = fmt.Errorf("embedded store accepts no more commits because a write failed; %s: %w", way, cause)
 }
 
-// fail ends the store's writing life, because of group g: nobody can know what is
+// fail ends all commits of the store, because of group g: nobody can know what is
 // on disk.
 func (s *store) fail(g *group, cause error) {
 	s.mu.Lock()
@@ -490,7 +492,7 @@ func (s *store) fail(g *group, cause error) {
 	groups, queued := append(s.unpublished, g), s.queue
 	s.unpublished, s.queue = nil, nil
 	if !g.failed && !slices.Contains(groups[:len(groups)-1], g) {
-		s.leading = false // its leader has come no further
+		s.leading = false // its leader got no further
 	}
 	var told []*request
 	for _, g := range groups {

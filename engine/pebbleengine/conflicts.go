@@ -10,13 +10,13 @@ import (
 )
 
 // window remembers what recent commits wrote, for as long as an open transaction
-// may have read before them. It belongs to the leader of the moment.
+// may have read before them. It belongs to the current leader.
 type window struct {
-	// floor is the version above which the window is complete. A transaction
-	// that read below it cannot be checked and is too old.
+	// floor is the version above which the window is complete. A transaction that
+	// read below it cannot be checked and is too old.
 	floor int64
-	// last is the version that last wrote a key, by the key's hash. Two keys
-	// with one hash are at worst a conflict too many.
+	// last is the version that last wrote a key, by the key's hash. Two keys with
+	// the same hash cause at worst a needless conflict.
 	last map[uint64]int64
 	// recent are the commits above floor, oldest first.
 	recent []*history
@@ -29,22 +29,22 @@ type window struct {
 type history struct {
 	version int64
 	hashes  []uint64
-	keys    [][]byte // of the same keys; the first sorted of them are in order
+	keys    [][]byte // the hashed keys; the first sorted of them are in order
 	sorted  int
-	// block is where the next keys are copied to. What a key was cut from, values
-	// and all, is not kept for as long as the key.
+	// block is where the next keys are copied. The copies let go of the memory
+	// that keys were cut from, values included.
 	block  []byte
 	ranges []engine.Range
 }
 
-// maxWindowPoints bounds the memory of the window, at some 100 bytes a key.
+// maxWindowPoints bounds the memory of the window, at about 100 bytes per key.
 const maxWindowPoints = 1 << 20
 
 func newWindow(floor int64) *window {
 	return &window{floor: floor, last: make(map[uint64]int64)}
 }
 
-// hashes are of keys, under one seed for the life of a store.
+// hashes appends the hashes of keys. A store uses one seed for life.
 func hashes(seed maphash.Seed, to []uint64, keys [][]byte) []uint64 {
 	for _, key := range keys {
 		to = append(to, maphash.Bytes(seed, key))
@@ -52,7 +52,8 @@ func hashes(seed maphash.Seed, to []uint64, keys [][]byte) []uint64 {
 	return to
 }
 
-// begin opens the history of the next version, which add then fills.
+// begin opens the history of the next version, which addPoint and addRange then
+// fill.
 func (w *window) begin(version int64) *history {
 	var h *history
 	if n := len(w.spare); n > 0 {
@@ -92,8 +93,8 @@ func (w *window) addRange(h *history, r engine.Range) {
 	w.ranges++
 }
 
-// check returns an error if something that was read at version has been written
-// since. hashes are those of reads.points.
+// check returns an error if something read at version has been written since.
+// hashes are the hashes of reads.points.
 func (w *window) check(version int64, reads *conflicts, hashes []uint64) error {
 	if reads.empty() {
 		return nil
@@ -117,12 +118,12 @@ func (w *window) check(version int64, reads *conflicts, hashes []uint64) error {
 	return nil
 }
 
-// wrote reports whether key was written after version, as far as is known.
+// wrote reports whether key was written after version, or may have been.
 func (w *window) wrote(key []byte, hash uint64, version int64) bool {
 	return w.check(version, &conflicts{points: [][]byte{key}}, []uint64{hash}) != nil
 }
 
-// hit reports whether h meets reads, leaving out points on points.
+// hit reports whether h overlaps reads, except for points with points.
 func (h *history) hit(reads *conflicts) bool {
 	for _, r := range reads.ranges {
 		if h.wroteIn(r) {
@@ -142,7 +143,7 @@ func (h *history) hit(reads *conflicts) bool {
 	return false
 }
 
-// fewUnsorted is how many keys are looked through one by one before sorting.
+// fewUnsorted is how many keys are searched one by one before sorting.
 const fewUnsorted = 64
 
 // wroteIn reports whether a key in r was written.
@@ -158,8 +159,8 @@ func (h *history) wroteIn(r engine.Range) bool {
 	return slices.ContainsFunc(h.keys[h.sorted:], r.Contains)
 }
 
-// prune forgets what no transaction can conflict with: commits up to oldest, the
-// lowest read version in use.
+// prune forgets the commits that no transaction can conflict with: those up to
+// oldest, the lowest read version in use.
 func (w *window) prune(oldest int64) {
 	w.floor = max(w.floor, oldest)
 	drop := 0

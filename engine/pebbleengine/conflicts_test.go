@@ -9,7 +9,7 @@ import (
 	"github.com/fdbevents/fdbevents/engine"
 )
 
-// TestWindowAgainstModel compares the window with a list of all that was ever
+// TestWindowAgainstModel compares the window with a list of everything ever
 // written.
 func TestWindowAgainstModel(t *testing.T) {
 	keys := smallKeys()
@@ -77,7 +77,7 @@ func singles(points [][]byte) (ranges []engine.Range) {
 	return ranges
 }
 
-// TestWindowIsBounded writes more than the window keeps under a transaction that
+// TestWindowIsBounded writes more than the window keeps, under a transaction that
 // never ends.
 func TestWindowIsBounded(t *testing.T) {
 	w := newWindow(0)

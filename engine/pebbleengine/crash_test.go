@@ -21,7 +21,7 @@ import (
 func TestCrashKeepsWhatWasAcknowledged(t *testing.T) {
 	for round := range uint64(8) {
 		fs := vfs.NewCrashableMem()
-		e := openMemory(t, Options{fs: fs})
+		e := openDisk(t, fs)
 		var acknowledged [16]atomic.Int64
 		var stop atomic.Bool
 		var wg sync.WaitGroup
@@ -40,7 +40,7 @@ func TestCrashKeepsWhatWasAcknowledged(t *testing.T) {
 				}
 			})
 		}
-		time.Sleep(time.Duration(10+rand.IntN(30)) * time.Millisecond) // any moment is a moment
+		time.Sleep(time.Duration(10+rand.IntN(30)) * time.Millisecond) // any moment will do
 		var promised [len(acknowledged)]int64
 		for w := range promised {
 			promised[w] = acknowledged[w].Load()
@@ -53,7 +53,7 @@ func TestCrashKeepsWhatWasAcknowledged(t *testing.T) {
 			t.Error(err)
 		}
 
-		e = openMemory(t, Options{fs: rest})
+		e = openDisk(t, rest)
 		tr := e.Begin(t.Context())
 		for w, n := range promised {
 			count, err := tr.Get(fmt.Appendf(nil, "n%d", w)).Get()
@@ -98,19 +98,19 @@ func (e *Engine) store() *store {
 	return nil
 }
 
-// TestFailedSyncEndsCommits lets the disk fail. Nothing is acknowledged from
-// then on, nothing unsynced is read, and everybody gets an answer.
+// TestFailedSyncEndsCommits makes the disk fail. From then on nothing is
+// acknowledged, no unsynced data is read, and every caller gets an answer.
 func TestFailedSyncEndsCommits(t *testing.T) {
 	disk := errors.New("disk is broken")
 	var breaks atomic.Bool
 	fs := vfs.NewCrashableMem()
-	e := openMemory(t, Options{fs: errorfs.Wrap(fs, errorfs.InjectorFunc(func(op errorfs.Op) error {
+	e := openDisk(t, errorfs.Wrap(fs, errorfs.InjectorFunc(func(op errorfs.Op) error {
 		isLog := strings.HasSuffix(op.Path, ".log")
 		if breaks.Load() && isLog && (op.Kind == errorfs.OpFileSync || op.Kind == errorfs.OpFileSyncData || op.Kind == errorfs.OpFileFlush) {
 			return disk
 		}
 		return nil
-	}))})
+	})))
 	commit := func(key string) error {
 		tr := e.Begin(t.Context())
 		tr.Set([]byte(key), nil)
@@ -144,13 +144,13 @@ func TestFailedSyncEndsCommits(t *testing.T) {
 	tr := e.Begin(t.Context())
 	page, err := tr.GetRange(engine.Range{End: keyLimit}, engine.RangeOptions{}).Get()
 	if err != nil || len(page.KeyValues) != 1 {
-		t.Errorf("what can be read is %q, %v", page.KeyValues, err)
+		t.Errorf("reading everything gives %q, %v", page.KeyValues, err)
 	}
 	tr.Cancel()
 	if err := e.Close(); err != nil {
 		t.Error(err)
 	}
-	e = openMemory(t, Options{fs: fs.CrashClone(vfs.CrashCloneCfg{})})
+	e = openDisk(t, fs.CrashClone(vfs.CrashCloneCfg{}))
 	defer e.Close()
 	if err := commit("again"); err != nil {
 		t.Error(err)

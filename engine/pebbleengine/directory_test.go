@@ -22,8 +22,8 @@ import (
 	"github.com/fdbevents/fdbevents/engine"
 )
 
-// holderVariable makes the test binary a process that holds the directory it
-// names.
+// holderVariable turns the test binary into a process that holds the directory
+// named by its value.
 const holderVariable = "PEBBLEENGINE_TEST_HOLD"
 
 func TestMain(m *testing.M) {
@@ -38,7 +38,7 @@ func TestMain(m *testing.M) {
 
 // holdForEver opens the directory, says so, and commits until it is killed.
 func holdForEver(dir string) {
-	e, err := Open(context.Background(), dir, Options{})
+	e, err := Open(context.Background(), dir)
 	if err != nil {
 		fmt.Println(err)
 		os.Exit(1)
@@ -52,8 +52,8 @@ func holdForEver(dir string) {
 	}
 }
 
-// count makes the n-th transaction of a writer: it adds one to a counter, once,
-// whatever becomes of the attempts.
+// count runs the n-th transaction of a writer: it increments a counter once,
+// whatever happens to the attempts.
 func count(ctx context.Context, e *Engine, writer string, n int64) error {
 	done := fmt.Appendf(nil, "done/%s/%d", writer, n)
 	return engine.Run(ctx, e, func(tr engine.Transaction, prior error) error {
@@ -92,7 +92,7 @@ func closeEngine(t *testing.T, e *Engine) {
 func isHolder(e *Engine) bool { return e.store() != nil }
 
 func TestSecondEngineAttaches(t *testing.T) {
-	dir := filepath.Join(t.TempDir(), strings.Repeat("long", 30)) // no socket has so long a path
+	dir := filepath.Join(t.TempDir(), strings.Repeat("long", 30)) // too long for the path of a socket
 	first, second := open(t, dir), open(t, dir)
 	if !isHolder(first) || isHolder(second) {
 		t.Fatal("want the first to hold the directory and the second to attach")
@@ -102,7 +102,8 @@ func TestSecondEngineAttaches(t *testing.T) {
 		t.Fatalf("socket is %v, %v", info, err)
 	}
 
-	// Both see each other's commits, conflict with each other, wake each other.
+	// Both engines see each other's commits, conflict with each other and wake
+	// each other.
 	watching := second.Begin(t.Context())
 	w := watching.Watch([]byte("count/x"))
 	if err := watching.Commit(); err != nil {
@@ -127,7 +128,8 @@ func TestSecondEngineAttaches(t *testing.T) {
 		t.Errorf("the second engine sees %d", got)
 	}
 
-	// The second takes over. What it has open fails so that it can be retried.
+	// The second engine takes over. Whatever it has open fails with errors that
+	// can be retried.
 	w = nil
 	armed, open := second.Begin(t.Context()), second.Begin(t.Context())
 	w = armed.Watch([]byte("count/x"))
@@ -154,8 +156,8 @@ func TestSecondEngineAttaches(t *testing.T) {
 	}
 }
 
-// TestHoldersComeAndGo has several engines commit while the holder is closed and
-// another opened, again and again.
+// TestHoldersComeAndGo repeatedly closes the holder and opens another engine,
+// while several engines commit.
 func TestHoldersComeAndGo(t *testing.T) {
 	dir := t.TempDir()
 	const writers, rounds = 4, 12
@@ -176,9 +178,9 @@ func TestHoldersComeAndGo(t *testing.T) {
 			}
 		})
 	}
-	// Whoever is next in line takes over; what was closed comes back in line.
+	// The next in line takes over; a closed engine rejoins the line.
 	for range rounds {
-		time.Sleep(10 * time.Millisecond) // any moment is a moment
+		time.Sleep(10 * time.Millisecond) // any moment will do
 		closeEngine(t, first)
 		first = open(t, dir)
 	}
@@ -243,7 +245,7 @@ func TestHolderIsKilled(t *testing.T) {
 			}
 		}
 		if isHolder(engines[0]) == isHolder(engines[1]) {
-			t.Error("want one of the two to have taken over")
+			t.Error("want exactly one of the two to have taken over")
 		}
 		for _, e := range engines {
 			closeEngine(t, e)
@@ -251,8 +253,8 @@ func TestHolderIsKilled(t *testing.T) {
 	}
 }
 
-// TestVanishedClientLeavesNothing breaks a connection and looks at what the
-// server keeps.
+// TestVanishedClientLeavesNothing breaks a connection and checks what the server
+// still keeps.
 func TestVanishedClientLeavesNothing(t *testing.T) {
 	dir := t.TempDir()
 	holding, attached := open(t, dir), open(t, dir)
@@ -268,7 +270,7 @@ func TestVanishedClientLeavesNothing(t *testing.T) {
 	}
 	h := (*holding.now.Load()).(*holder)
 	old := h.current.Load()
-	// The second transaction gives its view back without waiting for an answer.
+	// The second transaction releases its view without waiting for an answer.
 	for begin := time.Now(); old.leases.Load() != 2 || h.watches.armed.Load() != 1; {
 		if time.Since(begin) > 10*time.Second {
 			t.Fatalf("%d leases, %d watches", old.leases.Load(), h.watches.armed.Load())
@@ -312,10 +314,10 @@ func TestDirectoryThatCannotBe(t *testing.T) {
 	for _, c := range []struct{ dir, text string }{
 		{file, "not a directory"},
 		{filepath.Join(file, "below"), "not a directory"},
-		{dir, `other contents, such as "newer"`},
+		{dir, `other files, for example "newer"`},
 		{newer, "format 2"},
 	} {
-		if _, err := Open(t.Context(), c.dir, Options{}); err == nil || !strings.Contains(err.Error(), c.text) || !strings.Contains(err.Error(), c.dir) {
+		if _, err := Open(t.Context(), c.dir); err == nil || !strings.Contains(err.Error(), c.text) || !strings.Contains(err.Error(), c.dir) {
 			t.Errorf("open %s: %v", c.dir, err)
 		}
 	}
@@ -324,7 +326,7 @@ func TestDirectoryThatCannotBe(t *testing.T) {
 func TestNoGoroutineOutlivesClose(t *testing.T) {
 	before := runtime.NumGoroutine()
 	dir := t.TempDir()
-	engines := []*Engine{openMemory(t, Options{}), open(t, dir), open(t, dir), open(t, dir)}
+	engines := []*Engine{openMemory(t), open(t, dir), open(t, dir), open(t, dir)}
 	for i, e := range engines {
 		if err := count(t.Context(), e, "x", int64(i)); err != nil {
 			t.Fatal(err)
@@ -338,7 +340,7 @@ func TestNoGoroutineOutlivesClose(t *testing.T) {
 	for _, e := range engines {
 		closeEngine(t, e)
 	}
-	// Pebble and net/rpc let a few of theirs go without waiting.
+	// Pebble and net/rpc leave a few of their goroutines to end by themselves.
 	for begin := time.Now(); runtime.NumGoroutine() > before; time.Sleep(time.Millisecond) {
 		if time.Since(begin) > 5*time.Second {
 			stacks := make([]byte, 1<<16)
@@ -363,10 +365,10 @@ func TestHolderOfAnotherVersion(t *testing.T) {
 	}
 	defer l.release()
 
-	// A holder that does not answer is waited for, and named.
+	// Open waits for a holder that does not answer, and names it.
 	ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
 	defer cancel()
-	if _, err := Open(ctx, dir, Options{}); !errors.Is(err, context.DeadlineExceeded) ||
+	if _, err := Open(ctx, dir); !errors.Is(err, context.DeadlineExceeded) ||
 		!strings.Contains(err.Error(), fmt.Sprint("process ", os.Getpid())) {
 		t.Errorf("open of a silent holder's directory: %v", err)
 	}
@@ -381,16 +383,16 @@ func TestHolderOfAnotherVersion(t *testing.T) {
 		t.Fatal(err)
 	}
 	go calls.Accept(listener)
-	if _, err := Open(t.Context(), dir, Options{}); !errors.Is(err, errProtocol) {
+	if _, err := Open(t.Context(), dir); !errors.Is(err, errProtocol) {
 		t.Errorf("open of another version's directory: %v", err)
 	}
 }
 
-// TestLinkIsClosedTwice: a link that was lost is closed when another backend is
-// looked for, and by the engine when none was found.
+// TestLinkIsClosedTwice: a lost link is closed when another backend is looked
+// for, and by the engine if none was found.
 func TestLinkIsClosedTwice(t *testing.T) {
 	dir := t.TempDir()
-	holder, err := Open(t.Context(), dir, Options{})
+	holder, err := Open(t.Context(), dir)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -411,14 +413,14 @@ func TestLinkIsClosedTwice(t *testing.T) {
 	}
 }
 
-// TestDamagedTableIsAnError: damage is an error to whoever reads what is damaged,
-// and does not end the process.
+// TestDamagedTableIsAnError: damage is an error for the reader of the damaged
+// data, and does not end the process.
 func TestDamagedTableIsAnError(t *testing.T) {
 	dir := t.TempDir()
 	key := []byte("key")
 	open := func() *Engine {
 		t.Helper()
-		e, err := Open(t.Context(), dir, Options{})
+		e, err := Open(t.Context(), dir)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -431,7 +433,7 @@ func TestDamagedTableIsAnError(t *testing.T) {
 	}); err != nil {
 		t.Fatal(err)
 	}
-	// What an engine finds in the write-ahead log it brings into a table.
+	// An engine moves what it finds in the write-ahead log into a table.
 	for range 2 {
 		if err := e.Close(); err != nil {
 			t.Fatal(err)
@@ -455,7 +457,7 @@ func TestDamagedTableIsAnError(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	e, err = Open(t.Context(), dir, Options{})
+	e, err = Open(t.Context(), dir)
 	if err == nil {
 		defer e.Close()
 		tr := e.Begin(t.Context())
@@ -463,6 +465,6 @@ func TestDamagedTableIsAnError(t *testing.T) {
 		_, err = tr.Get(key).Get()
 	}
 	if err == nil || !strings.Contains(err.Error(), "corruption") {
-		t.Errorf("got %v, want an error that tells of corruption", err)
+		t.Errorf("got %v, want an error about corruption", err)
 	}
 }

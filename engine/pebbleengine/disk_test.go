@@ -20,8 +20,8 @@ import (
 	"github.com/fdbevents/fdbevents/engine"
 )
 
-// smallDisk is a file system with room for so many bytes; when they are written,
-// it is full. Where a write does not fit, the beginning of it does.
+// smallDisk is a file system with room for a number of bytes; when they are
+// written, it is full. If a write does not fit, its beginning is written.
 type smallDisk struct {
 	vfs.FS
 	room atomic.Int64
@@ -68,9 +68,9 @@ func (f smallFile) WriteAt(p []byte, at int64) (int, error) {
 	return n, errors.Join(err, full)
 }
 
-// TestDiskFull lets the disk fill up at many moments, those of opening, of
-// flushing to tables and of writing the list of tables among them. Commits fail
-// and say why, the process goes on, and what was acknowledged is there when the
+// TestDiskFull makes the disk run full at many moments, including while opening,
+// while flushing to tables and while writing the list of tables. Commits fail and
+// say why, the process goes on, and everything acknowledged is there when the
 // directory is opened with room again.
 func TestDiskFull(t *testing.T) {
 	for room := int64(0); room < 600_000; room += room/16 + 37 {
@@ -81,12 +81,12 @@ func TestDiskFull(t *testing.T) {
 		rest := disk.CrashClone(vfs.CrashCloneCfg{})
 		full = &smallDisk{FS: disk.CrashClone(vfs.CrashCloneCfg{})}
 		full.room.Store(room % 5000)
-		if e, err := OpenMemory(Options{fs: full}); err == nil {
+		if e, err := openFS(full, true, memTableSize); err == nil {
 			_ = e.Close()
 		} else { // before room is made
 			wantDiskFull(t, room, "open again", err)
 		}
-		e, err := OpenMemory(Options{fs: rest})
+		e, err := openFS(rest, true, memTableSize)
 		if err != nil {
 			t.Fatalf("room for %d bytes: opening with room again: %v", room, err)
 		}
@@ -104,10 +104,10 @@ func TestDiskFull(t *testing.T) {
 	}
 }
 
-// fillUp opens a database and commits until that fails. It returns what was
-// acknowledged.
+// fillUp opens a database and commits until a commit fails. It returns the keys
+// that were acknowledged.
 func fillUp(t *testing.T, full *smallDisk, room int64) (acknowledged []string) {
-	e, err := OpenMemory(Options{fs: full, memTable: 64 << 10})
+	e, err := openFS(full, true, 64<<10)
 	if err != nil {
 		wantDiskFull(t, room, "open", err)
 		return nil
@@ -137,13 +137,13 @@ func fillUp(t *testing.T, full *smallDisk, room int64) (acknowledged []string) {
 	case <-time.After(20 * time.Second):
 		t.Fatalf("room for %d bytes: commits hang", room)
 	}
-	// From here on, every commit says what has happened and what to do.
+	// From now on, every commit says what has happened and what to do.
 	tr := e.Begin(t.Context())
 	tr.Set([]byte("later"), nil)
 	err = tr.Commit()
 	wantDiskFull(t, room, "a later commit", err)
 	if !strings.Contains(err.Error(), "make room on the disk, then ") {
-		t.Errorf("room for %d bytes: a later commit does not tell the way out: %v", room, err)
+		t.Errorf("room for %d bytes: a later commit does not say what to do: %v", room, err)
 	}
 	if engine.Retryable(err) || engine.MaybeCommitted(err) {
 		t.Errorf("room for %d bytes: a later commit can be retried, or may have happened: %v", room, err)
@@ -164,40 +164,40 @@ func fillUp(t *testing.T, full *smallDisk, room int64) (acknowledged []string) {
 func wantDiskFull(t *testing.T, room int64, what string, err error) {
 	t.Helper()
 	if !errors.Is(err, syscall.ENOSPC) || !strings.Contains(err.Error(), "no space left on device") {
-		t.Errorf("room for %d bytes: %s: %v, want one that tells of a full disk", room, what, err)
+		t.Errorf("room for %d bytes: %s: %v, want an error about a full disk", room, what, err)
 	}
 }
 
 // TestReadOnlyDisk opens a database on a disk that cannot be written.
 func TestReadOnlyDisk(t *testing.T) {
 	disk := vfs.NewCrashableMem()
-	closeEngine(t, openMemory(t, Options{fs: disk}))
+	closeEngine(t, openDisk(t, disk))
 	for _, kinds := range [][]errorfs.OpKind{
 		{errorfs.OpCreate, errorfs.OpReuseForWrite, errorfs.OpMkdirAll, errorfs.OpRemove, errorfs.OpRename, errorfs.OpLink},
 		{errorfs.OpFileWrite, errorfs.OpFileSync, errorfs.OpFileSyncData},
 	} {
-		e, err := OpenMemory(Options{fs: errorfs.Wrap(disk, errorfs.InjectorFunc(func(op errorfs.Op) error {
+		e, err := openFS(errorfs.Wrap(disk, errorfs.InjectorFunc(func(op errorfs.Op) error {
 			if slices.Contains(kinds, op.Kind) {
 				return &fs.PathError{Op: "open", Path: op.Path, Err: syscall.EROFS}
 			}
 			return nil
-		}))})
-		if err == nil { // not before the first write, then
+		})), true, memTableSize)
+		if err == nil { // then the first write must fail
 			tr := e.Begin(t.Context())
 			tr.Set([]byte("k"), nil)
 			err = tr.Commit()
 			_ = e.Close()
 		}
 		if !errors.Is(err, syscall.EROFS) || !strings.Contains(err.Error(), "read-only file system") {
-			t.Errorf("%v: %v, want one that tells of a read-only file system", kinds, err)
+			t.Errorf("%v: %v, want an error about a read-only file system", kinds, err)
 		}
 	}
 }
 
-// TestReadOnlyDirectory is about the modes of the system, which do not stop root.
+// TestReadOnlyDirectory tests file system permissions, which do not stop root.
 func TestReadOnlyDirectory(t *testing.T) {
 	if os.Getuid() == 0 {
-		t.Skip("root may write everywhere")
+		t.Skip("root can write everywhere")
 	}
 	dir := t.TempDir()
 	closeEngine(t, open(t, dir))
@@ -205,12 +205,12 @@ func TestReadOnlyDirectory(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer os.Chmod(dir, 0o700)
-	if _, err := Open(t.Context(), dir, Options{}); !errors.Is(err, fs.ErrPermission) || !strings.Contains(err.Error(), dir) {
+	if _, err := Open(t.Context(), dir); !errors.Is(err, fs.ErrPermission) || !strings.Contains(err.Error(), dir) {
 		t.Errorf("open of a directory without write permission: %v", err)
 	}
 }
 
-// TestNewerPebble opens a store that a newer Pebble has written.
+// TestNewerPebble opens a store written by a newer Pebble.
 func TestNewerPebble(t *testing.T) {
 	dir := t.TempDir()
 	closeEngine(t, open(t, dir))
@@ -221,15 +221,15 @@ func TestNewerPebble(t *testing.T) {
 	if err := os.Rename(markers[0], filepath.Join(dir, storeName, "marker.format-version.000999.999")); err != nil {
 		t.Fatal(err)
 	}
-	_, err = Open(t.Context(), dir, Options{})
+	_, err = Open(t.Context(), dir)
 	if err == nil || !strings.Contains(err.Error(), "use a newer fdbevents") || !strings.Contains(err.Error(), dir) {
 		t.Errorf("open of a newer Pebble's store: %v", err)
 	}
 }
 
-// TestDamagedLog damages the write-ahead log in its middle: opening fails, and
-// nothing is dropped in silence. In the last 32 KiB of a log Pebble cannot tell
-// damage from a write that the crash has torn.
+// TestDamagedLog damages the write-ahead log in the middle: opening must fail,
+// and must not drop anything silently. In the last 32 KiB of a log, Pebble cannot
+// tell damage from a write torn by a crash.
 func TestDamagedLog(t *testing.T) {
 	dir := t.TempDir()
 	e := open(t, dir)
@@ -241,7 +241,7 @@ func TestDamagedLog(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	// As kill -9 leaves it: the files, without an orderly end.
+	// These are the files as kill -9 leaves them, without an orderly shutdown.
 	copied := t.TempDir()
 	if err := os.CopyFS(copied, os.DirFS(filepath.Join(dir, storeName))); err != nil {
 		t.Fatal(err)
@@ -256,7 +256,7 @@ func TestDamagedLog(t *testing.T) {
 		t.Fatal(err)
 	}
 	used := len(bytes.TrimRight(log, "\x00"))
-	for _, part := range []int{10, 3, 2} { // where
+	for _, part := range []int{10, 3, 2} { // damage at 1/part of the log
 		damaged := bytes.Clone(log)
 		copy(damaged[used/part:], "damage")
 		if err := os.WriteFile(logs[len(logs)-1], damaged, 0o600); err != nil {
@@ -266,12 +266,12 @@ func TestDamagedLog(t *testing.T) {
 		if err := os.CopyFS(filepath.Join(target, storeName), os.DirFS(copied)); err != nil {
 			t.Fatal(err)
 		}
-		e, err := Open(t.Context(), target, Options{})
+		e, err := Open(t.Context(), target)
 		if err == nil {
 			closeEngine(t, e)
 		}
 		if err == nil || !strings.Contains(err.Error(), target) || !strings.Contains(err.Error(), "the data is damaged") {
-			t.Errorf("damage at 1/%d of the log: %v, want an error that tells of it", part, err)
+			t.Errorf("damage at 1/%d of the log: %v, want an error about it", part, err)
 		}
 	}
 }

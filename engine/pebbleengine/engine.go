@@ -1,7 +1,6 @@
 package pebbleengine
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -14,34 +13,26 @@ import (
 	"github.com/fdbevents/fdbevents/engine"
 )
 
-// Options are for Open. The zero value is right for everybody.
-type Options struct {
-	// fs, in tests, is the file system of an engine in memory.
-	fs vfs.FS
-	// memTable, in tests, is the size of Pebble's tables in memory.
-	memTable uint64
-}
-
 // Engine is an open database. It implements engine.Engine.
 type Engine struct {
 	name string
-	// find, of an engine on a directory, returns a backend when there is none:
-	// it opens the store or attaches to the process that has.
+	// find gets a backend when there is none: it opens the store or attaches to
+	// the process that has opened it. Only engines on a directory have it.
 	find func(context.Context) (backend, error)
 
-	// now is the backend of the moment. It is replaced when it is lost.
+	// now is the current backend. It is replaced when it is lost.
 	now atomic.Pointer[backend]
 
-	// searching holds a token while a backend is looked for, or closed.
+	// searching holds a token while a backend is being found or closed.
 	searching chan struct{}
 	// life ends when Close is called.
 	life context.Context
 	end  context.CancelFunc
 
-	// buffers has []mutation of transactions that are over, to be used again.
+	// buffers has the []mutation of ended transactions, for reuse.
 	buffers sync.Pool
 
-	// mu guards watches: all that have not ended, armed or not.
+	// mu guards watches: all watches that have not ended, armed or not.
 	mu      sync.Mutex
 	watches map[*watch]struct{}
 }
@@ -49,12 +40,12 @@ type Engine struct {
 var _ engine.Engine = (*Engine)(nil)
 
 // OpenMemory opens a new, empty database in memory. It is gone when closed.
-func OpenMemory(o Options) (*Engine, error) {
-	fs, durable := o.fs, o.fs != nil
-	if fs == nil {
-		fs = vfs.NewMem()
-	}
-	s, err := openStore(fs, "store", durable, cmp.Or(o.memTable, memTableSize))
+func OpenMemory() (*Engine, error) { return openFS(vfs.NewMem(), false, memTableSize) }
+
+// openFS opens the database in fs. memTable is the size of one Pebble memtable in
+// bytes.
+func openFS(fs vfs.FS, durable bool, memTable uint64) (*Engine, error) {
+	s, err := openStore(fs, "store", durable, memTable)
 	if err != nil {
 		return nil, fmt.Errorf("open database in memory: %w", err)
 	}
@@ -71,7 +62,8 @@ func newEngine(name string) *Engine {
 
 func (e *Engine) use(b backend) { e.now.Store(&b) }
 
-// backend returns one that was not lost a moment ago.
+// backend returns a backend that was not lost a moment ago. It finds a new one if
+// necessary.
 func (e *Engine) backend(ctx context.Context) (backend, error) {
 	if e.life.Err() != nil {
 		return nil, engine.ErrClosed
@@ -109,7 +101,7 @@ func (e *Engine) backend(ctx context.Context) (backend, error) {
 	return b, nil
 }
 
-// acquire returns a view, and the backend that it is of.
+// acquire returns a view and the backend it belongs to.
 func (e *Engine) acquire(ctx context.Context) (backend, view, error) {
 	for {
 		b, err := e.backend(ctx)
@@ -124,8 +116,8 @@ func (e *Engine) acquire(ctx context.Context) (backend, view, error) {
 	}
 }
 
-// commit hands c to the backend that its transaction has read from, or to any if
-// bound is nil.
+// commit hands c to the backend that its transaction has read from, or to any
+// backend if bound is nil.
 func (e *Engine) commit(ctx context.Context, bound backend, c *commit) (outcome, error) {
 	for {
 		b, err := bound, error(nil)
@@ -139,7 +131,7 @@ func (e *Engine) commit(ctx context.Context, bound backend, c *commit) (outcome,
 		case !errors.Is(err, errLost):
 			return result, err
 		case bound != nil:
-			return outcome{}, fmt.Errorf("commit of what was read elsewhere: %w: %w", err, engine.ErrTooOld)
+			return outcome{}, fmt.Errorf("commit after reads from a lost backend: %w: %w", err, engine.ErrTooOld)
 		}
 	}
 }
@@ -152,7 +144,7 @@ func (e *Engine) takeBuffer() []mutation {
 	return make([]mutation, 0, 16)
 }
 
-// giveBuffer takes back the mutations of a commit that is over.
+// giveBuffer takes back the mutations of a finished commit.
 func (e *Engine) giveBuffer(b []mutation) {
 	if cap(b) == 0 || cap(b) > largestBuffer {
 		return

@@ -9,11 +9,11 @@ import (
 	"github.com/cockroachdb/pebble/v2/vfs"
 )
 
-// guard is the file system of a store. When Pebble begins a new write-ahead log
-// and the disk lets it down, it panics where it does not hold a lock that is given
-// back then, which ends the process, whoever recovers. The guard does not let such
-// an error get there: it ends the store's writing life, and the goroutine waits for
-// ever. See store.apply.
+// guard is the file system of a store. If the disk fails while Pebble begins a
+// new write-ahead log, Pebble panics at a point where it does not hold a lock
+// that it then releases, and that ends the process even if the panic is
+// recovered. The guard keeps such an error away from Pebble: it ends all commits
+// of the store and blocks the goroutine for ever. See store.apply.
 type guard struct {
 	vfs.FS
 	store *store
@@ -51,17 +51,17 @@ func (g *guard) file(f vfs.File, err error) (vfs.File, error) {
 	return &guarded{File: f, guard: g}, nil
 }
 
-// check does not return an error to where Pebble cannot take it.
+// check never returns for an error at a point where Pebble cannot handle it.
 func (g *guard) check(err error) {
 	if err == nil || !g.store.loading.Load() && !calledBy(").rotateWAL") {
 		return
 	}
-	g.store.die(fmt.Errorf("%w: opening, or beginning a new log: %w", errPanicked, err))
+	g.store.die(fmt.Errorf("%w while opening or beginning a new log: %w", errPanicked, err))
 	select {}
 }
 
-// guarded is a file that is written, or the directory. It remembers its first error,
-// which Pebble meets again when it closes the log.
+// guarded is the directory or a file open for writing. It remembers its first
+// error, which Pebble meets again when it closes the log.
 type guarded struct {
 	vfs.File
 	guard *guard
@@ -72,7 +72,7 @@ func (f *guarded) note(err error) error {
 	if err == nil {
 		return nil
 	}
-	first := err // of its own, so that what is written costs no allocation
+	first := err // a copy, so that successful writes cost no allocation
 	f.first.CompareAndSwap(nil, &first)
 	f.guard.check(err)
 	return err
@@ -102,8 +102,8 @@ func (f *guarded) Close() error {
 	return f.note(f.File.Close())
 }
 
-// calledBy reports whether this goroutine is in a call of a function, beyond the
-// caller's caller, whose full name has the part.
+// calledBy reports whether this goroutine is in a call, beyond the caller's
+// caller, of a function whose full name contains part.
 func calledBy(part string) bool {
 	callers := make([]uintptr, 128)
 	frames := runtime.CallersFrames(callers[:runtime.Callers(3, callers)])

@@ -19,15 +19,16 @@ import (
 	"github.com/fdbevents/fdbevents/engine"
 )
 
-// writerVariable makes the test binary a process that commits to the directory it
-// names, under the name that comes after a space, and prints what was
-// acknowledged.
+// writerVariable turns the test binary into a process that commits to the
+// directory named by its value, under the name that follows a space, and prints
+// what was acknowledged.
 const writerVariable = "PEBBLEENGINE_TEST_WRITE"
 
 // writeForEver commits from several goroutines until it is killed. Each
-// transaction writes a stamped key and a key of its own, and adds to a counter.
+// transaction writes a stamped key and a key of its own, and increments a
+// counter.
 func writeForEver(dir, name string) {
-	e, err := Open(context.Background(), dir, Options{})
+	e, err := Open(context.Background(), dir)
 	if err != nil {
 		fmt.Println("error", err)
 		os.Exit(1)
@@ -42,7 +43,7 @@ func writeForEver(dir, name string) {
 					fmt.Println("error", err)
 					os.Exit(1)
 				}
-				fmt.Println(id) // one write of the system, whole or not at all
+				fmt.Println(id) // one system call, so printed whole or not at all
 			}
 		})
 	}
@@ -77,7 +78,7 @@ type writer struct {
 	name  string
 	child *exec.Cmd
 	out   io.Reader
-	acks  chan []string // everything that it has printed, when it has ended
+	acks  chan []string // all lines it has printed, sent when it has ended
 }
 
 func startWriter(t *testing.T, dir, name string) *writer {
@@ -99,7 +100,7 @@ func startWriter(t *testing.T, dir, name string) *writer {
 		for {
 			line, err := r.ReadString('\n')
 			if err != nil {
-				break // what has no end of line was not told
+				break // a line without its end does not count
 			}
 			lines = append(lines, strings.TrimSuffix(line, "\n"))
 		}
@@ -108,7 +109,7 @@ func startWriter(t *testing.T, dir, name string) *writer {
 	return w
 }
 
-// kill kills the process and returns what was acknowledged to it.
+// kill kills the process and returns the transactions acknowledged to it.
 func (w *writer) kill() []string {
 	_ = w.child.Process.Kill()
 	lines := <-w.acks
@@ -116,10 +117,10 @@ func (w *writer) kill() []string {
 	return lines
 }
 
-// TestKillLoop kills processes that commit to one directory, holders and attached
-// ones, at random moments, again and again, and starts them anew at once. After
-// each kill, what was acknowledged to the dead process is there, nothing twice and
-// nothing in part. FDBEVENTS_KILLS is how many.
+// TestKillLoop repeatedly kills processes that commit to one directory, holders
+// and attached ones, at random moments, and replaces each at once. After each
+// kill, everything acknowledged to the dead process is there, and nothing is
+// there twice or in part. FDBEVENTS_KILLS is the number of kills.
 func TestKillLoop(t *testing.T) {
 	kills := 15
 	if more, err := strconv.Atoi(os.Getenv("FDBEVENTS_KILLS")); err == nil {
@@ -144,7 +145,7 @@ func TestKillLoop(t *testing.T) {
 		acknowledged += len(lines)
 	}
 	for k := 0; k < kills && !t.Failed(); k++ {
-		time.Sleep(rand.N(80 * time.Millisecond)) // any moment is a moment
+		time.Sleep(rand.N(80 * time.Millisecond)) // any moment will do
 		victim := rand.IntN(processes)
 		holder, _ := strconv.Atoi(strings.TrimPrefix(lockHolder(dir), "process "))
 		for i, w := range writers {
@@ -182,8 +183,8 @@ func TestKillLoop(t *testing.T) {
 	t.Logf("%d kills, %d of holders; %d transactions, %d acknowledged", kills, holders, total, acknowledged)
 }
 
-// checkWriter checks and removes what a dead process wrote, and returns how many
-// transactions that were.
+// checkWriter checks and removes everything that a dead process wrote. It returns
+// the number of transactions.
 func checkWriter(t *testing.T, dir, name string, lines []string) int {
 	t.Helper()
 	e := open(t, dir)
@@ -218,7 +219,7 @@ func checkWriter(t *testing.T, dir, name string, lines []string) int {
 		if problem, failed := strings.CutPrefix(line, "error "); failed {
 			t.Errorf("writer %s: %s", name, problem)
 		} else if logged[line] != 1 || done[line] != 1 {
-			t.Errorf("writer %s: transaction %s was acknowledged, and is there %d times, its mark %d times", name, line, logged[line], done[line])
+			t.Errorf("writer %s: transaction %s was acknowledged, but is there %d times, its mark %d times", name, line, logged[line], done[line])
 		}
 	}
 	for id, n := range logged {

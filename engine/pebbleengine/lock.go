@@ -12,19 +12,20 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// What is in a directory.
+// The contents of a directory.
 const (
-	// lockName is the file whose lock decides who holds the directory. It names
-	// the holder's process, for people.
+	// lockName is the file whose lock decides who holds the directory. It contains
+	// the holder's process id, for people.
 	lockName = "lock"
-	// socketName is where the holder serves; it is there only while it does, or
-	// when the holder was killed.
+	// socketName is the socket on which the holder serves. It exists only while
+	// the holder serves, or if the holder was killed.
 	socketName = "socket"
 	// storeName is the directory of the Pebble database.
 	storeName = "store"
 )
 
-// prepareDirectory makes sure that dir is a directory that is ours.
+// prepareDirectory creates dir if necessary and makes sure that it is a directory
+// of ours.
 func prepareDirectory(dir string) error {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return err
@@ -43,16 +44,17 @@ func prepareDirectory(dir string) error {
 		}
 	}
 	if foreign != "" {
-		return fmt.Errorf("it has other contents, such as %q, and no fdbevents data", foreign)
+		return fmt.Errorf("it holds other files, for example %q, and no fdbevents data", foreign)
 	}
 	return nil
 }
 
-// lock is the right to open the store. The system gives it back when the process
-// ends, however that happens.
+// lock is the right to open the store. The operating system releases it when the
+// process ends, however that happens.
 type lock struct{ file *os.File }
 
-// tryLock returns nil when somebody else has the lock, be it in this process.
+// tryLock returns nil if the lock is taken, perhaps by another Engine of this
+// process.
 func tryLock(dir string) (*lock, error) {
 	f, err := os.OpenFile(filepath.Join(dir, lockName), os.O_RDWR|os.O_CREATE, 0o600)
 	if err != nil {
@@ -71,7 +73,7 @@ func tryLock(dir string) (*lock, error) {
 		}
 		return nil, fmt.Errorf("lock %s: %w", f.Name(), err)
 	}
-	// The contents are a courtesy, see lockHolder.
+	// The contents are a courtesy; see lockHolder.
 	_ = f.Truncate(0)
 	_, _ = f.WriteAt([]byte(strconv.Itoa(os.Getpid())+"\n"), 0)
 	return &lock{f}, nil
@@ -93,11 +95,12 @@ func lockHolder(dir string) string {
 	return "process " + strings.TrimSpace(string(pid))
 }
 
-// maxSocketPath is below what the system's socket addresses have room for.
+// maxSocketPath is below the operating system's limit for socket addresses, in
+// bytes.
 const maxSocketPath = 100
 
 // socketPath returns a path to name in dir that is short enough for a socket
-// address. done is called after use.
+// address. The caller calls done after use.
 func socketPath(dir, name string) (path string, done func(), err error) {
 	if path = filepath.Join(dir, name); len(path) <= maxSocketPath {
 		return path, func() {}, nil

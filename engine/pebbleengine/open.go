@@ -13,10 +13,11 @@ import (
 	"github.com/fdbevents/fdbevents/engine"
 )
 
-// Open opens the database in a directory, and creates both if need be. Any
-// number of engines, in any number of processes of the machine, can have the
-// same directory open.
-func Open(ctx context.Context, dir string, _ Options) (*Engine, error) {
+// Open opens the database in a directory, and creates both if necessary. Any
+// number of engines, in any number of processes on the machine, can have the same
+// directory open. Open waits up to 30 s for a holder of the directory that does
+// not answer. ctx bounds only the opening.
+func Open(ctx context.Context, dir string) (*Engine, error) {
 	dir, err := filepath.Abs(dir)
 	if err != nil {
 		return nil, err
@@ -43,11 +44,11 @@ type directory struct {
 }
 
 const (
-	// patience bounds how long a directory may be held by a process that does
-	// not answer: it may be opening the store, or ending.
+	// patience bounds how long a directory may be held by a process that does not
+	// answer: it may be opening the store, or shutting down.
 	patience = 30 * time.Second
-	// firstLook and lastLook are the pauses between two attempts. There is
-	// nothing to wait on: the holder may end in any way.
+	// firstLook and lastLook are the first and the longest pause between two
+	// attempts. There is nothing to wait on: the holder may end in any way.
 	firstLook, lastLook = time.Millisecond, 50 * time.Millisecond
 )
 
@@ -80,7 +81,7 @@ func (d *directory) find(ctx context.Context) (backend, error) {
 	}
 }
 
-// hold opens the store, and serves it, under the lock.
+// hold opens the store under the lock, and serves it.
 func (d *directory) hold(l *lock) (backend, error) {
 	path := filepath.Join(d.path, storeName)
 	// Pebble's files are readable by all, so their directory is not: the data may lie in
@@ -99,15 +100,15 @@ func (d *directory) hold(l *lock) (backend, error) {
 	return &holder{store: s, server: served, lock: l}, nil
 }
 
-// holder is the store of this process, served to others.
+// holder is this process's store, served to others.
 type holder struct {
 	*store
 	server *server
 	lock   *lock
 }
 
-// close implements backend. The lock is given back last: when another has it,
-// nothing of this process is in flight.
+// close implements backend. The lock is released last: when another process gets
+// it, this one has nothing in flight.
 func (h *holder) close() error {
 	if !h.server.closing.CompareAndSwap(false, true) {
 		return engine.ErrClosed

@@ -7,15 +7,15 @@ import (
 	"github.com/tidwall/btree"
 )
 
-// overlay is what a transaction's own writes make of the database below them.
-// It divides the key space at its nodes: a node says what is known of its key,
-// and of the keys between it and the next node. Before the first node nothing
-// is known. The zero value is an overlay without writes.
+// overlay is what a transaction's own writes make of the database below them. It
+// divides the key space at its nodes: a node says what is known about its key,
+// and about the keys between it and the next node. Nothing is known before the
+// first node. The zero value is an overlay without writes.
 type overlay struct {
 	nodes *btree.BTreeG[*node]
 }
 
-// knowledge is what own writes say about a key.
+// knowledge is what the transaction's own writes say about a key.
 type knowledge uint8
 
 const (
@@ -25,16 +25,16 @@ const (
 	cleared
 	// written: the key has a value.
 	written
-	// dependent: the value is that in the database after some operations.
+	// dependent: the value is the database's value after some operations.
 	dependent
-	// unreadable: the value, or the key itself, has a versionstamp to come.
+	// unreadable: the value, or the key itself, waits for a versionstamp.
 	unreadable
 )
 
 type node struct {
 	key   []byte
 	at    knowledge  // of key
-	after knowledge  // of the keys between; unmodified, cleared or unreadable
+	after knowledge  // of the keys up to the next node; unmodified, cleared or unreadable
 	value []byte     // when at is written; not nil
 	ops   []mutation // when at is dependent; append-only, shared with readers
 }
@@ -80,7 +80,7 @@ func (o *overlay) split(key []byte) *node {
 	return fresh
 }
 
-// cover replaces what is known about all keys of r.
+// cover replaces what is known about all keys in r.
 func (o *overlay) cover(r engine.Range, k knowledge) {
 	if r.Empty() {
 		return
@@ -101,7 +101,7 @@ func (o *overlay) cover(r engine.Range, k knowledge) {
 }
 
 // apply adds a write. version is the read version that the transaction had when
-// it made the write, 0 if none: no stamp of its own can be lower.
+// it made the write, or 0 if it had none: its own stamp cannot be lower.
 func (o *overlay) apply(m mutation, version int64) {
 	if o.empty() {
 		less := func(a, b *node) bool { return bytes.Compare(a.key, b.key) < 0 }
@@ -145,7 +145,8 @@ func (n *node) change(m mutation) {
 	}
 }
 
-// resolve returns the value of a dependent key whose value below is base.
+// resolve returns the value of a dependent key whose value in the database is
+// base.
 func (n *node) resolve(base []byte) []byte {
 	for _, m := range n.ops {
 		base = evaluate(m.op, base, m.value)
@@ -153,10 +154,10 @@ func (n *node) resolve(base []byte) []byte {
 	return base
 }
 
-// segment is a part of the key space about which one thing is known.
+// segment is a part of the key space about which the same is known throughout.
 type segment struct {
 	engine.Range
-	node // with the key at Begin; its at holds for the whole range
+	node // its key is Begin; its at holds for the whole range
 }
 
 // segments divides r. Written and dependent segments are one key long.
@@ -201,8 +202,8 @@ func (o *overlay) segments(r engine.Range) []segment {
 	return out
 }
 
-// stampedKeys is the range in which the key of a versionstamped set will be: at
-// or above the stamp of version, at or below the highest stamp.
+// stampedKeys returns the range in which the key of a versionstamped set will be:
+// from the stamp of version up to the highest stamp.
 func stampedKeys(param []byte, version int64) engine.Range {
 	key, offset, err := engine.StampPlace(param)
 	if err != nil {
@@ -221,5 +222,5 @@ func stampedKeys(param []byte, version int64) engine.Range {
 	return engine.Range{Begin: begin, End: end}
 }
 
-// keyLimit is the first key that is not the user's.
+// keyLimit is the first key that users cannot use.
 var keyLimit = []byte{0xFF}

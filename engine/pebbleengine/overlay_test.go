@@ -8,7 +8,7 @@ import (
 	"github.com/fdbevents/fdbevents/engine"
 )
 
-// smallKeys are all keys of up to two letters, in order.
+// smallKeys returns all keys of one or two letters from a to d, in order.
 func smallKeys() (keys [][]byte) {
 	for a := byte('a'); a < 'e'; a++ {
 		keys = append(keys, []byte{a})
@@ -28,8 +28,8 @@ func randomRange(rnd *rand.Rand, keys [][]byte) engine.Range {
 	return r
 }
 
-// TestOverlayAgainstModel applies random writes to an overlay and to a map of
-// what is known of each key.
+// TestOverlayAgainstModel applies random writes to an overlay, and to a map of
+// what is known about each key.
 func TestOverlayAgainstModel(t *testing.T) {
 	keys := smallKeys()
 	for seed := range uint64(300) {

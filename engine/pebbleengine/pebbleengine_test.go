@@ -13,7 +13,7 @@ func TestMemory(t *testing.T) {
 	enginetest.Run(t, enginetest.Harness{
 		MaxWatches: MaxWatches,
 		Open: func(t *testing.T) enginetest.Instance {
-			return enginetest.Instance{Engine: openMemory(t, Options{})}
+			return enginetest.Instance{Engine: openMemory(t)}
 		},
 	})
 }
@@ -31,18 +31,18 @@ func TestDirectory(t *testing.T) {
 	})
 }
 
-// TestCrashable runs the suite on a file system that forgets, when it crashes,
-// what was not synced.
+// TestCrashable runs the suite on a file system that, when it crashes, forgets
+// everything not synced.
 func TestCrashable(t *testing.T) {
 	enginetest.Run(t, enginetest.Harness{
 		MaxWatches: MaxWatches,
 		Open: func(t *testing.T) enginetest.Instance {
 			fs := vfs.NewCrashableMem()
 			return enginetest.Instance{
-				Engine: openMemory(t, Options{fs: fs}),
-				Reopen: func(t *testing.T) engine.Engine { return openMemory(t, Options{fs: fs}) },
+				Engine: openDisk(t, fs),
+				Reopen: func(t *testing.T) engine.Engine { return openDisk(t, fs) },
 				Crash: func(t *testing.T) engine.Engine {
-					return openMemory(t, Options{fs: fs.CrashClone(vfs.CrashCloneCfg{})})
+					return openDisk(t, fs.CrashClone(vfs.CrashCloneCfg{}))
 				},
 			}
 		},
@@ -75,7 +75,7 @@ func TestAttached(t *testing.T) {
 
 // TestEmptyKey is about a key that Pebble has reasons to treat differently.
 func TestEmptyKey(t *testing.T) {
-	e := openMemory(t, Options{})
+	e := openMemory(t)
 	defer e.Close()
 	read := func() string {
 		tr := e.Begin(t.Context())
@@ -109,9 +109,18 @@ func TestEmptyKey(t *testing.T) {
 	}
 }
 
-func openMemory(t testing.TB, o Options) *Engine {
+func openMemory(t testing.TB) *Engine {
 	t.Helper()
-	e, err := OpenMemory(o)
+	e, err := OpenMemory()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return e
+}
+
+func openDisk(t testing.TB, fs vfs.FS) *Engine {
+	t.Helper()
+	e, err := openFS(fs, true, memTableSize)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -120,7 +129,7 @@ func openMemory(t testing.TB, o Options) *Engine {
 
 func open(t testing.TB, dir string) *Engine {
 	t.Helper()
-	e, err := Open(t.Context(), dir, Options{})
+	e, err := Open(t.Context(), dir)
 	if err != nil {
 		t.Fatal(err)
 	}

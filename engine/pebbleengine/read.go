@@ -38,8 +38,8 @@ func (t *transaction) get(key []byte, snapshot bool) engine.Future[[]byte] {
 	case v == nil:
 		return ready[[]byte]{value: bytes.Clone(known.value)}
 	}
-	// The read itself is outside of the lock. Should the transaction be cancelled
-	// meanwhile, the view sees to it.
+	// The read itself is outside the lock. If the transaction is cancelled
+	// meanwhile, the view handles it.
 	f := v.get(key)
 	if known.at == dependent {
 		f = &resolved{below: f, node: known}
@@ -52,8 +52,8 @@ func (t *transaction) get(key []byte, snapshot bool) engine.Future[[]byte] {
 	return f
 }
 
-// beginGet returns what own writes know of key, and the view to read if that is
-// not all there is to know. The caller holds mu.
+// beginGet returns what the transaction's own writes say about key, and the view
+// to read if that is not enough. The caller holds mu.
 func (t *transaction) beginGet(key []byte, snapshot bool) (known node, v view, err error) {
 	if err := t.usable(); err != nil {
 		return node{}, nil, err
@@ -62,7 +62,7 @@ func (t *transaction) beginGet(key []byte, snapshot bool) (known node, v view, e
 		return node{}, nil, err
 	}
 	if len(key) > longestRead {
-		return node{}, nil, nil // no such key can be
+		return node{}, nil, nil // no such key can exist
 	}
 	known = t.known(key)
 	switch known.at {
@@ -80,8 +80,8 @@ func (t *transaction) beginGet(key []byte, snapshot bool) (known node, v view, e
 	return known, t.view, nil
 }
 
-// cannotRead notes why a read has failed: the commit will, too. The caller holds
-// mu.
+// cannotRead records why a read has failed: the commit will fail too. The caller
+// holds mu.
 func (t *transaction) cannotRead(err error) error {
 	if t.unread == nil {
 		t.unread = err
@@ -89,7 +89,8 @@ func (t *transaction) cannotRead(err error) error {
 	return err
 }
 
-// known returns what own writes say about key. The caller holds mu.
+// known returns what the transaction's own writes say about key. The caller holds
+// mu.
 func (t *transaction) known(key []byte) node {
 	if len(t.mutations) == 0 {
 		return node{key: key}
@@ -114,8 +115,8 @@ func (t *transaction) addReadPoint(key []byte) {
 	t.size += int64(2*len(key) + 1)
 }
 
-// addRead adds the part of r that own writes leave open to the read conflicts.
-// The caller holds mu.
+// addRead adds to the read conflicts the part of r that the transaction's own
+// writes leave open. The caller holds mu.
 func (t *transaction) addRead(r engine.Range) {
 	if len(t.mutations) == 0 {
 		t.reads.add(r)
@@ -129,7 +130,7 @@ func (t *transaction) addRead(r engine.Range) {
 			continue
 		case unreadable:
 			if len(s.End) == len(s.Begin)+1 {
-				continue // a key whose value is stamped: it is written
+				continue // a key with a stamped value: it is written
 			}
 		}
 		t.reads.add(s.Range)
@@ -147,7 +148,7 @@ func (t *transaction) getRange(r engine.Range, o engine.RangeOptions, snapshot b
 		return failed[engine.Page](err)
 	}
 	if o.Limit < 0 || o.Bytes < 0 {
-		return failed[engine.Page](fmt.Errorf("range limit of %d keys, %d bytes: %w", o.Limit, o.Bytes, engine.ErrInvalidOperation))
+		return failed[engine.Page](fmt.Errorf("invalid range limits: %d keys, %d bytes: %w", o.Limit, o.Bytes, engine.ErrInvalidOperation))
 	}
 	if r = shorten(r); r.Empty() {
 		return ready[engine.Page]{}
@@ -193,15 +194,15 @@ func (t *transaction) getRange(r engine.Range, o engine.RangeOptions, snapshot b
 	return late
 }
 
-// addBelow adds a range that was read where there were no own writes. The caller
-// holds mu.
+// addBelow adds a range that was read where the transaction has no writes of its
+// own. The caller holds mu.
 func (t *transaction) addBelow(r engine.Range) {
 	t.reads.add(r)
 	t.size += rangeSize(r)
 }
 
-// extent is the part of r that the page is about: not what lies beyond the key
-// at which a bound ended the read.
+// extent returns the part of r that the page covers: up to the key at which a
+// bound ended the read.
 func extent(r engine.Range, o engine.RangeOptions, page engine.Page) engine.Range {
 	if !page.More {
 		return r
@@ -213,7 +214,7 @@ func extent(r engine.Range, o engine.RangeOptions, page engine.Page) engine.Rang
 	return engine.Range{Begin: r.Begin, End: engine.KeyRange(last).End}
 }
 
-// merge reads a range of which own writes know something. The caller holds mu.
+// merge reads a range to which the transaction has written. The caller holds mu.
 func (t *transaction) merge(own []segment, o engine.RangeOptions) (engine.Page, error) {
 	if o.Reverse {
 		slices.Reverse(own)
@@ -225,7 +226,7 @@ func (t *transaction) merge(own []segment, o engine.RangeOptions) (engine.Page, 
 		switch s.at {
 		case cleared:
 		case unreadable:
-			return engine.Page{}, t.cannotRead(fmt.Errorf("range read that reaches %.64q: %w", s.Begin, engine.ErrUnreadable))
+			return engine.Page{}, t.cannotRead(fmt.Errorf("range read reaches %.64q: %w", s.Begin, engine.ErrUnreadable))
 		case written:
 			if b.add(s.Begin, s.value) {
 				return b.page, nil
@@ -260,27 +261,27 @@ func (t *transaction) merge(own []segment, o engine.RangeOptions) (engine.Page, 
 	return b.page, nil
 }
 
-// cursor steps through what is below own writes, a page at a time, in one
-// direction. It jumps over parts that nobody asks for.
+// cursor steps through the database below the transaction's own writes, a page at
+// a time, in one direction. It jumps over parts that nobody asks for.
 type cursor struct {
-	t       *transaction // whose mu is held; opened when there is something to fetch
+	t       *transaction // its mu is held; it is opened when there is something to fetch
 	reverse bool
-	whole   []segment // in the order of the read; the keys of interest
+	whole   []segment // the whole range, in the order of the read
 
 	page []engine.KeyValue // fetched and not yet stepped over
-	// done is up to where pages have been fetched: an end, or in reverse a
-	// beginning. Before the first it is nil.
+	// done is how far pages have been fetched: an end or, in reverse, a beginning.
+	// It is nil before the first page.
 	done []byte
 }
 
-// The pages of a cursor.
+// The bounds of a cursor's pages.
 const (
 	cursorKeys  = 1 << 10
 	cursorBytes = 1 << 20
 )
 
-// next returns the next key in r, or nil when there is none left. Successive
-// ranges follow each other in the direction of the cursor.
+// next returns the next key in r, or nil if there are no more. Successive ranges
+// follow each other in the direction of the cursor.
 func (c *cursor) next(r engine.Range) (*engine.KeyValue, error) {
 	for {
 		for len(c.page) > 0 {
@@ -321,7 +322,7 @@ func (c *cursor) next(r engine.Range) (*engine.KeyValue, error) {
 	}
 }
 
-// before reports whether the cursor meets key before r.
+// before reports whether the cursor reaches key before r.
 func (c *cursor) before(key []byte, r engine.Range) bool {
 	if c.reverse {
 		return bytes.Compare(key, r.End) >= 0
@@ -329,7 +330,7 @@ func (c *cursor) before(key []byte, r engine.Range) bool {
 	return bytes.Compare(key, r.Begin) < 0
 }
 
-// rest is the part of r that has not been fetched.
+// rest returns the part of r that has not been fetched.
 func (c *cursor) rest(r engine.Range) engine.Range {
 	switch {
 	case c.done == nil:
@@ -341,7 +342,7 @@ func (c *cursor) rest(r engine.Range) engine.Range {
 	return r
 }
 
-// resolved is the read of a key that own operations change.
+// resolved is the read of a key that the transaction's own operations change.
 type resolved struct {
 	below engine.Future[[]byte]
 	node  node
@@ -360,8 +361,8 @@ func (f *resolved) settle() error {
 	return err
 }
 
-// scanned is a range read that was not done when it returned. How far it read,
-// and so its read conflict, is known when its result is there.
+// scanned is a range read whose result was not there when the call returned. The
+// result shows how far it read, and so its read conflict.
 type scanned struct {
 	t        *transaction
 	number   int
@@ -397,13 +398,13 @@ func (f *scanned) record(page engine.Page) {
 	}
 }
 
-// longestRead is the longest key of which FoundationDB looks whether it is there,
-// or conflicts: the longest that can be, and room for the prefix of a tenant.
-// What is longer is absent without a look, and as a bound it is cut.
+// longestRead is the longest key that FoundationDB looks up or checks for
+// conflicts: the longest possible key, plus room for the prefix of a tenant. A
+// longer key is absent without a lookup; a longer bound is truncated.
 const longestRead = engine.MaxKeySize + 8
 
-// shorten cuts bounds that are longer than any key can be: the range holds the
-// same possible keys.
+// shorten truncates bounds that are longer than any key can be: the range still
+// holds the same possible keys.
 func shorten(r engine.Range) engine.Range {
 	if len(r.Begin) > longestRead+1 {
 		r.Begin = r.Begin[:longestRead+1]

@@ -21,16 +21,16 @@ type server struct {
 	listener *net.UnixListener
 	socket   string
 	closing  atomic.Bool
-	// running are the accepting goroutine and one for each session.
+	// running counts the accepting goroutine and one goroutine for each session.
 	running sync.WaitGroup
 
 	mu       sync.Mutex
 	sessions map[*session]struct{}
-	shut     bool // no session begins any more
+	shut     bool // no new session may begin
 }
 
-// serve listens on the socket of dir. The caller has the lock: a socket that is
-// there is a dead one.
+// serve listens on the socket of dir. The caller has the lock, so an existing
+// socket is stale.
 func serve(dir string, s *store) (*server, error) {
 	const fresh = socketName + ".new"
 	if err := os.Remove(filepath.Join(dir, fresh)); err != nil && !errors.Is(err, os.ErrNotExist) {
@@ -50,7 +50,7 @@ func serve(dir string, s *store) (*server, error) {
 		store: s, listener: listener, socket: filepath.Join(dir, socketName),
 		sessions: make(map[*session]struct{}),
 	}
-	// It gets its name when only its owner can connect.
+	// The socket gets its name only once nobody but its owner can connect.
 	if err := errors.Join(os.Chmod(path, 0o600), os.Rename(filepath.Join(dir, fresh), served.socket)); err != nil {
 		return nil, errors.Join(err, listener.Close())
 	}
@@ -65,7 +65,7 @@ func (s *server) accept() {
 			return
 		}
 		if err != nil {
-			// Out of file descriptors, most likely. Those who want in try again.
+			// Most likely we are out of file descriptors. Clients try again.
 			time.Sleep(lastLook)
 			continue
 		}
@@ -80,7 +80,7 @@ func (s *server) begin(conn *net.UnixConn) {
 	x.ctx, x.cancel = context.WithCancel(context.Background())
 	calls := rpc.NewServer()
 	if err := calls.RegisterName(serviceName, x); err != nil {
-		panic(err) // a mistake in the methods of session
+		panic(err) // a mistake in session's methods
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -99,7 +99,7 @@ func (s *server) begin(conn *net.UnixConn) {
 	})
 }
 
-// farewell bounds the time that a client takes to read its last answers.
+// farewell bounds the time that a client may take to read its last answers.
 const farewell = 2 * time.Second
 
 // close lets calls under way finish and ends all sessions.
@@ -117,16 +117,16 @@ func (s *server) close() error {
 	return err
 }
 
-// serviceName is that of the calls.
+// serviceName is the net/rpc name of the calls.
 const serviceName = "Engine"
 
-// session is one connection. Its exported methods are the calls; each runs in a
-// goroutine of its own.
+// session is one connection. Its exported methods are the calls; each call runs
+// in its own goroutine.
 type session struct {
 	server *server
 	store  *store
 	conn   *net.UnixConn
-	// ctx ends when the client has gone. It does not when the server closes.
+	// ctx ends when the client is gone. It does not end when the server closes.
 	ctx    context.Context
 	cancel context.CancelFunc
 	// quit is closed when the server closes, over when the session has ended.
@@ -141,7 +141,8 @@ type session struct {
 	ended    chan struct{}     // has a token when there is news
 }
 
-// leased is a view that a client holds, for no longer than it could use it.
+// leased is a view that a client holds, for no longer than the client could use
+// it.
 type leased struct {
 	view
 	expiry *time.Timer
@@ -190,8 +191,8 @@ func (x *session) cleanUp() {
 	}
 }
 
-// Hello is the first call. It is answered when no call of an earlier session of
-// the same client is under way any more.
+// Hello is the first call. It is answered only when no call of an earlier session
+// of the same client is under way any more.
 func (x *session) Hello(a *helloArgs, r *helloReply) error {
 	r.Protocol = protocol
 	if a.Protocol != protocol {
@@ -310,8 +311,8 @@ func (x *session) Commit(a *commitArgs, r *commitReply) error {
 	for i, w := range c.watches {
 		x.follow(a.Watches[i], w)
 	}
-	// The commit is seen through even when the client has gone: the end of the
-	// session is the promise that nothing of it is in flight.
+	// The commit is carried through even if the client is gone: the end of the
+	// session promises that nothing of it is in flight.
 	result, err := x.store.commit(context.Background(), c)
 	if err != nil {
 		for _, w := range c.watches {
@@ -322,7 +323,7 @@ func (x *session) Commit(a *commitArgs, r *commitReply) error {
 	return nil
 }
 
-// follow tells the client of the end of a watch.
+// follow reports the end of a watch to the client.
 func (x *session) follow(id uint64, w *watch) {
 	x.mu.Lock()
 	if x.watches != nil {
@@ -353,7 +354,7 @@ func (x *session) Disarm(id *uint64, _ *nothing) error {
 	return nil
 }
 
-// Ended waits for watches to end. The client calls it again and again.
+// Ended waits for watches to end. The client calls it over and over.
 func (x *session) Ended(_ *nothing, r *endedReply) error {
 	select {
 	case <-x.ended:

@@ -19,47 +19,47 @@ import (
 	"github.com/fdbevents/fdbevents/engine"
 )
 
-// store is the backend of this process: a Pebble database and the state of its
-// sequencer. User keys are stored as they are; what the store keeps for itself
-// is under keys that begin with 0xFF, which users cannot write.
+// store is the local backend: a Pebble database and the state of its sequencer.
+// User keys are stored unchanged; the store's own data is under keys that begin
+// with 0xFF, which users cannot write.
 type store struct {
 	db *pebble.DB
-	// durable is false when all is in memory, and there is nothing to sync.
+	// durable is false when all data is in memory and there is nothing to sync.
 	durable bool
-	// start is when time began for superseded views.
+	// start is the time from which views count superseded.
 	start time.Time
 
-	// seed is that of all key hashes.
+	// seed is the seed of all key hashes.
 	seed    maphash.Seed
 	watches *watches
 
 	// current is the view of the latest published version.
 	current atomic.Pointer[snapshotView]
-	// reads are under way; shut by close.
+	// reads counts the reads under way; close shuts it.
 	reads gate
 
-	// mu guards the queue and who leads. See commit.go.
+	// mu guards the queue and the leadership. See commit.go.
 	mu      sync.Mutex
 	queue   []*request
 	leading bool
 	closed  bool
-	// broken is why nothing can be committed any more.
+	// broken is why nothing can be committed any more, or nil.
 	broken error
-	// unpublished are the groups on their way to the disk, in order.
+	// unpublished are the groups on their way to disk, in order.
 	unpublished []*group
 	// loading is true while Pebble opens.
 	loading atomic.Bool
-	// dead is closed when Pebble cannot go on, and may never answer again.
+	// dead is closed when Pebble cannot go on and may never answer again.
 	dead chan struct{}
 	// idle is closed when the store is closed and the last commit is done.
 	idle chan struct{}
 
-	// What follows belongs to the leader, and to close once there is none.
+	// The fields below belong to the leader, and to close once there is no leader.
 
 	// version is the highest version given to a group.
 	version int64
-	// views are those that may be in use, oldest first, and those not yet
-	// published.
+	// views are the views that may be in use and those not yet published, oldest
+	// first.
 	views  []*snapshotView
 	window *window
 }
@@ -67,24 +67,24 @@ type store struct {
 // The store's own keys.
 var (
 	formatKey  = []byte("\xffformat")
-	versionKey = []byte("\xffversion") // 8 bytes, big-endian: the last commit's
+	versionKey = []byte("\xffversion") // the last commit's version: 8 bytes, big-endian
 )
 
-// format is the number of the layout of the directory and of the store's own
-// keys. A store of a higher one is not opened.
+// format is the format number of the directory and of the store's own keys. A
+// store with a higher number is not opened.
 const format = 1
 
 const (
 	memTableSize = 32 << 20
 	// cacheSize bounds cached blocks and memtables together: Pebble takes the
-	// memory of the latter, up to four, from the cache.
+	// memory of up to four memtables from the cache.
 	cacheSize = 192 << 20
-	// maxGroup is the bytes at which a group is large enough: well below what
-	// makes Pebble flush a batch on its own.
+	// maxGroup is the size in bytes at which a group is large enough. It is well
+	// below the size at which Pebble flushes a batch on its own.
 	maxGroup = 8 << 20
 )
 
-// openStore opens the Pebble database in dir of fs, and creates it if need be.
+// openStore opens the Pebble database in dir of fs, and creates it if necessary.
 func openStore(fs vfs.FS, dir string, durable bool, memTable uint64) (_ *store, err error) {
 	defer rescue(&err)
 	s := &store{
@@ -101,15 +101,16 @@ func openStore(fs vfs.FS, dir string, durable bool, memTable uint64) (_ *store, 
 	options.FS, options.Logger = &guard{fs, s}, logger{s}
 	options.EventListener.BackgroundError = func(err error) {
 		if s.loading.Load() || !pebble.IsCorruptionError(err) {
-			// Pebble would try again for ever, and opening and closing wait for it.
+			// Pebble would retry for ever, and opening and closing would wait for
+			// it.
 			s.die(fmt.Errorf("%w: writing a table: %w", errPanicked, err))
 			runtime.Goexit()
 		}
 	}
 	fresh, err := s.load(dir, options)
 	if err == nil && fresh && durable {
-		// The first log of a new store does not say what was synced, so that damage
-		// to it would pass for a torn write. Later ones do.
+		// The first log of a new store does not record what was synced, so damage
+		// to it would pass for a torn write. Later logs do record it.
 		if err = s.db.Close(); err == nil {
 			_, err = s.load(dir, options)
 		}
@@ -150,7 +151,7 @@ func (s *store) load(dir string, options *pebble.Options) (fresh bool, err error
 	case err == nil:
 	case pebble.IsCorruptionError(err):
 		return false, fmt.Errorf("the data is damaged: %w", err)
-	case strings.Contains(err.Error(), "unknown format major version"): // Pebble has no value for it
+	case strings.Contains(err.Error(), "unknown format major version"): // Pebble exports no error for it
 		return false, fmt.Errorf("%w: use a newer fdbevents", err)
 	default:
 		return false, err
@@ -162,8 +163,8 @@ func (s *store) load(dir string, options *pebble.Options) (fresh bool, err error
 	return fresh, nil
 }
 
-// pebbleOptions are for many small synced batches, point reads of absent keys
-// and short scans, in moderate memory.
+// pebbleOptions returns options for many small synced batches, point reads of
+// absent keys and short scans, in moderate memory.
 func pebbleOptions(durable bool) *pebble.Options {
 	options := &pebble.Options{
 		DisableWAL:                  !durable,
@@ -176,13 +177,13 @@ func pebbleOptions(durable bool) *pebble.Options {
 		BytesPerSync:                512 << 10,
 		CompactionConcurrencyRange:  func() (int, int) { return 1, 2 },
 		EventListener: &pebble.EventListener{
-			// Whoever reads a damaged or missing table gets an error. By default,
-			// Pebble would end the process as soon as it notices.
+			// A read of a damaged or missing table gets an error. By default, Pebble
+			// would end the process as soon as it notices.
 			DataCorruption: func(pebble.DataCorruptionInfo) {},
 		},
 	}
 	for i := range options.Levels {
-		// Absence is asked for often: is this event here already?
+		// Reads of absent keys are frequent: is this event here already?
 		options.Levels[i].FilterPolicy = bloom.FilterPolicy(10)
 		options.Levels[i].FilterType = pebble.TableFilter
 	}
@@ -202,7 +203,7 @@ func (s *store) recover() (fresh bool, err error) {
 	case err != nil:
 		return false, err
 	case number > format:
-		return false, fmt.Errorf("data is of format %d, this program knows formats up to %d: use a newer fdbevents", number, format)
+		return false, fmt.Errorf("data has format %d, this program knows formats up to %d: use a newer fdbevents", number, format)
 	}
 	number, err = s.own(versionKey)
 	if err == nil && number > math.MaxInt64 {
@@ -244,7 +245,7 @@ func (s *store) acquire(context.Context) (view, error) {
 	}
 }
 
-// lost implements backend: a store only ends when it is closed.
+// lost implements backend: a store ends only when it is closed.
 func (s *store) lost() bool { return false }
 
 // close implements backend.
@@ -267,7 +268,7 @@ func (s *store) close() (err error) {
 		v.close()
 	}
 	if errors.Is(s.failure(), errPanicked) {
-		return nil // closing Pebble could block for ever; the process gives its lock back
+		return nil // closing Pebble could block for ever; its lock goes with the process
 	}
 	answer := make(chan error, 1)
 	go func() {
@@ -282,26 +283,26 @@ func (s *store) close() (err error) {
 		err = nil // everything acknowledged is in the log
 	}
 	if s.failure() != nil {
-		return nil // what Pebble says has been said
+		return nil // the cause has been reported already
 	}
 	return err
 }
 
-// failure is why nothing can be committed any more, or nil.
+// failure returns why nothing can be committed any more, or nil.
 func (s *store) failure() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.broken
 }
 
-// describe makes an error of Pebble one of this engine.
+// describe turns an error of Pebble into one of this engine.
 func (s *store) describe(err error) error {
 	return fmt.Errorf("embedded store: %w", err)
 }
 
-// logger keeps Pebble quiet. Pebble calls Fatalf where it cannot go on, on a full
-// disk for example, and takes for granted that this ends the process. It ends
-// what was being done, and the store's writing life.
+// logger keeps Pebble quiet. Pebble calls Fatalf when it cannot go on, for
+// example on a full disk, and takes for granted that the process ends. Fatalf
+// ends the current operation instead, and all further commits of the store.
 type logger struct{ store *store }
 
 func (logger) Infof(string, ...any)  {}
@@ -317,12 +318,12 @@ func (l logger) Fatalf(format string, args ...any) {
 	if calledBy("/pebbleengine.") {
 		panic(cause) // see rescue
 	}
-	// A goroutine of Pebble's own. It cannot go on, and others must.
+	// This is a goroutine of Pebble's own. It cannot go on, and others must.
 	l.store.die(cause)
 	runtime.Goexit()
 }
 
-// fatalError is what Pebble said, and the error that it said it of.
+// fatalError is Pebble's message, with the error that caused it.
 type fatalError struct {
 	text  string
 	cause error
@@ -331,7 +332,8 @@ type fatalError struct {
 func (e *fatalError) Error() string { return e.text }
 func (e *fatalError) Unwrap() error { return e.cause }
 
-// rescue makes a panic of Pebble the error of the function that defers it.
+// rescue turns a panic of Pebble into the error of the function that defers
+// rescue.
 func rescue(err *error) {
 	switch p := recover().(type) {
 	case nil:

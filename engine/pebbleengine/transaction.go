@@ -12,7 +12,7 @@ import (
 	"github.com/fdbevents/fdbevents/engine"
 )
 
-// transaction is the engine.Transaction of every backend. Its reads are in
+// transaction is the engine.Transaction for every backend. Its reads are in
 // read.go.
 type transaction struct {
 	engine *Engine
@@ -20,19 +20,20 @@ type transaction struct {
 	// pause is the next back-off of OnError.
 	pause time.Duration
 
-	// mu guards what follows: reads may come from several goroutines.
+	// mu guards the attempt: reads may come from several goroutines.
 	mu sync.Mutex
 	attempt
 }
 
-// attempt is what OnError starts anew.
+// attempt is the state that OnError starts anew.
 type attempt struct {
 	phase phase
-	// number tells a read that ends late whether its attempt still lasts.
+	// number tells a read that ends late whether its attempt is still the current
+	// one.
 	number int
 
-	// backend and view are nil, and born is zero, until the first read. From
-	// then on the attempt is bound to them.
+	// backend and view are nil, and born is zero, until the first read. It binds
+	// the attempt to them.
 	backend backend
 	view    view
 	born    time.Time
@@ -41,20 +42,21 @@ type attempt struct {
 	// blind is how many of the mutations were made before the first read.
 	blind int
 	// overlay reflects the first overlaid of the mutations. It is brought up to
-	// date when something is read after a write; most transactions never do.
+	// date when something is read after a write, which most transactions never do.
 	overlay  overlay
 	overlaid int
 
 	reads   conflicts
 	writes  []engine.Range
 	watches []armedAt
-	// pending are reads whose result, and so whose conflict range, is to come.
+	// pending are reads whose result, and therefore conflict range, is not known
+	// yet.
 	pending []interface{ settle() error }
 
 	stamp *stampFuture
 	size  int64
-	// invalid is the first error of a write, and unread of a read of what is
-	// unreadable; Commit returns them.
+	// invalid is the first error of a write, unread of a read of something
+	// unreadable. Commit returns them.
 	invalid, unread error
 }
 
@@ -62,16 +64,16 @@ type phase uint8
 
 const (
 	active     phase = iota
-	committing       // or a commit has failed, and OnError has not been called
+	committing       // or a commit has failed and OnError has not been called
 	committed
 	cancelled
 )
 
-// armedAt is a watch, and the number of mutations that it has seen.
+// armedAt is a watch and the number of mutations that were made before it.
 type armedAt struct {
 	*watch
 	mutations int
-	// independent ends the watch's tie to the transaction's context.
+	// independent cuts the watch's tie to the transaction's context.
 	independent func() bool
 }
 
@@ -80,7 +82,7 @@ const (
 	lastPause  = time.Second
 )
 
-// usable says why the attempt cannot go on. The caller holds mu.
+// usable returns why the attempt cannot go on, or nil. The caller holds mu.
 func (t *transaction) usable() error {
 	switch t.phase {
 	case active:
@@ -94,13 +96,13 @@ func (t *transaction) usable() error {
 	}
 	if t.view != nil {
 		if age := time.Since(t.born); age > engine.MaxTransactionAge {
-			return fmt.Errorf("transaction of %v: %w", age.Round(time.Millisecond), engine.ErrTooOld)
+			return fmt.Errorf("transaction is %v old: %w", age.Round(time.Millisecond), engine.ErrTooOld)
 		}
 	}
 	return nil
 }
 
-// open binds the attempt to a view, unless it is. The caller holds mu.
+// open binds the attempt to a view, unless it has one. The caller holds mu.
 func (t *transaction) open() error {
 	if t.view != nil {
 		return nil
@@ -136,7 +138,7 @@ func (t *transaction) Set(key, value []byte) {
 // Clear implements engine.Transaction.
 func (t *transaction) Clear(key []byte) {
 	if len(key) > engine.MaxKeySize && engine.CheckReadKey(key) == nil {
-		return // no key is so long
+		return // no key can be this long
 	}
 	t.mutate(mutation{op: opClear, key: key}, engine.CheckReadKey(key))
 }
@@ -166,7 +168,7 @@ func (t *transaction) mutate(m mutation, refusal error) {
 		return
 	}
 	t.buffer(m)
-	t.size += int64(3*len(m.key) + len(m.value) + 1) // the key again for its conflict range
+	t.size += int64(3*len(m.key) + len(m.value) + 1) // the key counts again, for its conflict range
 }
 
 // buffer adds a mutation. The caller holds mu.
@@ -177,7 +179,7 @@ func (t *transaction) buffer(m mutation) {
 	t.mutations = append(t.mutations, m)
 }
 
-// writable keeps the first error of a write. The caller holds mu.
+// writable records the first error of a write. The caller holds mu.
 func (t *transaction) writable(err error) error {
 	if t.phase != active {
 		return engine.ErrUsedDuringCommit
@@ -230,7 +232,7 @@ func (t *transaction) watch(w *watch) error {
 		return err
 	}
 	known := t.known(w.key)
-	below := false // whether the value is in the database
+	below := false // whether the value comes from the database
 	switch known.at {
 	case unreadable:
 		return fmt.Errorf("watch of key %.64q: %w", w.key, engine.ErrUnreadable)
@@ -243,7 +245,7 @@ func (t *transaction) watch(w *watch) error {
 	if err := t.engine.keep(w); err != nil {
 		return err
 	}
-	// Until the commit the watch lives under the transaction's context.
+	// Until the commit, the watch lives under the transaction's context.
 	independent := context.AfterFunc(t.ctx, func() { w.end(fmt.Errorf("watch: %w", t.ctx.Err())) })
 	if below {
 		t.addReadPoint(w.key)
@@ -278,13 +280,13 @@ func (t *transaction) Commit() error {
 	for _, w := range t.watches {
 		w.independent()
 	}
-	t.watches = nil // another call of this transaction fails, and they do not
-	// Whoever commits has come to an end with them. After a failure that is not so:
-	// the commit may still be under way.
+	t.watches = nil // a later call on this transaction fails, but its watches do not
+	// After a success, the backend no longer uses the mutations. After a failure
+	// it may: the commit may still be under way.
 	t.engine.giveBuffer(t.mutations)
 	t.mutations = nil
 	t.release()
-	if t.phase == committing { // and not cancelled meanwhile
+	if t.phase == committing { // and has not been cancelled meanwhile
 		t.phase = committed
 	}
 	return nil
@@ -315,7 +317,7 @@ func (t *transaction) prepare() (*commit, error) {
 	}
 	c := &commit{mutations: t.mutations, reads: t.reads, writes: t.writes, size: t.size}
 	if c.writing() && !t.reads.empty() {
-		// Without a read so far, the conflicts count from here on.
+		// If nothing has been read yet, the conflicts count from here on.
 		if err := t.open(); err != nil {
 			return nil, err
 		}
@@ -401,7 +403,7 @@ func (t *transaction) Cancel() {
 	t.phase = cancelled
 }
 
-// abandon releases what the attempt holds. The caller holds mu.
+// abandon releases everything the attempt holds. The caller holds mu.
 func (t *transaction) abandon(err error) {
 	t.failWatches(err)
 	if t.stamp != nil {
@@ -450,7 +452,7 @@ func (t *transaction) settleStamp(c *commit, result outcome, err error) {
 	t.stamp.settle(makeStamp(result.version, result.index), err)
 }
 
-// stampFuture is resolved by the commit of its attempt, or by its end.
+// stampFuture is resolved by the commit of its attempt, or by the attempt's end.
 type stampFuture struct {
 	once  sync.Once
 	done  chan struct{}

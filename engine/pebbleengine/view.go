@@ -18,19 +18,20 @@ type snapshotView struct {
 	store    *store
 	at       int64
 	snapshot *pebble.Snapshot
-	closing  sync.Once // closes the snapshot: after the last lease, or with the store
+	closing  sync.Once // closes the snapshot, after the last lease or with the store
 
-	// leases counts the transactions and reads that use the view, and the store
-	// while the view is current. Once zero it stays zero.
+	// leases counts the transactions and reads that use the view, plus the store
+	// while the view is current. Once zero, it stays zero.
 	leases atomic.Int64
 
-	// mu guards seekers: iterators for short reads, to be used again. No read is
-	// under way when the view is closed.
+	// mu guards seekers, which are iterators for short reads, kept for reuse. No
+	// read is under way when the view is closed.
 	mu      sync.Mutex
 	seekers []*pebble.Iterator
 
 	// superseded is when a newer view was published, in nanoseconds since the
-	// start of the store, or 0. Whoever leased this one is too old MaxTransactionAge later.
+	// start of the store, or 0. MaxTransactionAge later, every transaction on this
+	// view is too old.
 	superseded atomic.Int64
 }
 
@@ -40,7 +41,7 @@ func newView(s *store, at int64) *snapshotView {
 	return v
 }
 
-// lease takes a lease, unless the view is over.
+// lease takes a lease, unless the view has ended.
 func (v *snapshotView) lease() bool {
 	for {
 		n := v.leases.Load()
@@ -70,8 +71,8 @@ func (v *snapshotView) close() {
 
 func (v *snapshotView) version() int64 { return v.at }
 
-// enter begins a read. The caller holds a lease for as long as it calls, not for
-// as long as the read takes.
+// enter begins a read. The caller holds a lease during the call, but not
+// necessarily for as long as the read takes.
 func (v *snapshotView) enter() error {
 	if !v.lease() {
 		return engine.ErrCancelled
@@ -101,7 +102,7 @@ func (v *snapshotView) get(key []byte) engine.Future[[]byte] {
 		return failed[[]byte](v.store.describe(err))
 	}
 	var value []byte
-	// Keys have no prefix of their own: this finds key itself or nothing.
+	// A key is its own prefix, so this finds key itself or nothing.
 	if it.SeekPrefixGE(key) {
 		var stored []byte
 		stored, err = it.ValueAndErr()
@@ -115,8 +116,8 @@ func (v *snapshotView) get(key []byte) engine.Future[[]byte] {
 	return ready[[]byte]{value: value}
 }
 
-// getEmpty reads the empty key. As a prefix, which is what a seeker looks for, it
-// would match every key.
+// getEmpty reads the empty key. A seeker looks for a prefix, and the empty key as
+// a prefix would match every key.
 func (v *snapshotView) getEmpty() engine.Future[[]byte] {
 	page, err := v.scan(engine.KeyRange(nil), engine.RangeOptions{}).Get()
 	if err != nil || len(page.KeyValues) == 0 {
@@ -128,9 +129,9 @@ func (v *snapshotView) getEmpty() engine.Future[[]byte] {
 // maxSeekers is how many seekers a view keeps.
 const maxSeekers = 16
 
-// takeSeeker returns an iterator for point reads and for looks at few keys. Unlike
-// Pebble's Get, it asks the filters of the bottom level too, without which an absent
-// key costs a block of data; and when used again, it is faster for absent keys.
+// takeSeeker returns an iterator for point reads and scans of a few keys. Unlike
+// Pebble's Get, it also uses the filters of the bottom level, without which an
+// absent key costs a block of data; and a reused one is faster for absent keys.
 func (v *snapshotView) takeSeeker() (*pebble.Iterator, error) {
 	v.mu.Lock()
 	if last := len(v.seekers) - 1; last >= 0 {
@@ -168,7 +169,7 @@ func (v *snapshotView) scan(r engine.Range, o engine.RangeOptions) engine.Future
 	}
 	bounds := pebble.IterOptions{LowerBound: r.Begin, UpperBound: r.End}
 	if len(r.Begin) == 0 {
-		bounds.LowerBound = nil // Pebble takes an empty bound for a mistake
+		bounds.LowerBound = nil // Pebble treats an empty bound as a mistake
 	}
 	it, err := v.snapshot.NewIter(&bounds)
 	if err != nil {
@@ -194,19 +195,19 @@ func (v *snapshotView) scan(r engine.Range, o engine.RangeOptions) engine.Future
 	return ready[engine.Page]{value: b.page}
 }
 
-// fewKeys is the limit of a scan up to which an iterator of its own, made for its
-// bounds, costs more than it saves.
+// fewKeys is the largest limit of a scan that uses a seeker. For so few keys, a
+// new iterator with the scan's bounds would cost more than it saves.
 const fewKeys = 32
 
-// look is a scan for a few keys, with a seeker. The caller has entered. The range
-// does not begin with the empty key, which Pebble does not seek.
+// look scans a few keys with a seeker. The caller has entered. The range does not
+// begin with the empty key, which Pebble does not seek.
 func (v *snapshotView) look(r engine.Range, o engine.RangeOptions) engine.Future[engine.Page] {
 	it, err := v.takeSeeker()
 	if err != nil {
 		return failed[engine.Page](v.store.describe(err))
 	}
 	b := pageBuilder{options: o}
-	// A limit is where Pebble may stop, a key beyond it is where it went on.
+	// Pebble may stop at the limit; a key beyond the limit means that it went on.
 	at := it.SeekGEWithLimit(r.Begin, r.End)
 	for at == pebble.IterValid && bytes.Compare(it.Key(), r.End) < 0 {
 		var value []byte
@@ -223,7 +224,7 @@ func (v *snapshotView) look(r engine.Range, o engine.RangeOptions) engine.Future
 }
 
 // pageBuilder gathers a page within its bounds. Keys and values share blocks of
-// memory, so that a page costs few allocations.
+// memory, so a page costs few allocations.
 type pageBuilder struct {
 	options engine.RangeOptions
 	page    engine.Page
@@ -231,7 +232,8 @@ type pageBuilder struct {
 	block   []byte
 }
 
-// add copies a key and its value into the page and reports whether it is full.
+// add copies a key and its value into the page and reports whether the page is
+// full.
 func (b *pageBuilder) add(key, value []byte) (full bool) {
 	n := len(key)
 	kept := b.keep(n + len(value))
@@ -247,15 +249,15 @@ func (b *pageBuilder) add(key, value []byte) (full bool) {
 	return b.page.More
 }
 
-// fewPairs, smallBlock and largeBlock are the first and the largest steps in which
-// a page grows.
+// fewPairs and smallBlock are the first steps in which a page grows, largeBlock
+// the largest block.
 const (
 	fewPairs               = 32
 	smallBlock, largeBlock = 1 << 10, 64 << 10
 )
 
-// grow makes room for more pairs: many more each time, but no more than will be
-// needed until the page is full, if those to come are as large as those before.
+// grow makes room for more pairs: many more each time, but no more than the page
+// will need until it is full, if the pairs to come are as large as those so far.
 func (b *pageBuilder) grow() {
 	n := len(b.page.KeyValues)
 	room := max(fewPairs, 8*n)
@@ -269,7 +271,7 @@ func (b *pageBuilder) grow() {
 	b.page.KeyValues = slices.Grow(b.page.KeyValues, room-n)
 }
 
-// keep takes n bytes of memory.
+// keep allocates n bytes in the current block, or in a new one.
 func (b *pageBuilder) keep(n int) []byte {
 	if cap(b.block)-len(b.block) < n {
 		size := min(max(4*cap(b.block), smallBlock), largeBlock)
@@ -283,7 +285,7 @@ func (b *pageBuilder) keep(n int) []byte {
 	return b.block[at : at+n : at+n]
 }
 
-// gate counts what is under way and can be shut for good.
+// gate counts calls under way and can be shut for good.
 type gate struct {
 	n       atomic.Int64 // under way; far below zero once shut
 	drained chan struct{}
@@ -308,7 +310,8 @@ func (g *gate) leave() {
 	}
 }
 
-// shut lets nobody in any more and waits until all have left. It is called once.
+// shut lets nobody in any more and waits until all have left. It is called only
+// once.
 func (g *gate) shut() {
 	for left := g.n.Add(gateShut); left != gateShut; left = g.n.Load() {
 		<-g.drained

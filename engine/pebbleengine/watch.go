@@ -11,23 +11,23 @@ import (
 	"github.com/fdbevents/fdbevents/engine"
 )
 
-// MaxWatches is the most watches that an Engine keeps at one time.
+// MaxWatches is the largest number of watches that an Engine keeps at one time.
 const MaxWatches = 10_000
 
-// watch is one promise to tell of a change. It ends once: fired, failed or
+// watch is one promise to report a change. It ends once: fired, failed or
 // cancelled.
 type watch struct {
 	key []byte
-	// changed says that the transaction itself wrote the key after it made the
-	// watch, so that the watch fires when it commits.
+	// changed means that the transaction itself wrote the key after making the
+	// watch, so that the watch fires at its commit.
 	changed bool
 
 	ending atomic.Bool
 	err    error         // set before done is closed
 	done   chan struct{} // closed at the end
 
-	// mu guards released, which gives back what is kept for the watch. It is
-	// called once, at the end.
+	// mu guards released, which releases everything that is kept for the watch. It
+	// is called once, at the end.
 	mu       sync.Mutex
 	released []func()
 }
@@ -36,7 +36,7 @@ func newWatch(key []byte) *watch {
 	return &watch{key: key, done: make(chan struct{})}
 }
 
-// end resolves the watch; nil means that it fires. Only the first call counts.
+// end resolves the watch; it fires if err is nil. Only the first call counts.
 func (w *watch) end(err error) {
 	if !w.ending.CompareAndSwap(false, true) {
 		return
@@ -52,7 +52,7 @@ func (w *watch) end(err error) {
 	}
 }
 
-// onEnd has f called when the watch ends, or at once if it has.
+// onEnd calls f when the watch ends, or at once if it has ended.
 func (w *watch) onEnd(f func()) {
 	w.mu.Lock()
 	if !w.ending.Load() {
@@ -82,16 +82,16 @@ func (w *watch) Wait(ctx context.Context) error {
 // Cancel implements engine.Watch.
 func (w *watch) Cancel() { w.end(fmt.Errorf("watch: %w", engine.ErrCancelled)) }
 
-// watches are the armed watches of a store, by the hash of their key: as in the
-// conflict window, an equal hash is at worst a needless call.
+// watches are the armed watches of a store, by the hash of their key. As in the
+// conflict window, two keys with equal hashes cost at worst a needless wake-up.
 type watches struct {
 	seed maphash.Seed
 
 	mu     sync.Mutex
 	byHash map[uint64][]*watch
 	closed bool
-	// armed is the number of watches, so that a commit can see without the lock
-	// that there are none.
+	// armed is the number of watches. It lets a commit see, without the lock, that
+	// there are no watches.
 	armed atomic.Int64
 }
 
@@ -130,8 +130,8 @@ func (a *watches) disarm(hash uint64, w *watch) {
 	a.byHash[hash] = list
 }
 
-// touched appends the watches that what h gained since its marks points and
-// ranges has to fire. They stay armed until they are ended.
+// touched appends the watches that must fire because of what h has gained since
+// points and ranges, its earlier lengths. They stay armed until they are ended.
 func (a *watches) touched(to []*watch, h *history, points, ranges int) []*watch {
 	if a.armed.Load() == 0 {
 		return to
@@ -153,7 +153,7 @@ func (a *watches) touched(to []*watch, h *history, points, ranges int) []*watch 
 	return to
 }
 
-// close ends all watches, and those that come later.
+// close ends all watches, now and in future.
 func (a *watches) close(err error) {
 	a.mu.Lock()
 	a.closed = true

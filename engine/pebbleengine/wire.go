@@ -6,19 +6,19 @@ import (
 	"github.com/fdbevents/fdbevents/engine"
 )
 
-// protocol is the number of what follows and of its meaning. Both sides must
-// have the same.
+// protocol is the number of the protocol below: the messages and their meaning.
+// Both sides must have the same number.
 const protocol = 1
 
-// errProtocol is returned when they have not.
+// errProtocol is returned when their numbers differ.
 var errProtocol = errors.New("processes of different versions of fdbevents cannot share a directory")
 
-// clientID tells the sessions of one Engine from those of others.
+// clientID distinguishes the sessions of one Engine from those of others.
 type clientID [16]byte
 
 // The arguments and results of the calls, in net/rpc's gob encoding. They are
-// aliases of unnamed types because net/rpc wants types that are exported or have
-// no name. Hello's must not change.
+// aliases of unnamed types because net/rpc wants types that are exported or
+// unnamed. The messages of Hello must not change.
 type (
 	helloArgs = struct {
 		Protocol int
@@ -79,7 +79,7 @@ type (
 	nothing = struct{}
 )
 
-// failure is an error on the wire; the zero value is none.
+// failure is an error on the wire; the zero value means no error.
 type failure struct {
 	Code int
 	Text string
@@ -96,7 +96,7 @@ func makeFailure(err error) failure {
 	var code engine.Error
 	switch {
 	case errors.Is(err, engine.ErrClosed):
-		f.Code = codeLost // closed here, so lost there
+		f.Code = codeLost // closed here means lost there
 	case errors.As(err, &code):
 		f.Code = int(code)
 	}
@@ -141,7 +141,7 @@ func unpackRanges(begins, ends [][]byte) []engine.Range {
 	return ranges
 }
 
-// packCommit makes c ready to be sent; its watches get numbers from number.
+// packCommit turns c into a message; number assigns numbers to its watches.
 func packCommit(c *commit, number func(*watch) uint64) *commitArgs {
 	n := len(c.mutations)
 	a := &commitArgs{
@@ -161,7 +161,7 @@ func packCommit(c *commit, number func(*watch) uint64) *commitArgs {
 	return a
 }
 
-// unpackCommit is packCommit's inverse; each of its watches is new.
+// unpackCommit is the inverse of packCommit; it creates the watches anew.
 func unpackCommit(a *commitArgs) (*commit, error) {
 	n := len(a.Ops)
 	if len(a.Keys) != n || len(a.Values) != n || len(a.WatchKeys) != len(a.Watches) || len(a.WatchChanged) != len(a.Watches) {

@@ -29,7 +29,7 @@ type tester interface {
 // openStore opens a new store in memory, which is checked and closed at the end.
 func openStore(t tester) *fdblayer.Store {
 	t.Helper()
-	e, err := pebbleengine.OpenMemory(pebbleengine.Options{})
+	e, err := pebbleengine.OpenMemory()
 	if err != nil {
 		t.Fatalf("%v", err)
 	}

@@ -230,7 +230,7 @@ func openToDamage(t *testing.T, e engine.Engine, o fdblayer.Options) *fdblayer.S
 
 func openEmpty(t *testing.T) engine.Engine {
 	t.Helper()
-	e, err := pebbleengine.OpenMemory(pebbleengine.Options{})
+	e, err := pebbleengine.OpenMemory()
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -77,7 +77,7 @@ func OpenMemory(t testing.TB) engine.Engine {
 // openOwnMemory opens an engine that the test closes.
 func OpenOwnMemory(t testing.TB) engine.Engine {
 	t.Helper()
-	e, err := pebbleengine.OpenMemory(pebbleengine.Options{})
+	e, err := pebbleengine.OpenMemory()
 	if err != nil {
 		t.Fatal(err)
 	}

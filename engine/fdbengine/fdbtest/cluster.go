@@ -11,14 +11,15 @@ import (
 	"time"
 )
 
-// Variable is the environment variable that names the cluster to test on.
+// Variable is the name of the environment variable that holds the path of the
+// cluster file to test with.
 const Variable = "FDB_CLUSTER_FILE"
 
 // patience is how long a cluster may take to start.
 const patience = 2 * time.Minute
 
-// Cluster is the cluster of a test binary. The first test that needs it gets it
-// started; Main stops it. The zero value is ready:
+// Cluster is the cluster of a test binary. The first test that needs it starts
+// it; Main stops it. The zero value is ready to use:
 //
 //	var cluster fdbtest.Cluster
 //
@@ -36,8 +37,8 @@ type Cluster struct {
 	err    error
 }
 
-// Main runs the tests and stops the cluster if one was started. The result is
-// for os.Exit.
+// Main runs the tests and stops the cluster if one was started. It returns the
+// exit code for os.Exit.
 func (c *Cluster) Main(m *testing.M) int {
 	code := m.Run()
 	if c.server != nil {
@@ -49,8 +50,8 @@ func (c *Cluster) Main(m *testing.M) int {
 	return code
 }
 
-// File is the path of a cluster file. Without any FoundationDB the test is
-// skipped.
+// File returns the path of a cluster file. It skips the test if there is no
+// FoundationDB.
 func (c *Cluster) File(tb testing.TB) string {
 	tb.Helper()
 	c.start.Do(func() {
@@ -72,5 +73,5 @@ func (c *Cluster) File(tb testing.TB) string {
 	return c.file
 }
 
-// Prefix is a random prefix, so that tests that share a cluster share no keys.
+// Prefix returns a random prefix, so that tests on one cluster share no keys.
 func Prefix() []byte { return []byte("test/" + rand.Text() + "/") }

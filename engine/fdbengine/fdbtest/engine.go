@@ -11,15 +11,15 @@ import (
 	"github.com/fdbevents/fdbevents/engine/fdbengine"
 )
 
-// Open opens an engine on the cluster, under a prefix of its own. When the test
-// ends, the engine is closed and the keys under the prefix are cleared.
+// Open opens an engine on the cluster, under a new prefix. When the test ends, it
+// closes the engine and clears the keys under the prefix.
 func (c *Cluster) Open(tb testing.TB) *fdbengine.Engine {
 	tb.Helper()
 	return c.OpenAt(tb, Prefix())
 }
 
-// OpenAt does the same under a given prefix, that of an engine opened before,
-// for example.
+// OpenAt does the same under a given prefix, for example the prefix of an earlier
+// engine.
 func (c *Cluster) OpenAt(tb testing.TB, prefix []byte) *fdbengine.Engine {
 	tb.Helper()
 	file := c.File(tb)

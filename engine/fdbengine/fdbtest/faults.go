@@ -1,9 +1,8 @@
 package fdbtest
 
-// Faults is what to add to a process's environment to make its FoundationDB
-// client misbehave: about every fourth operation that can fail then does, with
-// the errors that a cluster in trouble gives, commits of unknown result among
-// them.
+// Faults returns environment variables that make a process's FoundationDB client
+// misbehave: about one in four of the operations that can fail then do, with the
+// errors of a cluster in trouble, including unknown commit results.
 func Faults() []string {
 	return []string{
 		"FDB_NETWORK_OPTION_CLIENT_BUGGIFY_ENABLE=",

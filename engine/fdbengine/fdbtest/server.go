@@ -1,9 +1,9 @@
-// Package fdbtest gives tests a FoundationDB to run on: the cluster of the
+// Package fdbtest gives tests a FoundationDB to run on: the cluster named by the
 // environment variable FDB_CLUSTER_FILE, or one of a single process that is
-// started for the test binary and thrown away after it.
+// started for the test binary and deleted after it.
 //
-// It only runs processes, and needs neither cgo nor a build tag; what opens
-// engines is compiled with the tag fdb.
+// The package only runs processes, and needs neither cgo nor a build tag; the
+// part that opens engines is compiled with the tag fdb.
 package fdbtest
 
 import (
@@ -20,8 +20,8 @@ import (
 	"time"
 )
 
-// ErrNoServer tells that there is no fdbserver on the PATH.
-var ErrNoServer = errors.New("fdbserver and fdbcli are not on the PATH")
+// ErrNoServer means that fdbserver or fdbcli is not on the PATH.
+var ErrNoServer = errors.New("fdbserver or fdbcli is not on the PATH")
 
 // Server is a FoundationDB cluster of one process on the loopback interface,
 // with its data in a temporary directory.
@@ -29,12 +29,12 @@ type Server struct {
 	dir     string
 	address string
 	process *exec.Cmd
-	output  *bytes.Buffer // of the process; read it after exited
+	output  *bytes.Buffer // of the process; to be read after exited is closed
 	exited  chan struct{}
 }
 
-// Start runs a cluster and returns when it is healthy. When ctx ends before,
-// the cluster is stopped again. The server ends with this process, too.
+// Start runs a cluster and returns when it is healthy. If ctx ends first, it
+// stops the cluster again. The server also ends when this process does.
 func Start(ctx context.Context) (*Server, error) {
 	for _, program := range []string{"fdbserver", "fdbcli"} {
 		if _, err := exec.LookPath(program); err != nil {
@@ -61,7 +61,7 @@ func (s *Server) create(ctx context.Context) error {
 	}
 	s.address = fmt.Sprintf("127.0.0.1:%d", port)
 	cluster := fmt.Sprintf("test:%s@%s\n", strings.ToLower(rand.Text()), s.address)
-	if err := os.Mkdir(s.logs(), 0o700); err != nil { // without it the server is not healthy
+	if err := os.Mkdir(s.logs(), 0o700); err != nil { // without the directory the server is not healthy
 		return err
 	}
 	if err := os.WriteFile(s.ClusterFile(), []byte(cluster), 0o600); err != nil {
@@ -76,7 +76,7 @@ func (s *Server) create(ctx context.Context) error {
 	return s.healthy(ctx)
 }
 
-// freePort is a port of the loopback interface that nobody listens on now.
+// freePort returns a port of the loopback interface on which nobody listens now.
 func freePort() (int, error) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -86,13 +86,13 @@ func freePort() (int, error) {
 	return l.Addr().(*net.TCPAddr).Port, nil
 }
 
-// ClusterFile is the path of the cluster file.
+// ClusterFile returns the path of the cluster file.
 func (s *Server) ClusterFile() string { return filepath.Join(s.dir, "fdb.cluster") }
 
-// Dir is the directory that has all of the cluster's files.
+// Dir returns the directory that holds all of the cluster's files.
 func (s *Server) Dir() string { return s.dir }
 
-// PID is the server's process id.
+// PID returns the server's process id.
 func (s *Server) PID() int { return s.process.Process.Pid }
 
 func (s *Server) logs() string { return filepath.Join(s.dir, "log") }
@@ -106,7 +106,7 @@ func (s *Server) launch() error {
 		"--datadir", filepath.Join(s.dir, "data"),
 		"--logdir", s.logs(),
 		"--parentpid", fmt.Sprint(os.Getpid()),
-		// The first recovery waits for processes that could still come.
+		// Otherwise the first recovery waits for processes that might still join.
 		"--knob_initial_failure_reaction_delay=1",
 	)
 	process.Stdout, process.Stderr = output, output
@@ -117,18 +117,18 @@ func (s *Server) launch() error {
 	exited := make(chan struct{})
 	go func() {
 		defer close(exited)
-		_ = process.Wait() // its output tells more
+		_ = process.Wait() // the output says more
 	}()
 	s.process, s.output, s.exited = process, output, exited
 	return nil
 }
 
-// healthy waits until the database can be used without reservations.
+// healthy waits until the database is fully available.
 func (s *Server) healthy(ctx context.Context) error {
 	return s.until(ctx, "status minimal", "The database is available.")
 }
 
-// until runs a command of fdbcli until it prints want.
+// until repeats an fdbcli command until it prints want.
 func (s *Server) until(ctx context.Context, command, want string) error {
 	look := time.NewTicker(200 * time.Millisecond)
 	defer look.Stop()
@@ -143,12 +143,12 @@ func (s *Server) until(ctx context.Context, command, want string) error {
 		case <-s.exited:
 			return fmt.Errorf("fdbserver has ended: %s", bytes.TrimSpace(s.output.Bytes()))
 		case <-ctx.Done():
-			return fmt.Errorf("%w; fdbcli says to %q: %s", ctx.Err(), command, bytes.TrimSpace(said))
+			return fmt.Errorf("%w; the answer of fdbcli to %q: %s", ctx.Err(), command, bytes.TrimSpace(said))
 		}
 	}
 }
 
-// Restart kills the server process as kill -9 does, runs it again on the same
+// Restart kills the server process as kill -9 does, starts it again on the same
 // data, and returns when the database is healthy.
 func (s *Server) Restart(ctx context.Context) error {
 	s.kill()
