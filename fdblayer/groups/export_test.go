@@ -1,29 +1,5 @@
 package groups
 
-// Freeze makes the member silent, as if its process had stopped: it writes no
-// heartbeat and does not look at the group. What it delivered can be settled as
-// far as the store allows.
-func (m *Member) Freeze() {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	m.frozen = true
-}
-
-// Thaw ends Freeze.
-func (m *Member) Thaw() {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	m.frozen = false
-	signal(m.look)
-}
-
-// Crash ends the member without giving anything up.
-func (m *Member) Crash() {
-	m.Freeze()
-	m.stop(errMemberClosed)
-	<-m.done
-}
-
 // Held is how many leases the member believes it holds, and of how many events it
 // knows that are not settled.
 func (m *Member) Held() (leases, events int) {

@@ -24,7 +24,8 @@ func TestGroupUnderUnknownCommits(t *testing.T) {
 	storetest.EachHealthyEngine(t, func(t *testing.T, inner storetest.EngineT) {
 		e := storetest.NewFlakyEngine(inner, 11, 25)
 		s := storetest.OpenStore(t, e, fdblayer.Options{Partitions: 4})
-		g := storetest.NewGroup(t, s, "g", groups.Options{LeaseTime: 500 * time.Millisecond, MaxRetries: 3})
+		o := groups.Options{LeaseTime: 500 * time.Millisecond, MaxRetries: 3}
+		g := storetest.NewGroup(t, s, "g", o)
 		ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 		defer cancel()
 		working, finish := context.WithCancel(ctx)
@@ -34,7 +35,7 @@ func TestGroupUnderUnknownCommits(t *testing.T) {
 		for w := range 3 {
 			wg.Go(func() {
 				for life := w; working.Err() == nil; life++ {
-					a.live(working, ctx, g, life%2 == 0)
+					a.live(working, ctx, e, o, life%2 == 0)
 				}
 			})
 		}
@@ -95,8 +96,8 @@ type audit struct {
 
 // live is the life of a member with five consumers. It ends after a while, in
 // order or in a crash with messages in its hands.
-func (a *audit) live(working, ctx context.Context, g *groups.Group, crash bool) {
-	m, err := g.Join(ctx)
+func (a *audit) live(working, ctx context.Context, e engine.Engine, o groups.Options, crash bool) {
+	p, err := startProcess(ctx, e, "g", o)
 	if err != nil {
 		a.t.Error(err)
 		return
@@ -107,7 +108,7 @@ func (a *audit) live(working, ctx context.Context, g *groups.Group, crash bool) 
 	var consumers sync.WaitGroup
 	for range 5 {
 		consumers.Go(func() {
-			for msg, err := range m.Messages(life) {
+			for msg, err := range p.Messages(life) {
 				if err != nil {
 					return
 				}
@@ -124,10 +125,11 @@ func (a *audit) live(working, ctx context.Context, g *groups.Group, crash bool) 
 	}
 	consumers.Wait()
 	if crash {
-		m.Crash()
-	} else {
-		m.Close()
+		p.crash()
+		return
 	}
+	p.Close()
+	p.store.Close()
 }
 
 func (a *audit) delivered(msg *groups.Message) {

@@ -29,7 +29,8 @@ func owners(i groups.Info) map[uuid.UUID]int {
 }
 
 func TestGroupRebalances(t *testing.T) {
-	storetest.EachHealthyStorePair(t, func(t *testing.T, a, b *fdblayer.Store) {
+	storetest.EachHealthyEngine(t, func(t *testing.T, e storetest.EngineT) {
+		a, b := storetest.OpenStore(t, e, fdblayer.Options{}), storetest.OpenStore(t, e, fdblayer.Options{})
 		storetest.Fill(t, a, 100)
 		o := quick
 		o.MessageTimeout = time.Minute
@@ -60,10 +61,10 @@ func TestGroupRebalances(t *testing.T) {
 			storetest.Ack(t, msg)
 		}
 		await(4, 4)
-		third := storetest.Join(t, g)
+		third := joinAs(t, e, "g", o)
 		await(2, 3, 3)
 		before := owners(storetest.GroupInfo(t, g))
-		fourth := storetest.Join(t, h)
+		fourth := joinAs(t, e, "g", o)
 		await(2, 2, 2, 2)
 		// Sticky: nobody who gave one up got another.
 		for id, n := range before {
@@ -75,9 +76,9 @@ func TestGroupRebalances(t *testing.T) {
 		// with it.
 		second.Close()
 		await(2, 3, 3)
-		third.Crash()
+		third.crash()
 		await(4, 4)
-		fourth.Crash()
+		fourth.crash()
 		await(8)
 		if got := owners(storetest.GroupInfo(t, g))[first.ID()]; got != 8 {
 			t.Errorf("the first member has %d partitions", got)
@@ -101,23 +102,24 @@ func TestGroupRebalances(t *testing.T) {
 
 // TestGroupFencing has a member go silent with messages in its hands.
 func TestGroupFencing(t *testing.T) {
-	storetest.EachHealthyStorePair(t, func(t *testing.T, a, b *fdblayer.Store) {
+	storetest.EachHealthyEngine(t, func(t *testing.T, e storetest.EngineT) {
 		ctx := t.Context()
+		s := storetest.OpenStore(t, e, fdblayer.Options{})
 		for i := range 20 {
-			storetest.MustAppend(t, a, fmt.Sprint("s", i), fdbevents.Any, storetest.Event("0"), storetest.Event("1"))
+			storetest.MustAppend(t, s, fmt.Sprint("s", i), fdbevents.Any, storetest.Event("0"), storetest.Event("1"))
 		}
-		g := storetest.NewGroup(t, a, "g", quick)
-		silent := storetest.Join(t, g)
+		g := storetest.NewGroup(t, s, "g", quick)
+		silent := joinAs(t, e, "g", quick)
 		held := make(map[string]*groups.Message)
 		for range 20 {
-			msg := storetest.NextMessage(t, silent)
+			msg := storetest.NextMessage(t, silent.Member)
 			held[msg.Event.Stream] = msg
 		}
 		kept := held["s0"]
 		delete(held, "s0")
 		storetest.Ack(t, kept)
-		silent.Freeze()
-		other := storetest.Join(t, storetest.NewGroup(t, b, "g", quick))
+		silent.gag.Silence()
+		other := storetest.Join(t, g)
 		// All that was held comes again, before what follows it. The word of the
 		// silent member does not count any more.
 		for range 39 {
@@ -153,14 +155,15 @@ func TestGroupFencing(t *testing.T) {
 
 // TestGroupMemberJoinsAgain when others took it for dead.
 func TestGroupMemberJoinsAgain(t *testing.T) {
-	storetest.EachHealthyStorePair(t, func(t *testing.T, a, b *fdblayer.Store) {
-		g := storetest.NewGroup(t, a, "g", quick)
-		m := storetest.Join(t, g)
+	storetest.EachHealthyEngine(t, func(t *testing.T, e storetest.EngineT) {
+		s := storetest.OpenStore(t, e, fdblayer.Options{})
+		g := storetest.NewGroup(t, s, "g", quick)
+		m := joinAs(t, e, "g", quick)
 		old := m.ID()
-		m.Freeze()
-		other := storetest.Join(t, storetest.NewGroup(t, b, "g", quick))
+		m.gag.Silence()
+		other := storetest.Join(t, g)
 		storetest.Eventually(t, "the other member to have all", func() bool { return owners(storetest.GroupInfo(t, g))[other.ID()] == 8 })
-		m.Thaw()
+		m.gag.Speak()
 		storetest.Eventually(t, "both to have half", func() bool {
 			got := owners(storetest.GroupInfo(t, g))
 			return got[other.ID()] == 4 && got[m.ID()] == 4
@@ -168,11 +171,11 @@ func TestGroupMemberJoinsAgain(t *testing.T) {
 		if m.ID() == old {
 			t.Error("it has the same id as before")
 		}
-		storetest.MustAppend(t, a, "s", fdbevents.Any, storetest.Event("0"))
+		storetest.MustAppend(t, s, "s", fdbevents.Any, storetest.Event("0"))
 		ctx, cancel := context.WithCancel(t.Context())
 		defer cancel()
 		var wg sync.WaitGroup
-		for _, m := range []*groups.Member{m, other} {
+		for _, m := range []*groups.Member{m.Member, other} {
 			wg.Go(func() {
 				for msg, err := range m.Messages(ctx) {
 					if err == nil {

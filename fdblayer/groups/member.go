@@ -64,8 +64,6 @@ type Member struct {
 	timers timers
 	// closing is true when the settler shall end after what is queued.
 	closing bool
-	// frozen makes the member silent, for tests.
-	frozen bool
 }
 
 const (
@@ -307,13 +305,6 @@ func (m *Member) keep(work context.Context, bell engine.Watch) {
 		if m.ctx.Err() != nil {
 			return
 		}
-		m.mu.Lock()
-		frozen := m.frozen
-		m.mu.Unlock()
-		if frozen {
-			bell = nil
-			continue
-		}
 		var err error
 		bell, err = m.beat(work)
 		switch {
@@ -378,12 +369,6 @@ func (m *Member) fatal(err error) bool {
 // leave removes the member's key. Its leases have been given up, or are free
 // because their owner is no member.
 func (m *Member) leave(ctx context.Context) error {
-	m.mu.Lock()
-	frozen := m.frozen
-	m.mu.Unlock()
-	if frozen {
-		return nil
-	}
 	k, name := m.group.keys, m.group.name
 	// After an error the key is left to those who find that it does not move.
 	err := m.door.Update(ctx, func(tr engine.Transaction, _ error) error {
