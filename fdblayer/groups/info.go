@@ -139,7 +139,7 @@ func nextGroup(ctx context.Context, d fdblayer.Door, name string) (g *Group, err
 func (g *Group) Info(ctx context.Context) (Info, error) {
 	info := Info{Name: g.name, Options: g.options}
 	var progress []layout.GroupProgress
-	err := g.look(ctx, "looking at", func(r fdblayer.Reader, c layout.GroupConfig) (err error) {
+	err := g.read(ctx, "looking at", func(r fdblayer.Reader, c layout.GroupConfig) (err error) {
 		info.Paused = c.Paused
 		progress, err = g.readInfo(r, &info)
 		return err

@@ -92,7 +92,7 @@ func TestGroupValues(t *testing.T) {
 func TestGroupProgressFitsIntoAValue(t *testing.T) {
 	var p layout.GroupProgress
 	at := fdbevents.Start
-	for range windowSettled + windowEvents + (64<<10)/layout.RecordOverhead {
+	for range settledAhead + unsettledEvents + (64<<10)/layout.RecordOverhead {
 		at = at.Next()
 		p.Settled = append(p.Settled, at)
 		p.Attempts = append(p.Attempts, layout.GroupAttempt{At: at, Failed: 1 << 20})

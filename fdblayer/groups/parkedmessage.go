@@ -33,7 +33,7 @@ func (g *Group) Parked(ctx context.Context) iter.Seq2[ParkedMessage, error] {
 		for {
 			var found []ParkedMessage
 			var page engine.Page
-			err := g.look(ctx, "reading what is parked of", func(r fdblayer.Reader, _ layout.GroupConfig) (err error) {
+			err := g.read(ctx, "reading what is parked of", func(r fdblayer.Reader, _ layout.GroupConfig) (err error) {
 				if page, err = r.GetRange(rest, engine.RangeOptions{Limit: replayPage}).Get(); err == nil {
 					found, err = g.parked(r, page.KeyValues)
 				}
