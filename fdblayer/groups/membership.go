@@ -35,8 +35,8 @@ type membership struct {
 
 	// available wakes one consumer: a message may be ready.
 	available signal
-	// wakeHeartbeat makes the heartbeat loop write a heartbeat at once: a partition was
-	// dropped, and may be free.
+	// wakeHeartbeat makes the heartbeat loop write a heartbeat at once: a lease was
+	// dropped, and its partition may be free.
 	wakeHeartbeat signal
 	// wakeSettle wakes the settle loop: the queue, the first timer, a checkpoint, a
 	// draining lease or closing has changed.

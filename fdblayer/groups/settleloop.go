@@ -21,11 +21,11 @@ type settleLoop struct {
 	*membership
 	leases *leaseSet
 
-	// queue has the settlements that no transaction has yet, in the order of their
-	// coming. Consumers, read loops and timers add to it.
+	// queue has the settlements that no transaction has yet, oldest first. Consumers,
+	// read loops and timers add to it.
 	queue []*settlement
-	// timers has the delivered messages that can time out, and the retries. A delivery
-	// of a lease that is lost has none.
+	// timers has the delivered messages that can time out, and the retries. Deliveries
+	// of lost leases have no timer.
 	timers timers
 	// closing is true when no lease is taken any more: the loop gives up those that are
 	// left, and ends.
@@ -191,7 +191,8 @@ func (s *settleLoop) expire(now time.Time) {
 	}
 }
 
-// setTimer starts the timer of a delivery that has none. The caller holds mu.
+// setTimer starts the timer of a delivery, which must not have one already. The caller
+// holds mu.
 func (s *settleLoop) setTimer(d *delivery, due time.Time) {
 	if s.timers.set(d, due) {
 		s.wakeSettle.send()

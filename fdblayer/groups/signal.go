@@ -1,8 +1,8 @@
 package groups
 
 // signal wakes a goroutine. It has room for one send, which stays until a receiver
-// takes it, so that none is missed; the receiver finds out by itself what there is to
-// do.
+// takes it, so that no wake-up is missed. The receiver finds out by itself what there
+// is to do.
 type signal chan struct{}
 
 func newSignal() signal { return make(signal, 1) }

@@ -8,8 +8,8 @@ import (
 // timers is a heap of deliveries by when they are due. Each delivery knows its index.
 type timers []*delivery
 
-// set starts the timer of a delivery that has none. It reports whether the timer is the
-// first to be due.
+// set starts the timer of a delivery, which must not have one already. It reports
+// whether the timer is the first to be due.
 func (t *timers) set(d *delivery, due time.Time) (first bool) {
 	d.due = due
 	heap.Push(t, d)

@@ -55,8 +55,8 @@ func (u *unsettled) enqueue(d *delivery) (first bool) {
 	return len(u.lines[stream]) == 1
 }
 
-// remove takes out an event that is settled. It returns the event that is now first in
-// its stream's line, nil when there is none, or when the event was not first.
+// remove takes out an event that is settled. It returns the next event of its stream,
+// which can now be delivered, or nil.
 func (u *unsettled) remove(d *delivery) (next *delivery) {
 	if d.replayed {
 		delete(u.replays, d.event.Position)
