@@ -4,8 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"reflect"
-	"time"
 
 	"github.com/fdbevents/fdbevents"
 	"github.com/fdbevents/fdbevents/engine"
@@ -14,54 +12,25 @@ import (
 	"github.com/google/uuid"
 )
 
-// GroupOptions are for a consumer group that does not exist yet; for one that
-// does they are only compared, as far as they are not zero. The zero value
-// delivers every event.
-type Options struct {
-	// Filter selects events. A group takes at most one stream prefix, and a query.
-	Filter fdbevents.Filter
-	// From is the position after which a new group begins: Start, or End for
-	// events that are appended later.
-	From fdbevents.Position
-	// MessageTimeout is how long a member may take to settle a message before it
-	// is delivered again; 30 seconds when zero.
-	MessageTimeout time.Duration
-	// MaxRetries is how often a message is delivered again before it is parked: 10
-	// when zero, never when negative.
-	MaxRetries int
-	// LeaseTime is how long a member may be silent before others take over; 10
-	// seconds when zero. Members write a heartbeat four times in it.
-	LeaseTime time.Duration
-}
-
-const (
-	defaultMessageTimeout = 30 * time.Second
-	defaultMaxRetries     = 10
-	defaultLeaseTime      = 10 * time.Second
-	// minGroupTime is the least MessageTimeout and LeaseTime.
-	minGroupTime = 10 * time.Millisecond
-)
-
-// Group is a consumer group: a subscription that its members share, in any number
-// of processes. Each partition of the log is leased to one member at a time, and
-// all events of a stream are in one partition, so they are delivered in order.
-// Each message is acknowledged, or refused with Nack, by whoever got it; what is
-// not settled is delivered again.
+// Group is a consumer group: a subscription that members in any number of processes
+// share. The package documentation says how.
 //
-// A Group is a name and settings. It holds nothing, and its methods may be
-// called from any number of goroutines.
+// A Group is a name and settings. It holds no resources, needs no Close, and its
+// methods may be called from any number of goroutines.
 type Group struct {
-	door        fdblayer.Door
-	keys        layout.Keys
-	name        string
+	door fdblayer.Door
+	keys layout.Keys
+	name string
+	// incarnation tells this group from others that had or will have the name.
 	incarnation uuid.UUID
-	options     Options
+	// options have their defaults filled in.
+	options Options
 }
 
-// OpenGroup opens a consumer group, and creates it if there is none. The settings of
-// a group are fixed when it is created; see GroupOptions.
+// Open opens a consumer group, and creates it if it does not exist. The settings of
+// a group are fixed when it is created; see Options.
 //
-// Errors: *InvalidError when o contradicts the settings, or for a value that
+// Errors: *InvalidError when o contradicts the group's settings, or has a value that
 // makes no sense; *LimitError.
 func Open(ctx context.Context, s *fdblayer.Store, name string, o Options) (*Group, error) {
 	g, err := openGroup(ctx, s.Door(), name, &o)
@@ -71,12 +40,11 @@ func Open(ctx context.Context, s *fdblayer.Store, name string, o Options) (*Grou
 	return g, nil
 }
 
-// LookupGroup opens a consumer group that exists. It returns ErrGroupNotFound when
-// there is none.
+// Lookup opens a consumer group that exists. Otherwise it returns ErrGroupNotFound.
 func Lookup(ctx context.Context, s *fdblayer.Store, name string) (*Group, error) {
 	g, err := openGroup(ctx, s.Door(), name, nil)
 	switch {
-	case fdbevents.KindOf(err) == fdbevents.NotFound: // it names the group
+	case fdbevents.KindOf(err) == fdbevents.NotFound: // the error names the group
 		return nil, err
 	case err != nil:
 		return nil, fmt.Errorf("consumer group %q: %w", name, err)
@@ -84,7 +52,7 @@ func Lookup(ctx context.Context, s *fdblayer.Store, name string) (*Group, error)
 	return g, nil
 }
 
-// openGroup creates the group if there is none, unless create is nil.
+// openGroup creates a group that does not exist, unless create is nil.
 func openGroup(ctx context.Context, d fdblayer.Door, name string, create *Options) (*Group, error) {
 	if err := fdbevents.ValidateName("group name", name, fdbevents.MaxGroupName); err != nil {
 		return nil, err
@@ -120,8 +88,8 @@ func openGroup(ctx context.Context, d fdblayer.Door, name string, create *Option
 	return g, err
 }
 
-// create writes a new group. It has a lease and a progress for each
-// partition from the beginning, so that a missing one means a deleted group.
+// create writes a new group. Every partition has a lease and a progress from the
+// beginning, so that a missing one means that the group was deleted.
 func (g *Group) create(tr engine.Transaction, c layout.GroupConfig) error {
 	begin, err := g.door.CheckPosition(tr, c.From)
 	if err != nil {
@@ -136,106 +104,14 @@ func (g *Group) create(tr engine.Transaction, c layout.GroupConfig) error {
 	return nil
 }
 
-func (o *Options) check() error {
-	f := &o.Filter
-	if err := f.Validate(); err != nil {
-		return err
-	}
-	if f.Stream != "" || len(f.StreamPrefixes) > 1 || len(f.TypePrefixes) > 0 {
-		return &fdbevents.InvalidError{What: "group filter", Value: fmt.Sprintf("%+v", *f), Reason: "a consumer group selects by one stream prefix and a query; leave the rest to its members"}
-	}
-	for _, d := range []struct {
-		what  string
-		value time.Duration
-	}{{"message time-out", o.MessageTimeout}, {"lease time", o.LeaseTime}} {
-		if d.value != 0 && d.value < minGroupTime {
-			return &fdbevents.InvalidError{What: d.what, Value: d.value.String(), Reason: fmt.Sprintf("want 0 for the default, or at least %v", minGroupTime)}
-		}
-	}
-	return nil
-}
-
-// config is a new group's, with defaults filled in.
-func (o *Options) config() layout.GroupConfig {
-	c := layout.GroupConfig{
-		Incarnation: uuid.New(), Query: o.Filter.Query, From: o.From,
-		MessageTimeout: o.MessageTimeout, MaxRetries: o.MaxRetries, LeaseTime: o.LeaseTime,
-	}
-	if len(o.Filter.StreamPrefixes) > 0 {
-		c.Prefix = o.Filter.StreamPrefixes[0]
-	}
-	if c.MessageTimeout == 0 {
-		c.MessageTimeout = defaultMessageTimeout
-	}
-	if c.LeaseTime == 0 {
-		c.LeaseTime = defaultLeaseTime
-	}
-	switch {
-	case c.MaxRetries == 0:
-		c.MaxRetries = defaultMaxRetries
-	case c.MaxRetries < 0:
-		c.MaxRetries = 0
-	}
-	return c
-}
-
-// filterOf is the filter of a stored group.
-func filterOf(c layout.GroupConfig) fdbevents.Filter {
-	f := fdbevents.InStreams(c.Prefix)
-	f.Query = c.Query
-	return f
-}
-
-// optionsOf are those that Group would take to create the like.
-func optionsOf(c layout.GroupConfig) Options {
-	o := Options{Filter: filterOf(c), From: c.From,
-		MessageTimeout: c.MessageTimeout, MaxRetries: c.MaxRetries, LeaseTime: c.LeaseTime,
-	}
-	if o.MaxRetries == 0 {
-		o.MaxRetries = -1
-	}
-	return o
-}
-
-// agrees refuses options that are given and are not those of the group.
-func (o *Options) agrees(c layout.GroupConfig) error {
-	want, have := o.config(), c
-	for _, field := range []struct {
-		what       string
-		given      bool
-		want, have any
-	}{
-		{"query", len(o.Filter.Query.Items) > 0, normal(want.Query), normal(have.Query)},
-		{"stream prefix", len(o.Filter.StreamPrefixes) > 0, want.Prefix, have.Prefix},
-		{"starting position", o.From != fdbevents.Start, want.From, have.From},
-		{"message time-out", o.MessageTimeout != 0, want.MessageTimeout, have.MessageTimeout},
-		{"retries", o.MaxRetries != 0, want.MaxRetries, have.MaxRetries},
-		{"lease time", o.LeaseTime != 0, want.LeaseTime, have.LeaseTime},
-	} {
-		if field.given && !reflect.DeepEqual(field.want, field.have) {
-			return &fdbevents.InvalidError{What: "group " + field.what, Value: fmt.Sprint(field.want), Reason: fmt.Sprintf(
-				"the group was created with %q, which cannot change; leave it out, reset the group's position, or delete the group and create it anew", fmt.Sprint(field.have))}
-		}
-	}
-	return nil
-}
-
-// normal is a query whose empty slices are all nil, as a decoded one's are.
-func normal(q fdbevents.Query) (out fdbevents.Query) {
-	for _, it := range q.Items {
-		out.Items = append(out.Items, fdbevents.QueryItem{Types: append([]string(nil), it.Types...), Tags: append([]string(nil), it.Tags...)})
-	}
-	return out
-}
-
-// Name is the group's name.
+// Name returns the group's name.
 func (g *Group) Name() string { return g.name }
 
-// Options are the settings that the group was created with, defaults filled in.
-// The slices of the query must not be modified.
+// Options returns the settings that the group was created with, defaults filled in.
+// The caller must not modify the slices of the query.
 func (g *Group) Options() Options { return g.options }
 
-// Pause makes members stop delivering messages, a moment later. What they have
+// Pause makes members stop delivering messages, within a moment. Messages that were
 // delivered can still be settled.
 func (g *Group) Pause(ctx context.Context) error { return g.setPaused(ctx, "pausing", true) }
 
@@ -251,10 +127,10 @@ func (g *Group) setPaused(ctx context.Context, what string, paused bool) error {
 	})
 }
 
-// Reset makes the group go on after a position, whatever it has settled so far:
-// Start delivers everything again, End only what is appended from now on. Members
-// lose their leases and take new ones; what they hold can no longer be settled.
-// Parked messages stay parked.
+// Reset makes the group continue after a position, whatever it has settled so far:
+// after Start it delivers everything again, after End only events that are appended
+// from now on. Members lose their leases and take new ones; messages delivered before
+// can no longer be settled. Parked messages stay parked.
 //
 // Errors: *InvalidError for a position of another store, ErrGroupDeleted.
 func (g *Group) Reset(ctx context.Context, after fdbevents.Position) error {
@@ -264,8 +140,8 @@ func (g *Group) Reset(ctx context.Context, after fdbevents.Position) error {
 		if err != nil {
 			return err
 		}
-		// Members that settle read the lease, so this is only ever in the way of
-		// those that take one or give one up.
+		// Settling only reads a lease, so only members that take a lease or give one up
+		// can make Reset conflict.
 		leases, err := g.readLeases(tr)
 		if err != nil {
 			return err
@@ -279,8 +155,8 @@ func (g *Group) Reset(ctx context.Context, after fdbevents.Position) error {
 	})
 }
 
-// Delete removes the group and all that it knew, parked messages included. The
-// events stay. Members end with ErrGroupDeleted.
+// Delete removes the group with all its state, parked messages included. The events
+// stay. Members end with ErrGroupDeleted.
 func (g *Group) Delete(ctx context.Context) error {
 	begun := false
 	err := g.change(ctx, "deleting", func(tr engine.Transaction, _ layout.GroupConfig) error {
@@ -289,12 +165,13 @@ func (g *Group) Delete(ctx context.Context) error {
 		return nil
 	})
 	if begun && errors.Is(err, fdbevents.ErrGroupDeleted) {
-		return nil // by an attempt of which that was not known, or by somebody else
+		return nil // deleted by an earlier attempt whose outcome was unknown, or by another caller
 	}
 	return err
 }
 
-// change runs fn in a transaction, with the group's settings.
+// change runs fn in a transaction that reads the group's settings. what starts the
+// text of an error, for example "pausing".
 func (g *Group) change(ctx context.Context, what string, fn func(tr engine.Transaction, c layout.GroupConfig) error) error {
 	return g.named(what, g.door.Update(ctx, func(tr engine.Transaction, _ error) error {
 		c, err := g.config(tr)
@@ -305,8 +182,8 @@ func (g *Group) change(ctx context.Context, what string, fn func(tr engine.Trans
 	}))
 }
 
-// look runs fn with a reader, and with the group's settings.
-func (g *Group) look(ctx context.Context, what string, fn func(r fdblayer.Reader, c layout.GroupConfig) error) error {
+// read runs fn with a reader and the group's settings. what is as in change.
+func (g *Group) read(ctx context.Context, what string, fn func(r fdblayer.Reader, c layout.GroupConfig) error) error {
 	return g.named(what, g.door.View(ctx, func(r fdblayer.Reader) error {
 		c, err := g.config(r)
 		if err != nil {
@@ -316,7 +193,7 @@ func (g *Group) look(ctx context.Context, what string, fn func(r fdblayer.Reader
 	}))
 }
 
-// named says in an error what was being done, and to which group.
+// named adds to an error what was being done, and to which group.
 func (g *Group) named(what string, err error) error {
 	if err != nil {
 		return fmt.Errorf("%s consumer group %q: %w", what, g.name, err)
@@ -324,8 +201,8 @@ func (g *Group) named(what string, err error) error {
 	return nil
 }
 
-// config reads the group's settings. They are those of this group, and not of a
-// later one of the same name.
+// config reads the group's settings. It returns ErrGroupDeleted when the name now
+// belongs to a later group.
 func (g *Group) config(r engine.Reader) (c layout.GroupConfig, err error) {
 	value, err := r.Get(g.keys.GroupConfig(g.name)).Get()
 	if err != nil {
@@ -340,7 +217,7 @@ func (g *Group) config(r engine.Reader) (c layout.GroupConfig, err error) {
 	return c, err
 }
 
-// readLeases reads who has which partition.
+// readLeases reads the leases of all partitions, in order.
 func (g *Group) readLeases(r engine.Reader) ([]layout.GroupLease, error) {
 	k := g.keys
 	page, err := r.GetRange(k.GroupLeases(g.name), engine.RangeOptions{}).Get()
@@ -359,7 +236,8 @@ func (g *Group) readLeases(r engine.Reader) ([]layout.GroupLease, error) {
 	return leases, nil
 }
 
-// ring makes the members look at the group at once. An addition cannot conflict.
+// ring makes every member write a heartbeat at once, and so look at the group. An
+// addition cannot conflict.
 func (g *Group) ring(tr engine.Transaction) {
 	tr.Atomic(engine.OpAdd, g.keys.GroupBell(g.name), layout.AppendCounter(nil, 1))
 }

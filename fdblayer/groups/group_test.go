@@ -17,17 +17,18 @@ import (
 	"github.com/fdbevents/fdbevents/internal/storetest"
 )
 
-// quick are settings under which lost members are noticed soon.
+// quick are settings under which silent members are noticed soon.
 var quick = groups.Options{LeaseTime: 400 * time.Millisecond}
 
-// handled writes down who was handed what, and checks the order in each stream.
+// handled records the messages that consumers were handed, and checks the order in each
+// stream.
 type handled struct {
 	t  testing.TB
 	mu sync.Mutex
 	// acked is the next revision of each stream.
 	acked map[string]int64
 	total int
-	// work is the streams that are being worked on.
+	// work has the streams that a consumer works on.
 	work map[string]bool
 }
 
@@ -35,8 +36,8 @@ func newHandled(t testing.TB) *handled {
 	return &handled{t: t, acked: make(map[string]int64), work: make(map[string]bool)}
 }
 
-// begin notes that a message was delivered. Nothing earlier of its stream may be
-// unsettled, nor anything else of its stream be in work.
+// begin notes that a message was delivered. All earlier messages of its stream must be
+// settled, and no other may be worked on.
 func (h *handled) begin(msg *groups.Message) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -79,8 +80,8 @@ func TestGroupDeliversEachStreamInOrder(t *testing.T) {
 							}
 							return
 						}
-						// Another lease may have delivered it before: only who
-						// settles it counts.
+						// Another lease may have delivered the message before; only the
+						// settlement counts.
 						h.begin(msg)
 						refuse := msg.Attempt == 1 && msg.Event.Revision%9 == 4
 						if refuse {
@@ -177,7 +178,7 @@ func TestGroupSettings(t *testing.T) {
 	})
 }
 
-// ahead is a position that no test's store has come to.
+// ahead is a position that no test's store has reached.
 var ahead = func() fdbevents.Position {
 	p, err := fdbevents.ParsePosition("7f0000000000000000000000")
 	if err != nil {
@@ -278,7 +279,8 @@ func TestGroupReset(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		// A member goes on for a moment with what it had; it cannot settle that.
+		// For a moment, a member still delivers messages from before the reset. It cannot
+		// settle them.
 		work := func(revision int64) {
 			t.Helper()
 			msg := storetest.NextMessage(t, m)
@@ -351,7 +353,7 @@ func TestGroupDelete(t *testing.T) {
 			"deleting":              func() error { return old.Delete(ctx) },
 			"looking at":            func() error { _, err := old.Info(ctx); return err },
 			"joining":               func() error { _, err := old.Join(ctx); return err },
-			"replaying what is par": func() error { _, err := old.Replay(ctx); return err },
+			"replaying parked mess": func() error { _, err := old.Replay(ctx); return err },
 		} {
 			if err := call(); !errors.Is(err, fdbevents.ErrGroupDeleted) || !strings.HasPrefix(err.Error(), what) {
 				t.Errorf("%s: got %v", what, err)
@@ -364,8 +366,8 @@ func TestGroupDelete(t *testing.T) {
 	})
 }
 
-// refused reports whether a settlement was refused because the lease was lost. If
-// the outcome of its first attempt was unknown, that is all that can be said.
+// refused reports whether a settlement was refused because the lease was lost. When the
+// outcome of its first attempt was unknown, the error can only say that.
 func refused(err error) bool {
 	return errors.Is(err, fdbevents.ErrLeaseLost) || errors.Is(err, fdbevents.ErrSettleUnknown)
 }

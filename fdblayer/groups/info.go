@@ -14,45 +14,50 @@ import (
 	"github.com/google/uuid"
 )
 
-// GroupInfo is how a consumer group is doing.
+// Info is the state of a consumer group.
 type Info struct {
 	Name string
-	// Options are those that the group was created with, defaults filled in.
+	// Options are the settings that the group was created with, defaults filled in.
 	Options Options
 	Paused  bool
-	// Members are those who live, or died less than a LeaseTime ago.
+	// Members are the ids of the members that live, and of those that died and were not
+	// removed by another member yet, which happens after a LeaseTime.
 	Members []uuid.UUID
 	// Partitions has one element for each partition of the log.
 	Partitions []Partition
 }
 
-// GroupPartition is how a consumer group is doing in one partition.
+// Partition is the state of a consumer group in one partition of the log.
 type Partition struct {
-	// Owner is the member that holds the lease, the zero UUID when nobody does.
+	// Owner is the id of the member that holds the lease, the zero UUID when no member
+	// does.
 	Owner uuid.UUID
 	// Epoch rises whenever the partition changes hands.
 	Epoch int64
-	// Checkpoint is the position up to which everything selected is settled.
+	// Checkpoint is the position up to which every selected event is settled.
 	Checkpoint fdbevents.Position
-	// Ahead is how many events after the checkpoint are settled, and Retrying how
-	// many there have failed and will be delivered again.
-	Ahead, Retrying int
-	// Lag is how many selected events are not settled. Only so many events are
-	// looked at; with a query that selects few of them, that can be none.
+	// Ahead is how many events after the checkpoint are settled.
+	Ahead int
+	// Retrying is how many events after the checkpoint have failed and will be
+	// delivered again.
+	Retrying int
+	// Lag is how many selected events are not settled. Counting stops after 10,000
+	// events, selected or not; with a query that selects few, N may then be 0.
 	Lag Count
-	// Parked is how many messages are put aside, and Replaying how many of those
-	// are to be delivered again.
-	Parked, Replaying Count
+	// Parked is how many messages are parked.
+	Parked Count
+	// Replaying is how many messages that were parked are to be delivered again.
+	Replaying Count
 }
 
-// Count is a number that is only found out up to a bound.
+// Count is a number that is counted up to a bound.
 type Count struct {
 	N int64
 	// More is true when there may be more than N.
 	More bool
 }
 
-// String is the number, with a plus sign when there may be more.
+// String returns the number, with a plus sign when there may be more.
 func (c Count) String() string {
 	if c.More {
 		return fmt.Sprintf("%d+", c.N)
@@ -60,10 +65,10 @@ func (c Count) String() string {
 	return fmt.Sprint(c.N)
 }
 
-// Plus is the sum of two counts.
+// Plus returns the sum of two counts.
 func (c Count) Plus(d Count) Count { return Count{c.N + d.N, c.More || d.More} }
 
-// Lag is that of all partitions.
+// Lag returns the sum over all partitions.
 func (i *Info) Lag() (c Count) {
 	for _, p := range i.Partitions {
 		c = c.Plus(p.Lag)
@@ -71,7 +76,7 @@ func (i *Info) Lag() (c Count) {
 	return c
 }
 
-// Parked is what is parked in all partitions.
+// Parked returns the number of parked messages in all partitions.
 func (i *Info) Parked() (c Count) {
 	for _, p := range i.Partitions {
 		c = c.Plus(p.Parked)
@@ -79,11 +84,12 @@ func (i *Info) Parked() (c Count) {
 	return c
 }
 
-// maxCount bounds what is counted, and the events looked at, in a partition.
+// maxCount bounds what Info counts in a partition, and the events that it reads there
+// for the lag.
 const maxCount = 10_000
 
-// ListGroups yields all consumer groups in the order of their names. The iterator
-// yields one error, and then nothing more.
+// List yields all consumer groups in the order of their names, each as Info returns
+// it. After an error the iterator ends.
 func List(ctx context.Context, s *fdblayer.Store) iter.Seq2[Info, error] {
 	return func(yield func(Info, error) bool) {
 		for name := ""; ; {
@@ -98,7 +104,7 @@ func List(ctx context.Context, s *fdblayer.Store) iter.Seq2[Info, error] {
 			name = next.name
 			info, err := next.Info(ctx)
 			if errors.Is(err, fdbevents.ErrGroupDeleted) {
-				continue // in the same moment
+				continue // deleted meanwhile
 			}
 			if !yield(info, err) || err != nil {
 				return
@@ -107,12 +113,12 @@ func List(ctx context.Context, s *fdblayer.Store) iter.Seq2[Info, error] {
 	}
 }
 
-// nextGroup is the first group after a name, nil when there is none.
+// nextGroup returns the first group after a name, nil after the last one.
 func nextGroup(ctx context.Context, d fdblayer.Door, name string) (g *Group, err error) {
 	k := d.Keys()
 	err = d.View(ctx, func(r fdblayer.Reader) error {
 		g = nil
-		// The settings are a group's first key.
+		// The settings are the first key of a group.
 		page, err := r.GetRange(k.Groups(name), engine.RangeOptions{Limit: 1}).Get()
 		if err != nil || len(page.KeyValues) == 0 {
 			return err
@@ -134,12 +140,15 @@ func nextGroup(ctx context.Context, d fdblayer.Door, name string) (g *Group, err
 	return g, err
 }
 
-// Info tells how the group is doing. Leases and checkpoints are those of one
-// moment; counting, which reads the events that are not settled, takes longer.
+// Info returns the state of the group. Leases, checkpoints and parked messages are
+// those of one moment; the lag is counted afterwards, by reading the events that are
+// not settled.
+//
+// Errors: ErrGroupDeleted, ErrClosed.
 func (g *Group) Info(ctx context.Context) (Info, error) {
 	info := Info{Name: g.name, Options: g.options}
 	var progress []layout.GroupProgress
-	err := g.look(ctx, "looking at", func(r fdblayer.Reader, c layout.GroupConfig) (err error) {
+	err := g.read(ctx, "looking at", func(r fdblayer.Reader, c layout.GroupConfig) (err error) {
 		info.Paused = c.Paused
 		progress, err = g.readInfo(r, &info)
 		return err
@@ -155,6 +164,8 @@ func (g *Group) Info(ctx context.Context) (Info, error) {
 	return info, nil
 }
 
+// readInfo fills in all of info that can be read at one moment, and returns the
+// progress of each partition.
 func (g *Group) readInfo(r engine.Reader, info *Info) ([]layout.GroupProgress, error) {
 	k := g.keys
 	n := g.door.Partitions()
@@ -214,7 +225,7 @@ func (g *Group) readInfo(r engine.Reader, info *Info) ([]layout.GroupProgress, e
 // lag counts the selected events of a partition that are not settled.
 func (g *Group) lag(ctx context.Context, p int, progress layout.GroupProgress) (lag Count, err error) {
 	o := &g.options
-	looked := 0
+	seen := 0
 	pages := g.door.Partition(p, progress.Checkpoint, o.Filter)
 	for {
 		page, err := pages.Next(ctx)
@@ -222,7 +233,7 @@ func (g *Group) lag(ctx context.Context, p int, progress layout.GroupProgress) (
 			return lag, err
 		}
 		for _, ev := range page.Events {
-			if looked++; looked > maxCount {
+			if seen++; seen > maxCount {
 				lag.More = true
 				return lag, nil
 			}

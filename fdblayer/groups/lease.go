@@ -1,332 +1,78 @@
 package groups
 
 import (
-	"context"
-	"slices"
-	"time"
-
 	"github.com/fdbevents/fdbevents"
-	"github.com/fdbevents/fdbevents/engine"
-	"github.com/fdbevents/fdbevents/fdblayer"
 	"github.com/fdbevents/fdbevents/internal/layout"
 	"github.com/google/uuid"
 )
 
-// lease is a partition while a member holds it. The fields from stored on are
-// guarded by the member's mu.
-//
-// Its feed reads the partition into the window. Of each stream, one event at a
-// time is ready, delivered, or waits for a retry; the others stand in line, so
-// that the order within a stream holds whatever happens to an event.
+// lease is a partition while a member holds it. The fields from stored on are guarded
+// by mu.
 type lease struct {
-	member    *Member
+	*membership
 	partition int
-	// owner is the id under which the member took it.
+	// owner is the id under which the member took the lease. The member's id may have
+	// changed since.
 	owner uuid.UUID
+	// epoch is the lease's in the store. Every taking, and every Reset of the group,
+	// raises it.
 	epoch int64
-	// wake has room for one signal: the feed has something to do.
-	wake chan struct{}
-	// cancel ends the feed.
-	cancel context.CancelFunc
+	// reads fills unsettled from the partition.
+	reads *readLoop
 
-	// stored is the progress as it is in the store.
+	// stored is the progress as the member last read or wrote it. Only the settle loop
+	// changes it, after a commit that is known to have happened.
 	stored layout.GroupProgress
-	// read is the position up to which the feed has read.
-	read fdbevents.Position
-	// window are the selected events up to read that are not settled, in order;
-	// size is their bytes.
-	window []*delivery
-	size   int
-	// replays are the parked events that are delivered again.
-	replays map[fdbevents.Position]*delivery
-	// replayed are those settled while the feed reads what is to be replayed, and
-	// may find them yet.
-	replayed map[fdbevents.Position]bool
-	// lines are the events of each stream that are not settled, in the order of
-	// delivery.
-	lines map[string][]*delivery
-	ready []*delivery
-	// out counts the messages that were delivered and are not settled.
+	// unsettled are the events that were read and are not settled.
+	unsettled unsettled
+	// out counts the messages that were delivered and whose end, a time-out included, is
+	// not written.
 	out int
-	// news means that the partition may have more events, replayDue that it may
-	// have more to be replayed, and replayMore that not all of it was read.
-	news, replayDue, replayMore bool
-	// behind means that the stored checkpoint can be moved.
+	// behind asks the settle loop to write the checkpoint.
 	behind bool
-	// draining leases deliver nothing more and are given up when nothing is out;
-	// releasing ones are just being given up, lost ones are not the member's.
-	draining, releasing, lost bool
+	// draining is true when the lease delivers nothing more, so that it can be given up
+	// once out is 0. The heartbeat sets it, and may take it back.
+	draining bool
+	// releasing is true from when the settle loop gives the lease up in a transaction.
+	// It then drains until it is dropped.
+	releasing bool
+	// lost is true when the lease is not the member's any more. Nothing of it counts
+	// then, and it never becomes false again.
+	lost bool
 }
 
-// delivery is an event on its way, over all its attempts.
-type delivery struct {
-	lease    *lease
-	event    *fdbevents.Event
-	replayed bool
-	// failed counts the attempts that failed.
-	failed int
-	// message is what the consumer holds, nil when there is none.
-	message *Message
-	// due is when the message times out or the retry is due; timer is the place
-	// among the member's timers, -1 when it has none.
-	due   time.Time
-	timer int
-}
-
-const (
-	// windowEvents, windowBytes and windowSettled bound what a lease reads ahead,
-	// but for the page that exceeds them: events that are not settled, and those
-	// that are but stand behind one that is not.
-	windowEvents  = 256
-	windowBytes   = 1 << 20
-	windowSettled = 1024
-	// replayPage is how many events are replayed at a time.
-	replayPage = 64
-)
-
-// start begins to hold a partition. The caller holds mu.
-func (m *Member) start(p int, epoch int64, progress layout.GroupProgress) {
-	if old := m.leases[p]; old != nil {
-		m.drop(old)
-	}
-	ctx, cancel := context.WithCancel(m.ctx)
-	l := &lease{
-		member: m, partition: p, owner: m.id, epoch: epoch, wake: make(chan struct{}, 1), cancel: cancel,
-		stored: progress, read: progress.Checkpoint, news: true, replayDue: true,
-		replays: make(map[fdbevents.Position]*delivery), lines: make(map[string][]*delivery),
-	}
-	m.leases[p] = l
-	m.feeds.Go(func() { l.feed(ctx) })
-}
-
-// drop forgets a lease. What was delivered from it can no longer be settled. The
-// caller holds mu.
-func (m *Member) drop(l *lease) {
-	if l.lost {
-		return
-	}
-	l.lost = true
-	l.cancel()
-	for _, d := range l.window {
-		m.clearTimer(d)
-	}
-	for _, d := range l.replays {
-		m.clearTimer(d)
-	}
-	if m.leases[l.partition] == l {
-		delete(m.leases, l.partition)
-	}
-	signal(m.look)
-}
-
-// feed reads the partition until ctx ends.
-func (l *lease) feed(ctx context.Context) {
-	m := l.member
-	pages := m.door.Partition(l.partition, l.read, m.group.options.Filter)
-	for ctx.Err() == nil {
-		var err error
-		switch read, replay := l.work(); {
-		case replay:
-			if err = l.readReplays(ctx); err != nil {
-				l.again(&l.replayDue)
-			}
-		case read:
-			var page fdblayer.PartitionPage
-			if page, err = pages.Next(ctx); err == nil {
-				l.add(page)
-			} else {
-				l.again(&l.news)
-			}
-		default:
-			select {
-			case <-l.wake:
-			case <-ctx.Done():
-			}
-		}
-		if err == nil || ctx.Err() != nil {
-			continue
-		}
-		if m.fatal(err) {
-			m.stop(err)
-			return
-		}
-		m.door.Trouble("reading for consumer group "+m.group.name, err)
-		select {
-		case <-time.After(pauseAfterFailure):
-		case <-ctx.Done():
-		}
-	}
-}
-
-// work says what the feed has to do, and takes that off the list.
-func (l *lease) work() (read, replay bool) {
-	l.member.mu.Lock()
-	defer l.member.mu.Unlock()
-	if l.replayDue {
-		l.replayDue = false
-		l.replayed = make(map[fdbevents.Position]bool)
-		return false, true
-	}
-	if l.news && len(l.window) < windowEvents && l.size < windowBytes && len(l.stored.Settled) < windowSettled {
-		l.news = false
-		return true, false
-	}
-	return false, false
-}
-
-// again puts something back on the list.
-func (l *lease) again(flag *bool) {
-	l.member.mu.Lock()
-	defer l.member.mu.Unlock()
-	*flag = true
-}
-
-// add takes in a page of the partition.
-func (l *lease) add(p fdblayer.PartitionPage) {
-	m := l.member
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	for _, ev := range p.Events {
-		if !m.group.options.Filter.Matches(ev) {
-			continue
-		}
-		if _, done := slices.BinarySearchFunc(l.stored.Settled, ev.Position, fdbevents.Position.Compare); done {
-			continue
-		}
-		d := &delivery{lease: l, event: ev, timer: -1}
-		if i, ok := findAttempt(l.stored.Attempts, ev.Position); ok {
-			d.failed = l.stored.Attempts[i].Failed
-		}
-		l.window = append(l.window, d)
-		l.size += eventSize(ev)
-		l.enqueue(d)
-	}
-	l.read = p.Through
-	l.news = l.news || !p.Tail
-}
-
-func findAttempt(attempts []layout.GroupAttempt, at fdbevents.Position) (int, bool) {
-	return slices.BinarySearchFunc(attempts, at, func(a layout.GroupAttempt, at fdbevents.Position) int { return a.At.Compare(at) })
-}
-
-// eventSize is about the memory that an event takes.
-func eventSize(ev *fdbevents.Event) int {
-	return layout.RecordOverhead + len(ev.Stream) + len(ev.Type) + len(ev.Data) + len(ev.Metadata)
-}
-
-// readReplays reads what is to be replayed, as much as there is room for.
-func (l *lease) readReplays(ctx context.Context) error {
-	m := l.member
-	k := m.group.keys
-	type replay struct {
-		at     fdbevents.Position
-		failed int64
-		event  fdbevents.Event
-		there  bool
-	}
-	var found []replay
-	var more bool
-	err := m.door.View(ctx, func(r fdblayer.Reader) error {
-		found = found[:0]
-		got, err := r.GetRange(k.GroupReplaysIn(m.group.name, l.partition), engine.RangeOptions{Limit: replayPage}).Get()
-		if err != nil {
-			return err
-		}
-		more = got.More
-		var d layout.RecordDecoder
-		records := make([]engine.Future[[]byte], len(got.KeyValues))
-		for i, kv := range got.KeyValues {
-			g, err := k.ParseGroup(kv.Key)
-			if err != nil {
-				return err
-			}
-			failed, err := layout.DecodeGroupCount(kv.Value)
-			if err != nil {
-				return err
-			}
-			found = append(found, replay{at: g.At, failed: failed})
-			records[i] = k.GetRecord(r, layout.Pointer{At: g.At, Partition: l.partition})
-		}
-		for i := range found {
-			if found[i].there, err = k.AwaitRecord(&d, r, layout.Pointer{At: found[i].at, Partition: l.partition}, records[i], &found[i].event); err != nil {
-				return err
-			}
-		}
-		return nil
-	})
-	if err != nil {
-		return err
-	}
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	l.replayMore = more
-	for i := range found {
-		x := &found[i]
-		if l.replayed[x.at] {
-			l.replayDue = true // or it was parked and replayed once more
-			continue
-		}
-		if l.replays[x.at] != nil {
-			continue
-		}
-		x.event.Position = x.at
-		d := &delivery{lease: l, event: &x.event, replayed: true, failed: int(x.failed), timer: -1}
-		l.replays[x.at] = d
-		if x.there {
-			l.enqueue(d)
-			continue
-		}
-		// Erased meanwhile: nobody can work on it any more. Its stream is not
-		// known, so it stands in no line.
-		m.submit(&settlement{delivery: d, how: settleAck})
-	}
-	return nil
-}
-
-// enqueue puts an event at the end of its stream's line. The caller holds mu.
+// enqueue puts an event that was read into the line of its stream. The caller holds
+// mu.
 func (l *lease) enqueue(d *delivery) {
-	stream := d.event.Stream
-	l.lines[stream] = append(l.lines[stream], d)
-	if len(l.lines[stream]) == 1 {
+	if l.unsettled.enqueue(d) {
 		l.makeReady(d)
 	}
 }
 
 // makeReady lets an event be delivered. The caller holds mu.
 func (l *lease) makeReady(d *delivery) {
-	l.ready = append(l.ready, d)
-	signal(l.member.available)
+	l.unsettled.ready = append(l.unsettled.ready, d)
+	l.available.send()
 }
 
-// settled removes an event from all but the store, and lets the next one of its
-// stream be delivered. The caller holds mu.
+// settled removes an event whose settlement was committed, and lets the next event of
+// its stream be delivered. The caller holds mu.
 func (l *lease) settled(d *delivery) {
+	next := l.unsettled.remove(d)
 	if d.replayed {
-		delete(l.replays, d.event.Position)
-		l.replayed[d.event.Position] = true
-		l.replayDue = l.replayDue || l.replayMore && len(l.replays) < replayPage/2
-	} else if i, ok := slices.BinarySearchFunc(l.window, d.event.Position, func(d *delivery, at fdbevents.Position) int {
-		return d.event.Position.Compare(at)
-	}); ok {
-		l.window = slices.Delete(l.window, i, i+1)
-		l.size -= eventSize(d.event)
+		l.reads.replaySettled(d.event.Position)
 	}
-	stream := d.event.Stream
-	if line := l.lines[stream]; len(line) > 0 && line[0] == d {
-		if l.lines[stream] = line[1:]; len(line) > 1 {
-			l.makeReady(line[1])
-		} else {
-			delete(l.lines, stream)
-		}
+	if next != nil {
+		l.makeReady(next)
 	}
-	signal(l.wake) // there is room
+	l.reads.wake.send() // there is room
 }
 
-// checkpoint is the position up to which everything selected is settled, when
-// those of done are, too. The caller holds mu.
+// checkpoint returns the position up to which every selected event is settled, given
+// that the events in done are settled, too. The caller holds mu.
 func (l *lease) checkpoint(done map[*delivery]bool) fdbevents.Position {
-	at := l.read
-	for _, d := range l.window {
+	at := l.reads.through
+	for _, d := range l.unsettled.events {
 		if !done[d] {
 			at = d.event.Position.Prev()
 			break
@@ -336,4 +82,24 @@ func (l *lease) checkpoint(done map[*delivery]bool) fdbevents.Position {
 		return l.stored.Checkpoint
 	}
 	return at
+}
+
+// fence refuses a lease that is not the member's any more. value is the lease as it is
+// in the store, nil when the group was deleted.
+func (l *lease) fence(value []byte) error {
+	if value == nil {
+		return fdbevents.ErrGroupDeleted
+	}
+	stored, err := layout.DecodeGroupLease(value)
+	if err == nil && (stored.Owner != l.owner || stored.Epoch != l.epoch) {
+		err = fdbevents.ErrLeaseLost
+	}
+	return err
+}
+
+// released reports whether this very lease was given up, by what is in the store. Any
+// later taking of the partition, and any Reset, raises the epoch.
+func (l *lease) released(value []byte) bool {
+	stored, err := layout.DecodeGroupLease(value)
+	return value != nil && err == nil && stored.Owner == uuid.Nil && stored.Epoch == l.epoch
 }

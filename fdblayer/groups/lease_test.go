@@ -2,10 +2,8 @@ package groups_test
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"maps"
-	"runtime"
 	"slices"
 	"sync"
 	"testing"
@@ -18,8 +16,8 @@ import (
 	"github.com/google/uuid"
 )
 
-// owners counts the partitions of each member; those that nobody has are under
-// the zero UUID.
+// owners counts the partitions of each member. Free partitions count under the zero
+// UUID.
 func owners(i groups.Info) map[uuid.UUID]int {
 	out := make(map[uuid.UUID]int)
 	for _, p := range i.Partitions {
@@ -28,22 +26,29 @@ func owners(i groups.Info) map[uuid.UUID]int {
 	return out
 }
 
+// awaitShares waits until the members hold these numbers of partitions, lowest first.
+func awaitShares(t *testing.T, g *groups.Group, want ...int) {
+	t.Helper()
+	storetest.Eventually(t, fmt.Sprint("shares of ", want), func() bool {
+		got := slices.Sorted(maps.Values(owners(storetest.GroupInfo(t, g))))
+		return slices.Equal(got, want)
+	})
+}
+
 func TestGroupRebalances(t *testing.T) {
-	storetest.EachHealthyStorePair(t, func(t *testing.T, a, b *fdblayer.Store) {
+	storetest.EachHealthyEngine(t, func(t *testing.T, e storetest.EngineT) {
+		a, b := storetest.OpenStore(t, e, fdblayer.Options{}), storetest.OpenStore(t, e, fdblayer.Options{})
 		storetest.Fill(t, a, 100)
 		o := quick
 		o.MessageTimeout = time.Minute
 		g, h := storetest.NewGroup(t, a, "g", o), storetest.NewGroup(t, b, "g", o)
 		await := func(want ...int) {
 			t.Helper()
-			storetest.Eventually(t, fmt.Sprint("shares of ", want), func() bool {
-				got := slices.Sorted(maps.Values(owners(storetest.GroupInfo(t, g))))
-				return slices.Equal(got, want)
-			})
+			awaitShares(t, g, want...)
 		}
 		first := storetest.Join(t, g)
 		await(8)
-		// What the first has in work, it keeps until that is settled.
+		// The first keeps a partition until its messages are settled.
 		var held []*groups.Message
 		for range 10 {
 			held = append(held, storetest.NextMessage(t, first))
@@ -60,24 +65,24 @@ func TestGroupRebalances(t *testing.T) {
 			storetest.Ack(t, msg)
 		}
 		await(4, 4)
-		third := storetest.Join(t, g)
+		third := joinAs(t, e, "g", o)
 		await(2, 3, 3)
 		before := owners(storetest.GroupInfo(t, g))
-		fourth := storetest.Join(t, h)
+		fourth := joinAs(t, e, "g", o)
 		await(2, 2, 2, 2)
-		// Sticky: nobody who gave one up got another.
+		// Leases are sticky: a member that gives one up does not get another.
 		for id, n := range before {
 			if now := owners(storetest.GroupInfo(t, g))[id]; now > n {
 				t.Errorf("member %s has %d partitions, had %d", id, now, n)
 			}
 		}
-		// Whoever leaves, is taken over at once; the lease time has nothing to do
-		// with it.
+		// The leases of a member that leaves are taken over at once, those of a member
+		// that crashes after a LeaseTime.
 		second.Close()
 		await(2, 3, 3)
-		third.Crash()
+		third.crash()
 		await(4, 4)
-		fourth.Crash()
+		fourth.crash()
 		await(8)
 		if got := owners(storetest.GroupInfo(t, g))[first.ID()]; got != 8 {
 			t.Errorf("the first member has %d partitions", got)
@@ -99,27 +104,28 @@ func TestGroupRebalances(t *testing.T) {
 	})
 }
 
-// TestGroupFencing has a member go silent with messages in its hands.
+// TestGroupFencing: a member goes silent while it holds messages.
 func TestGroupFencing(t *testing.T) {
-	storetest.EachHealthyStorePair(t, func(t *testing.T, a, b *fdblayer.Store) {
+	storetest.EachHealthyEngine(t, func(t *testing.T, e storetest.EngineT) {
 		ctx := t.Context()
+		s := storetest.OpenStore(t, e, fdblayer.Options{})
 		for i := range 20 {
-			storetest.MustAppend(t, a, fmt.Sprint("s", i), fdbevents.Any, storetest.Event("0"), storetest.Event("1"))
+			storetest.MustAppend(t, s, fmt.Sprint("s", i), fdbevents.Any, storetest.Event("0"), storetest.Event("1"))
 		}
-		g := storetest.NewGroup(t, a, "g", quick)
-		silent := storetest.Join(t, g)
+		g := storetest.NewGroup(t, s, "g", quick)
+		silent := joinAs(t, e, "g", quick)
 		held := make(map[string]*groups.Message)
 		for range 20 {
-			msg := storetest.NextMessage(t, silent)
+			msg := storetest.NextMessage(t, silent.Member)
 			held[msg.Event.Stream] = msg
 		}
 		kept := held["s0"]
 		delete(held, "s0")
 		storetest.Ack(t, kept)
-		silent.Freeze()
-		other := storetest.Join(t, storetest.NewGroup(t, b, "g", quick))
-		// All that was held comes again, before what follows it. The word of the
-		// silent member does not count any more.
+		silent.gag.Silence()
+		other := storetest.Join(t, g)
+		// Every message that was held comes again, before the next of its stream. The
+		// silent member can no longer settle it.
 		for range 39 {
 			msg := storetest.NextMessage(t, other)
 			if before := held[msg.Event.Stream]; before != nil && msg.Event.Revision == 0 {
@@ -151,16 +157,17 @@ func TestGroupFencing(t *testing.T) {
 	})
 }
 
-// TestGroupMemberJoinsAgain when others took it for dead.
+// TestGroupMemberJoinsAgain: others took the partitions of a member that was silent.
 func TestGroupMemberJoinsAgain(t *testing.T) {
-	storetest.EachHealthyStorePair(t, func(t *testing.T, a, b *fdblayer.Store) {
-		g := storetest.NewGroup(t, a, "g", quick)
-		m := storetest.Join(t, g)
+	storetest.EachHealthyEngine(t, func(t *testing.T, e storetest.EngineT) {
+		s := storetest.OpenStore(t, e, fdblayer.Options{})
+		g := storetest.NewGroup(t, s, "g", quick)
+		m := joinAs(t, e, "g", quick)
 		old := m.ID()
-		m.Freeze()
-		other := storetest.Join(t, storetest.NewGroup(t, b, "g", quick))
+		m.gag.Silence()
+		other := storetest.Join(t, g)
 		storetest.Eventually(t, "the other member to have all", func() bool { return owners(storetest.GroupInfo(t, g))[other.ID()] == 8 })
-		m.Thaw()
+		m.gag.Speak()
 		storetest.Eventually(t, "both to have half", func() bool {
 			got := owners(storetest.GroupInfo(t, g))
 			return got[other.ID()] == 4 && got[m.ID()] == 4
@@ -168,11 +175,11 @@ func TestGroupMemberJoinsAgain(t *testing.T) {
 		if m.ID() == old {
 			t.Error("it has the same id as before")
 		}
-		storetest.MustAppend(t, a, "s", fdbevents.Any, storetest.Event("0"))
+		storetest.MustAppend(t, s, "s", fdbevents.Any, storetest.Event("0"))
 		ctx, cancel := context.WithCancel(t.Context())
 		defer cancel()
 		var wg sync.WaitGroup
-		for _, m := range []*groups.Member{m, other} {
+		for _, m := range []*groups.Member{m.Member, other} {
 			wg.Go(func() {
 				for msg, err := range m.Messages(ctx) {
 					if err == nil {
@@ -184,118 +191,4 @@ func TestGroupMemberJoinsAgain(t *testing.T) {
 		}
 		wg.Wait()
 	})
-}
-
-// TestGroupMissesNothingAtTheSeam appends while the only member begins to listen.
-func TestGroupMissesNothingAtTheSeam(t *testing.T) {
-	storetest.EachHealthyStore(t, fdblayer.Options{Partitions: 1}, func(t *testing.T, s *fdblayer.Store) {
-		g := storetest.NewGroup(t, s, "g", groups.Options{})
-		for i := range 60 {
-			var appending sync.WaitGroup
-			appending.Go(func() { storetest.MustAppend(t, s, "s", fdbevents.Any, storetest.Event("e")) })
-			m := storetest.Join(t, g)
-			if msg := storetest.NextMessage(t, m); msg.Event.Revision != int64(i) {
-				t.Fatalf("round %d: got %s", i, storetest.Place(&msg.Event))
-			} else {
-				storetest.Ack(t, msg)
-			}
-			if err := m.Close(); err != nil {
-				t.Error(err)
-			}
-			appending.Wait()
-		}
-	})
-}
-
-// TestGroupEnds is all ways in which waiting for a message ends.
-func TestGroupEnds(t *testing.T) {
-	storetest.EachHealthyEngine(t, func(t *testing.T, e storetest.EngineT) {
-		s, err := fdblayer.Open(t.Context(), e, fdblayer.Options{})
-		if err != nil {
-			t.Fatal(err)
-		}
-		g := storetest.NewGroup(t, s, "g", groups.Options{})
-		m := storetest.Join(t, g)
-		wait := func(ctx context.Context, m *groups.Member) chan error {
-			ended := make(chan error, 1)
-			go func() {
-				defer close(ended)
-				for _, err := range m.Messages(ctx) {
-					if err != nil { // not a message
-						ended <- err
-					}
-				}
-			}()
-			return ended
-		}
-		ctx, cancel := context.WithCancelCause(t.Context())
-		ended := wait(ctx, m)
-		own := errors.New("enough")
-		cancel(own)
-		if err := <-ended; !errors.Is(err, own) {
-			t.Errorf("got %v, want the context's cause", err)
-		}
-		storetest.MustAppend(t, s, "s", fdbevents.Any, storetest.Event("0"))
-		msg := storetest.NextMessage(t, m)
-		if err := msg.Ack(ctx); !errors.Is(err, own) {
-			t.Errorf("got %v, want the context's cause", err)
-		}
-		if err := msg.Ack(t.Context()); err != nil {
-			t.Errorf("after an Ack that did not begin: %v", err)
-		}
-		storetest.MustAppend(t, s, "s", fdbevents.Any, storetest.Event("1"))
-		msg = storetest.NextMessage(t, m)
-		ended = wait(t.Context(), m)
-		if err := errors.Join(m.Close(), m.Close()); err != nil {
-			t.Error(err)
-		}
-		if err, more := <-ended; more {
-			t.Errorf("got %v after Close", err)
-		}
-		if err := msg.Ack(t.Context()); !refused(err) {
-			t.Errorf("got %v", err)
-		}
-		if i := storetest.GroupInfo(t, g); len(i.Members) > 0 || owners(i)[uuid.Nil] != 8 {
-			t.Errorf("after Close, members are %v, owners %v", i.Members, owners(i))
-		}
-		// Closing the store closes members too, and they leave in order.
-		m = storetest.Join(t, g)
-		ended = wait(t.Context(), m)
-		if err := s.Close(); err != nil {
-			t.Error(err)
-		}
-		if err := <-ended; !errors.Is(err, fdbevents.ErrClosed) {
-			t.Errorf("got %v", err)
-		}
-		for what, call := range map[string]func() error{
-			"Join":  func() error { _, err := g.Join(t.Context()); return err },
-			"Group": func() error { _, err := groups.Open(t.Context(), s, "g", groups.Options{}); return err },
-			"Info":  func() error { _, err := g.Info(t.Context()); return err },
-		} {
-			if err := call(); !errors.Is(err, fdbevents.ErrClosed) {
-				t.Errorf("%s: got %v", what, err)
-			}
-		}
-		after := storetest.OpenStore(t, e, fdblayer.Options{})
-		if i := storetest.GroupInfo(t, storetest.NewGroup(t, after, "g", groups.Options{})); len(i.Members) > 0 || owners(i)[uuid.Nil] != 8 {
-			t.Errorf("after the store's Close, members are %v, owners %v", i.Members, owners(i))
-		}
-	})
-}
-
-// TestGroupLeavesNoGoroutines: it is not parallel, so that those of other tests
-// do not count.
-func TestGroupLeavesNoGoroutines(t *testing.T) {
-	s := storetest.OpenStore(t, storetest.OpenMemory(t), fdblayer.Options{})
-	g := storetest.NewGroup(t, s, "g", groups.Options{})
-	before := runtime.NumGoroutine()
-	for range 5 {
-		a, b := storetest.Join(t, g), storetest.Join(t, g)
-		storetest.MustAppend(t, s, "s", fdbevents.Any, storetest.Event("0"))
-		a.Close()
-		storetest.Ack(t, storetest.NextMessage(t, b))
-		b.Close()
-	}
-	// The watcher ends on its own, after its last subscriber.
-	storetest.Eventually(t, "goroutines to end", func() bool { return runtime.NumGoroutine() <= before })
 }

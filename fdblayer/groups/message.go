@@ -2,69 +2,75 @@ package groups
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"strings"
 
 	"github.com/fdbevents/fdbevents"
 )
 
-// Message is an event that a Member got to work on. It is settled with Ack or
-// Nack, once, by any goroutine.
+// Message is an event that a Member hands to a consumer. The consumer settles it once,
+// with Ack or Nack, from any goroutine.
 type Message struct {
 	// Event is read-only: its slices are shared with later attempts.
 	Event fdbevents.Event
-	// Attempt counts from 1. Attempts that ended with a member that crashed do
-	// not count.
+	// Attempt counts from 1. Attempts that ended because a member crashed do not count.
 	Attempt int
 	// Replayed is true when the message had been parked. Its attempts count anew.
 	Replayed bool
-	// Partition and Epoch are those of the lease. The epoch rises whenever the
-	// partition changes hands: a fencing token for what the consumer writes
-	// elsewhere.
+	// Partition is the partition of the log that the event is in.
 	Partition int
-	Epoch     int64
+	// Epoch is that of the partition's lease. It rises whenever the partition changes
+	// hands: a fencing token for what the consumer writes elsewhere.
+	Epoch int64
 
 	delivery *delivery
-	// state, and err when it is messageFailed, are guarded by the member's mu.
+	settles  *settleLoop
+	// state is guarded by the member's mu.
 	state messageState
-	err   error
+	// err is set when state is messageFailed. It is guarded by the member's mu.
+	err error
 }
 
 type messageState int
 
 const (
+	// messageOut: a consumer holds the message.
 	messageOut messageState = iota
+	// messageSettled: the consumer has settled it, perhaps without a commit yet.
 	messageSettled
+	// messageTimedOut: the consumer took too long.
 	messageTimedOut
+	// messageFailed: the store refused the settlement, or its outcome is unknown.
 	messageFailed
 )
 
-// NackAction is what shall happen to a message that was not worked off.
+// NackAction says what happens to a message that a consumer refuses.
 type NackAction int
 
 const (
-	// Retry delivers the message again, after 100 ms, then twice as long each
-	// time, up to 10 s, and before later ones of its stream. After the group's
-	// MaxRetries it is parked.
+	// Retry delivers the message again, before later ones of its stream: after 100 ms,
+	// then twice as long each time, up to 10 s. After the group's MaxRetries the
+	// message is parked.
 	Retry NackAction = iota + 1
-	// Park puts the message aside, see Group.Parked and Group.Replay, and goes on.
+	// Park puts the message aside and goes on with its stream; see Group.Parked and
+	// Group.Replay.
 	Park
-	// Skip settles the message without a trace.
+	// Skip settles the message like Ack. The reason is not kept.
 	Skip
 )
 
-// Ack says that the message was worked off. When it returns nil, that is
-// durable, and the message is not delivered again.
+// Ack says that the message's work is done. When it returns nil, that is durable, and
+// the message is not delivered again.
 //
-// Errors: ErrSettled the second time; ErrLeaseLost and ErrMessageTimeout, after
-// which the message is delivered again; ErrSettleUnknown, after which it may be,
-// also when ctx ends while Ack waits; ErrGroupDeleted.
+// Errors: ErrSettled the second time; ErrLeaseLost and ErrMessageTimeout, after which
+// the message is delivered again; ErrSettleUnknown, after which it may be delivered
+// again; ErrGroupDeleted. When ctx ends while Ack waits, the message is either not
+// settled, and Ack may be called again, or the error is ErrSettleUnknown.
 func (msg *Message) Ack(ctx context.Context) error { return msg.settle(ctx, settleAck, "") }
 
-// Nack says that the message was not worked off, and what shall happen to it. The
-// reason is kept with a parked message, the first MaxReason bytes of it; it may
-// be empty. Errors are those of Ack.
+// Nack says that the message's work is not done, and what happens to the message. The
+// first MaxReason bytes of the reason are kept with a parked message; it may be empty.
+// The errors are Ack's, and *InvalidError for an unknown action.
 func (msg *Message) Nack(ctx context.Context, action NackAction, reason string) error {
 	if len(reason) > fdbevents.MaxReason {
 		reason = reason[:fdbevents.MaxReason]
@@ -81,64 +87,16 @@ func (msg *Message) Nack(ctx context.Context, action NackAction, reason string) 
 	return &fdbevents.InvalidError{What: "nack action", Value: fmt.Sprint(int(action)), Reason: "want Retry, Park or Skip"}
 }
 
-func (msg *Message) settle(ctx context.Context, how settling, reason string) error {
-	m := msg.delivery.lease.member
+func (msg *Message) settle(ctx context.Context, kind settleKind, reason string) error {
 	err := context.Cause(ctx)
 	if err == nil {
-		x := &settlement{delivery: msg.delivery, message: msg, how: how, reason: reason, done: make(chan struct{})}
-		if err = m.accept(x); err == nil {
-			err = m.await(ctx, x)
+		x := &settlement{delivery: msg.delivery, message: msg, kind: kind, reason: reason, done: make(chan struct{})}
+		if err = msg.settles.accept(x); err == nil {
+			err = msg.settles.await(ctx, x)
 		}
 	}
 	if err != nil {
-		return fmt.Errorf("settling message at position %s of consumer group %q: %w", msg.Event.Position, m.group.name, err)
+		return fmt.Errorf("settling message at position %s of consumer group %q: %w", msg.Event.Position, msg.settles.group.name, err)
 	}
 	return nil
-}
-
-// accept queues what a consumer says of its message, if it may.
-func (m *Member) accept(x *settlement) error {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	msg := x.message
-	switch {
-	case msg.state == messageSettled:
-		return fdbevents.ErrSettled
-	case msg.state == messageTimedOut:
-		return fdbevents.ErrMessageTimeout
-	case msg.state == messageFailed:
-		return msg.err
-	case x.delivery.lease.lost:
-		return m.lost()
-	}
-	msg.state = messageSettled
-	m.clearTimer(x.delivery)
-	m.submit(x)
-	return nil
-}
-
-// lost is what to say of a message whose lease is.
-func (m *Member) lost() error {
-	if errors.Is(context.Cause(m.ctx), fdbevents.ErrGroupDeleted) {
-		return fdbevents.ErrGroupDeleted
-	}
-	return fdbevents.ErrLeaseLost
-}
-
-// await waits for the transaction, or takes the settlement back when ctx ends.
-func (m *Member) await(ctx context.Context, x *settlement) error {
-	select {
-	case <-x.done:
-		return x.err
-	case <-ctx.Done():
-	}
-	if m.withdraw(x) {
-		return fmt.Errorf("not settled: %w", context.Cause(ctx))
-	}
-	select {
-	case <-x.done: // it was done in the same moment
-		return x.err
-	default:
-		return fmt.Errorf("%w: stopped waiting for the commit: %w", fdbevents.ErrSettleUnknown, context.Cause(ctx))
-	}
 }

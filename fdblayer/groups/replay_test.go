@@ -10,8 +10,8 @@ import (
 	"github.com/fdbevents/fdbevents/internal/storetest"
 )
 
-// TestGroupReplaysErased: an event that was erased while it was parked is in
-// nobody's way.
+// TestGroupReplaysErased: an event that was erased while it was parked does not hold up
+// its stream, and its replay ends.
 func TestGroupReplaysErased(t *testing.T) {
 	ctx := t.Context()
 	e := storetest.OpenMemory(t)

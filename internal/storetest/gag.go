@@ -19,8 +19,9 @@ type Gag struct {
 // NewGag wraps an engine. Nothing is kept back at first.
 func NewGag(e engine.Engine) *Gag { return &Gag{Engine: e} }
 
-// Silence lets no heartbeat of a consumer group's member through, and no farewell.
-// What members were handed they can settle as far as the store allows.
+// Silence lets no heartbeat of a consumer group's member through, not even one that
+// would find out that others took over, and no farewell. A member can still settle the
+// messages it was handed, if the store allows it.
 func (g *Gag) Silence() { g.silent.Store(true) }
 
 // Speak ends Silence.
@@ -39,8 +40,14 @@ var errGagged = errors.New("the process is not heard")
 type gaggedTransaction struct {
 	engine.Transaction
 	gag *Gag
-	// alive is true when the transaction says of a member that it lives, or leaves.
+	// alive is true when the transaction is a heartbeat: it reads the member's own key,
+	// and says that it lives. It is also true when the member leaves.
 	alive bool
+}
+
+func (t *gaggedTransaction) Get(key []byte) engine.Future[[]byte] {
+	t.note(key)
+	return t.Transaction.Get(key)
 }
 
 func (t *gaggedTransaction) Set(key, value []byte) {
@@ -55,7 +62,10 @@ func (t *gaggedTransaction) Clear(key []byte) {
 
 func (t *gaggedTransaction) note(key []byte) {
 	k := layout.Keys{Prefix: t.gag.Prefix()}
-	if g, err := k.ParseGroup(key); err == nil && k.Groups("").Contains(key) && g.Kind == layout.GroupMemberKind {
+	if !k.Groups("").Contains(key) {
+		return
+	}
+	if g, err := k.ParseGroup(key); err == nil && g.Kind == layout.GroupMemberKind {
 		t.alive = true
 	}
 }

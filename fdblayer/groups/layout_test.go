@@ -42,7 +42,7 @@ func drawProgress(t *rapid.T) (p layout.GroupProgress) {
 	return p
 }
 
-// TestGroupValues: each comes back as it was, and cut short it is corrupt.
+// TestGroupValues: each value decodes to what was encoded; cut short, it is corrupt.
 func TestGroupValues(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		config := layout.GroupConfig{
@@ -87,12 +87,13 @@ func TestGroupValues(t *testing.T) {
 	})
 }
 
-// TestGroupProgressFitsIntoAValue at its largest: a full window, and a page of
-// small events that exceeded it, all but the first settled.
+// TestGroupProgressFitsIntoAValue: progress at its largest fits into a value. A lease has
+// then read all it may, and the last page, of small events, exceeded the bound; all
+// events but the first are settled.
 func TestGroupProgressFitsIntoAValue(t *testing.T) {
 	var p layout.GroupProgress
 	at := fdbevents.Start
-	for range windowSettled + windowEvents + (64<<10)/layout.RecordOverhead {
+	for range settledAhead + unsettledEvents + (64<<10)/layout.RecordOverhead {
 		at = at.Next()
 		p.Settled = append(p.Settled, at)
 		p.Attempts = append(p.Attempts, layout.GroupAttempt{At: at, Failed: 1 << 20})
@@ -129,64 +130,10 @@ func TestGroupKeys(t *testing.T) {
 			t.Fatalf("got %+v, %v, want %+v", got, err, g)
 		}
 		if !k.Group(g.Name).Contains(key) || !k.Groups("").Contains(key) || k.Group(g.Name+"x").Contains(key) {
-			t.Fatal("the key is not where its group's keys are")
+			t.Fatal("the key is not in its group's range")
 		}
 		if other := rapid.String().Draw(t, "other"); other != g.Name && k.Group(other).Contains(key) {
 			t.Fatalf("the key is in the range of group %q", other)
 		}
 	})
-}
-
-func TestShares(t *testing.T) {
-	rapid.Check(t, func(t *rapid.T) {
-		n := rapid.IntRange(1, 20).Draw(t, "members")
-		members := make([]uuid.UUID, n)
-		for i := range members {
-			members[i] = uuid.UUID{byte(i + 1)}
-		}
-		owners := append(slices.Clone(members), uuid.Nil, uuid.UUID{99}) // nobody, and one who is gone
-		leases := make([]layout.GroupLease, rapid.IntRange(1, 40).Draw(t, "partitions"))
-		owned := make(map[uuid.UUID]int)
-		for p := range leases {
-			leases[p].Owner = rapid.SampledFrom(owners).Draw(t, "owner")
-			owned[leases[p].Owner]++
-		}
-		got := shares(leases, members)
-		total, fewest, most := 0, len(leases), 0
-		for _, id := range members {
-			total += got[id]
-			fewest, most = min(fewest, got[id]), max(most, got[id])
-		}
-		if total != len(leases) || most-fewest > 1 {
-			t.Fatalf("%d partitions are shared as %v", len(leases), got)
-		}
-		for _, a := range members {
-			for _, b := range members {
-				if owned[a] > owned[b] && got[a] < got[b] {
-					t.Fatalf("%v has %d and gets %d, %v has %d and gets %d", a, owned[a], got[a], b, owned[b], got[b])
-				}
-			}
-		}
-		// Another order of looking gives the same.
-		slices.Reverse(members)
-		if !reflect.DeepEqual(shares(leases, members), got) {
-			t.Fatal("the shares depend on the order of members")
-		}
-	})
-}
-
-func TestRetryDelay(t *testing.T) {
-	var total time.Duration
-	for failed := 1; failed <= 100; failed++ {
-		d := retryDelay(failed)
-		if d < firstRetry || d > longestRetry || failed < 7 && d != firstRetry<<(failed-1) {
-			t.Errorf("after %d failures: %v", failed, d)
-		}
-		if failed <= defaultMaxRetries {
-			total += d
-		}
-	}
-	if total != 42700*time.Millisecond {
-		t.Errorf("the retries of one message take %v", total)
-	}
 }

@@ -18,7 +18,17 @@ import (
 	"github.com/fdbevents/fdbevents/internal/storetest"
 )
 
-// TestGroupSettles is the life of messages of one stream and another.
+// expectMessage takes the next message, which must be this attempt at this event.
+func expectMessage(t *testing.T, m *groups.Member, revision int64, attempt int, replayed bool) *groups.Message {
+	t.Helper()
+	msg := storetest.NextMessage(t, m)
+	if msg.Event.Revision != revision || msg.Attempt != attempt || msg.Replayed != replayed {
+		t.Fatalf("got %s, attempt %d, replayed %v; want revision %d, attempt %d, %v", storetest.Place(&msg.Event), msg.Attempt, msg.Replayed, revision, attempt, replayed)
+	}
+	return msg
+}
+
+// TestGroupSettles settles the messages of one stream in all ways, and replays them.
 func TestGroupSettles(t *testing.T) {
 	storetest.EachHealthyStore(t, fdblayer.Options{Partitions: 2}, func(t *testing.T, s *fdblayer.Store) {
 		ctx := t.Context()
@@ -27,11 +37,7 @@ func TestGroupSettles(t *testing.T) {
 		m := storetest.Join(t, g)
 		expect := func(revision int64, attempt int, replayed bool) *groups.Message {
 			t.Helper()
-			msg := storetest.NextMessage(t, m)
-			if msg.Event.Revision != revision || msg.Attempt != attempt || msg.Replayed != replayed {
-				t.Fatalf("got %s, attempt %d, replayed %v; want revision %d, attempt %d, %v", storetest.Place(&msg.Event), msg.Attempt, msg.Replayed, revision, attempt, replayed)
-			}
-			return msg
+			return expectMessage(t, m, revision, attempt, replayed)
 		}
 		begin := time.Now()
 		msg := expect(0, 1, false)
@@ -93,8 +99,8 @@ func TestGroupSettles(t *testing.T) {
 	})
 }
 
-// TestGroupReplaysMany is more than is replayed at a time, by another member, and
-// from events of which each is in its own stream.
+// TestGroupReplaysMany replays more messages than a read loop reads at a time, by
+// another member. Each event is in a stream of its own.
 func TestGroupReplaysMany(t *testing.T) {
 	storetest.EachHealthyStorePair(t, func(t *testing.T, a, b *fdblayer.Store) {
 		ctx := t.Context()
@@ -181,8 +187,8 @@ func TestGroupMessageTimeout(t *testing.T) {
 	})
 }
 
-// TestGroupCheckpointPassesWhatIsNotSelected, so that a new member does not read
-// it again.
+// TestGroupCheckpointPassesWhatIsNotSelected: the checkpoint moves over events that the
+// group does not select, so that a new member does not read them again.
 func TestGroupCheckpointPassesWhatIsNotSelected(t *testing.T) {
 	storetest.EachHealthyStore(t, fdblayer.Options{Partitions: 1}, func(t *testing.T, s *fdblayer.Store) {
 		g := storetest.NewGroup(t, s, "g", groups.Options{Filter: fdbevents.InStreams("mine"), LeaseTime: quick.LeaseTime})
@@ -192,7 +198,7 @@ func TestGroupCheckpointPassesWhatIsNotSelected(t *testing.T) {
 	})
 }
 
-// TestGroupStuckStream holds one stream up, longer than others may run ahead.
+// TestGroupStuckStream holds one stream up, until the others may not run ahead further.
 func TestGroupStuckStream(t *testing.T) {
 	storetest.EachHealthyStore(t, fdblayer.Options{Partitions: 1}, func(t *testing.T, s *fdblayer.Store) {
 		storetest.MustAppend(t, s, "stuck", fdbevents.Any, storetest.Event("0"), storetest.Event("1"))
@@ -248,7 +254,7 @@ func TestGroupStuckStream(t *testing.T) {
 	})
 }
 
-// TestGroupLag counts up to a bound.
+// TestGroupLag: the lag is counted up to a bound.
 func TestGroupLag(t *testing.T) {
 	storetest.EachHealthyStore(t, fdblayer.Options{Partitions: 1}, func(t *testing.T, s *fdblayer.Store) {
 		all, some := storetest.NewGroup(t, s, "all", groups.Options{}), storetest.NewGroup(t, s, "some", groups.Options{Filter: fdbevents.InStreams("s3")})
