@@ -70,7 +70,7 @@ var mutations = []mutation{
 	},
 	{
 		name:    "acknowledgement under a lost lease",
-		file:    "fdblayer/groups/settle.go",
+		file:    "fdblayer/groups/lease.go",
 		replace: [][2]string{{"(stored.Owner != l.owner || stored.Epoch != l.epoch)", "(stored.Owner != l.owner || stored.Epoch != l.epoch) && false"}},
 		folder:  "fdblayer/groups", tests: "TestGroupReset/mem",
 	},

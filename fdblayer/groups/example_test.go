@@ -6,7 +6,7 @@ import (
 	"log"
 
 	"github.com/fdbevents/fdbevents"
-	"github.com/fdbevents/fdbevents/engine/pebbleengine"
+	"github.com/fdbevents/fdbevents/engine/engines"
 	"github.com/fdbevents/fdbevents/fdblayer"
 	"github.com/fdbevents/fdbevents/fdblayer/groups"
 )
@@ -14,11 +14,7 @@ import (
 // A member joins a group and acknowledges what it is handed.
 func Example() {
 	ctx := context.Background()
-	e, err := pebbleengine.OpenMemory(pebbleengine.Options{})
-	if err != nil {
-		log.Fatal(err)
-	}
-	store, err := fdblayer.Open(ctx, e, fdblayer.Options{CloseEngine: true})
+	store, err := engines.OpenStore(ctx, "mem:", fdblayer.Options{})
 	if err != nil {
 		log.Fatal(err)
 	}

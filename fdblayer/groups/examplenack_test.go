@@ -6,7 +6,7 @@ import (
 	"log"
 
 	"github.com/fdbevents/fdbevents"
-	"github.com/fdbevents/fdbevents/engine/pebbleengine"
+	"github.com/fdbevents/fdbevents/engine/engines"
 	"github.com/fdbevents/fdbevents/fdblayer"
 	"github.com/fdbevents/fdbevents/fdblayer/groups"
 )
@@ -74,11 +74,7 @@ func replayParked(ctx context.Context, group *groups.Group) {
 
 // openStore opens a store in memory with two events of one stream.
 func openStore(ctx context.Context) *fdblayer.Store {
-	e, err := pebbleengine.OpenMemory(pebbleengine.Options{})
-	if err != nil {
-		log.Fatal(err)
-	}
-	store, err := fdblayer.Open(ctx, e, fdblayer.Options{CloseEngine: true})
+	store, err := engines.OpenStore(ctx, "mem:", fdblayer.Options{})
 	if err != nil {
 		log.Fatal(err)
 	}
