@@ -170,8 +170,8 @@ func TestTagQueryReadsLittle(t *testing.T) {
 	})
 }
 
-// TestCreateIndexWhileWriting builds and drops an index in two processes while others
-// write and read.
+// TestCreateIndexWhileWriting builds and drops an index while others write and read, all
+// in two processes.
 func TestCreateIndexWhileWriting(t *testing.T) {
 	storetest.EachStorePair(t, func(t *testing.T, a, b *fdblayer.Store) {
 		const writers, appends = 4, 60

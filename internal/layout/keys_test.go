@@ -75,12 +75,12 @@ func TestHeadAndHeaderRoundTrip(t *testing.T) {
 	h := Head{Next: 1 << 40, TruncateBefore: 3, MaxAge: time.Hour, MaxCount: 9, State: StateTombstoned, Metadata: []byte("m")}
 	got, err := DecodeHead(AppendHead(nil, h))
 	if err != nil || !reflect.DeepEqual(got, h) {
-		t.Errorf("got %+v, %v", got, err)
+		t.Errorf("head: got %+v, %v, want what was encoded", got, err)
 	}
 	hd := Header{ID: uuid.New(), Partitions: 3, InlineLimit: 7, Indexes: []SystemIndex{{"type", true}, {"category", false}}}
 	gotHeader, err := DecodeHeader(AppendHeader(nil, hd))
 	if err != nil || !reflect.DeepEqual(gotHeader, hd) {
-		t.Errorf("got %+v, %v", gotHeader, err)
+		t.Errorf("header: got %+v, %v, want what was encoded", gotHeader, err)
 	}
 }
 
