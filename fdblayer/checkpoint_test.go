@@ -75,7 +75,7 @@ func TestCheckpoints(t *testing.T) {
 }
 
 // TestSubscribeFromKeepsItsPlace checks the stored place after a break, after the
-// context ends, and behind events that the filter drops.
+// context ends, and past events that the filter drops.
 func TestSubscribeFromKeepsItsPlace(t *testing.T) {
 	storetest.EachStore(t, fdblayer.Options{}, func(t *testing.T, s *fdblayer.Store) {
 		o := fdblayer.SubscribeOptions{Filter: fdbevents.InStreams("a"), CheckpointInterval: time.Hour}

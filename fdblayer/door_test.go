@@ -194,7 +194,7 @@ func TestNothingWorksAfterClose(t *testing.T) {
 }
 
 // TestNothingBeginsDuringClose holds Close up with an append whose commit hangs, and
-// makes every call meanwhile.
+// makes every call in the meantime.
 func TestNothingBeginsDuringClose(t *testing.T) {
 	storetest.EachHealthyEngine(t, func(t *testing.T, inner storetest.EngineT) {
 		e := storetest.NewFlakyEngine(inner, 1, 0)

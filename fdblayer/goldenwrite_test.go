@@ -220,7 +220,7 @@ func (m *goldenMaker) readers() {
 	before := goldenRebuilt
 	before.Generation = 1
 	projectUntilCaughtUp(m, s, "names", before, tally("names"))
-	// The rebuild has small batches, and ends after the second.
+	// The rebuild runs in small batches, and stops after the second.
 	enough, batches := errors.New("enough"), 0
 	err = s.Project(ctx, "names", goldenRebuilt, func(ctx context.Context, tx *fdblayer.Tx, events []fdbevents.Event) error {
 		if len(events) > 4 {

@@ -106,8 +106,8 @@ func (c *historyClient) context() (context.Context, context.CancelFunc) {
 	return context.WithCancel(c.t.Context())
 }
 
-// outcome returns how an append that returned err ended. It leaves it to the caller to
-// recognize refusals.
+// outcome returns how an append that returned err ended. Recognizing other refusals is
+// left to the caller.
 func (c *historyClient) outcome(err error) plannedResult {
 	switch {
 	case errors.Is(err, fdbevents.ErrOutcomeUnknown):

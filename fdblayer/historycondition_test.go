@@ -53,7 +53,7 @@ type logAsked struct {
 // logTold is the answer to a logAsked.
 type logTold struct {
 	outcome plannedResult
-	// place is the place of the first event in the log as it was at the end.
+	// place is the place of the append's first event in the final log.
 	place  int
 	repeat bool
 	// offending is the name of the event that broke the condition.

@@ -70,8 +70,7 @@ func TestMarksOfProcessesThatAreGone(t *testing.T) {
 	}
 }
 
-// TestErasedSlotsAreSkipped checks that readers skip a slot that stays without its
-// value.
+// TestErasedSlotsAreSkipped checks that readers skip a slot that has lost its value.
 func TestErasedSlotsAreSkipped(t *testing.T) {
 	ctx := t.Context()
 	e := openMemory(t)

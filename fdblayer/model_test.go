@@ -252,7 +252,7 @@ func (ev *modelEvent) hasContent(other fdbevents.EventData) bool {
 		slices.Equal(ev.Tags, other.Tags) && bytes.Equal(ev.Data, other.Data) && bytes.Equal(ev.Metadata, other.Metadata)
 }
 
-// The methods below are what can happen to streams apart from appends.
+// The methods below change streams in ways other than appends.
 
 func (m *model) truncate(stream string, before int64) error {
 	s := m.stream(stream)

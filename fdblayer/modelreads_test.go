@@ -79,7 +79,7 @@ func (m *machine) follow(t *rapid.T) {
 }
 
 // badInput checks that bad input is refused. compare, which runs after every action,
-// then finds nothing changed.
+// then checks that nothing changed.
 func (m *machine) badInput(t *rapid.T) {
 	long := strings.Repeat("n", fdbevents.MaxStreamName+1)
 	invalid := func(what, value string) error { return &fdbevents.InvalidError{What: what, Value: value} }

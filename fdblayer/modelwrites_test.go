@@ -100,7 +100,7 @@ type transactStep struct {
 }
 
 // transact does several things in one transaction, which ends with the first error or
-// goes on despite it, and may fail at its end.
+// carries on regardless, and may fail at its end.
 func (m *machine) transact(t *rapid.T) {
 	steps := make([]transactStep, rapid.IntRange(1, 5).Draw(t, "steps"))
 	for i := range steps {

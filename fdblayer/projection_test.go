@@ -97,7 +97,7 @@ func sameView(t testing.TB, what string, got, want sums) {
 
 type handler = func(context.Context, *fdblayer.Tx, []fdbevents.Event) error
 
-// running is a call of Project in the background.
+// running is a Project call in the background.
 type running struct {
 	stop  context.CancelFunc
 	ended chan error
@@ -454,7 +454,7 @@ func TestProjectionEndsWithItsStore(t *testing.T) {
 }
 
 // TestProjectionSplitsBatches checks that a batch too large for a transaction is split,
-// and that the error of an event too large on its own names the event.
+// and that an event too large on its own is named in the error.
 func TestProjectionSplitsBatches(t *testing.T) {
 	storetest.EachStore(t, fdblayer.Options{}, func(t *testing.T, s *fdblayer.Store) {
 		const n = 300
@@ -512,14 +512,14 @@ func TestProjectionSplitsBatches(t *testing.T) {
 }
 
 // TestProjectionOutcomeUnknown has a runner that cannot find out the outcome of a batch,
-// and so must look up how far the projection is.
+// so it must look up the position that the projection has reached.
 func TestProjectionOutcomeUnknown(t *testing.T) {
 	storetest.EachHealthyEngine(t, func(t *testing.T, inner storetest.EngineT) {
 		plain := storetest.OpenStore(t, inner, fdblayer.Options{})
 		e := storetest.NewFlakyEngine(inner, 0, 0)
 		var batches, armed, failed atomic.Int64
 		e.FailNext = func(t *storetest.FlakyTransaction) error {
-			// Reads of pages commit in between, but have no size.
+			// Page reads commit as well; their transactions have no size.
 			if t.Size() < 100 || !armed.CompareAndSwap(1, 0) {
 				return t.Transaction.Commit()
 			}

@@ -37,7 +37,7 @@ func TestSubscribersShareOneWatcher(t *testing.T) {
 		}
 		live.Wait()
 		if got := len(s.Subscriptions()); got != subscribers {
-			t.Errorf("got %d subscriptions in the figures, want %d", got, subscribers)
+			t.Errorf("got %d subscriptions, want %d", got, subscribers)
 		}
 		before := s.Stats().Pages
 		for range n {
@@ -51,7 +51,7 @@ func TestSubscribersShareOneWatcher(t *testing.T) {
 }
 
 // TestSlowSubscriberFallsBehind holds a live subscription up while more is appended than
-// is kept for it. It must say so, read the log, and turn live again.
+// is kept for it. It must report that, read the log, and become live again.
 func TestSlowSubscriberFallsBehind(t *testing.T) {
 	storetest.EachStore(t, fdblayer.Options{}, func(t *testing.T, s *fdblayer.Store) {
 		const n = 10

@@ -192,7 +192,7 @@ func TestLateCommitIsRefused(t *testing.T) {
 }
 
 // TestCloseGivesUp closes a store on an engine that does not answer. It takes as long as
-// Close is patient.
+// Close is willing to wait.
 func TestCloseGivesUp(t *testing.T) {
 	t.Parallel()
 	e := storetest.NewFlakyEngine(storetest.OpenMemory(t), 0, 0)
