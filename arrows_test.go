@@ -15,12 +15,12 @@ import (
 
 const module = "github.com/fdbevents/fdbevents"
 
-// language is the folder of the nouns, the module's root.
+// language is the folder of the language, package fdbevents: the module's root.
 const language = "."
 
-// arrows are the folders of this module that the code in a folder may import, in
-// files of every build tag. A folder not named here, nor below one of the roots
-// that may import anything, breaks the test: it needs a decision.
+// arrows maps each folder to the folders of this module that its code may import,
+// whatever the build tags of a file. A folder that is neither listed here nor below
+// one of the roots that may import anything fails the test: it needs a decision.
 var arrows = map[string][]string{
 	language:                   {},
 	"tuple":                    {},
@@ -45,10 +45,11 @@ var arrows = map[string][]string{
 	"examples/retail/convert": {},
 }
 
-// anything are the roots whose code may import every folder of this module.
+// anything lists the roots whose code may import every folder of this module.
 var anything = []string{"cmd", "bench", "soak"}
 
-// foreign are the modules that the code in a folder may import, where they are few.
+// foreign maps a folder to the packages of other modules that its code may import.
+// A folder that is not listed may import any.
 var foreign = map[string][]string{
 	language: {"github.com/google/uuid", "github.com/alecthomas/participle/v2", "github.com/alecthomas/participle/v2/lexer"},
 	"tuple":  {},
@@ -68,7 +69,7 @@ func TestArrows(t *testing.T) {
 		}
 		allowed, ok := arrows[folder]
 		if !ok {
-			t.Errorf("%s is in a folder without arrows", name)
+			t.Errorf("%s is in a folder that arrows does not list", name)
 		}
 		seen[folder] = true
 		file, err := parser.ParseFile(token.NewFileSet(), name, nil, parser.ImportsOnly)
@@ -82,9 +83,9 @@ func TestArrows(t *testing.T) {
 			few, isFew := foreign[folder]
 			switch {
 			case isOurs && !slices.Contains(allowed, ours):
-				t.Errorf("%s imports %s; %s may import only %q of this module", name, ours, folder, allowed)
+				t.Errorf("%s imports %s; %s may import only %q from this module", name, ours, folder, allowed)
 			case !isOurs && isFew && strings.Contains(imported, ".") && !slices.Contains(few, imported):
-				t.Errorf("%s imports %s; of other modules, %s may import only %q", name, imported, folder, few)
+				t.Errorf("%s imports %s; from other modules, %s may import only %q", name, imported, folder, few)
 			}
 		}
 		return nil
@@ -94,7 +95,7 @@ func TestArrows(t *testing.T) {
 	}
 	for folder := range arrows {
 		if !seen[folder] {
-			t.Errorf("there are arrows for %s, but no code", folder)
+			t.Errorf("arrows lists %s, which has no code", folder)
 		}
 	}
 }

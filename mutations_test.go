@@ -11,25 +11,25 @@ import (
 	"testing"
 )
 
-// mutate is for CI, and for whoever changes a test: it compiles packages anew once a
-// mutation, which takes half a minute.
+// mutate is for CI, and for anyone who changes a test: it recompiles packages for
+// each mutation, which takes half a minute.
 var mutate = flag.Bool("mutations", false, "run the tests on deliberately broken builds")
 
-// mutation is a deliberate bug, and the tests that have to notice it.
+// mutation is a deliberate bug, and the tests that must catch it.
 type mutation struct {
 	name string
-	// file is changed by replacing each first with each second text, which must be
-	// in it just once.
+	// file is changed by replacing the first text of each pair with the second. The
+	// first must occur in it exactly once.
 	file    string
 	replace [][2]string
-	// tests of a folder, as go test -run wants them.
+	// tests is the pattern, for go test -run, of the tests in folder.
 	folder, tests string
-	// times is how often they are run until one fails; once when zero.
+	// times limits how often they run until one fails; zero means once.
 	times int
 }
 
-// mutations break a promise each. That the tests notice is what makes their
-// silence worth something.
+// mutations each break one promise. That the tests catch them is what makes a
+// passing test worth something.
 var mutations = []mutation{
 	{
 		name: "acknowledged before it is synced",
@@ -47,7 +47,7 @@ var mutations = []mutation{
 			{"\t\"slices\"\n", "\t\"slices\"\n\t\"time\"\n"},
 			{"if err := next.choose(r, version); err != nil {", "version = time.Now().UnixMicro()\n\tif err := next.choose(r, version); err != nil {"},
 		},
-		// A run in which no two commits meet within a microsecond notices nothing.
+		// A run catches this only if two commits fall into the same microsecond.
 		folder: "fdblayer", tests: "TestReadersUnderLoadMissNothing/mem", times: 20,
 	},
 	{
@@ -88,20 +88,20 @@ var mutations = []mutation{
 	},
 }
 
-// TestMutationsAreCaught builds each mutation over the sources, which stay as they
-// are, and runs the tests that have to fail.
+// TestMutationsAreCaught builds each mutation as an overlay, which leaves the sources
+// as they are, and runs the tests that must fail.
 func TestMutationsAreCaught(t *testing.T) {
 	if !*mutate {
-		t.Skip("skipped: run it with -args -mutations")
+		t.Skip("skipped: run on demand, with -args -mutations")
 	}
 	for _, m := range mutations {
 		t.Run(m.name, func(t *testing.T) {
 			out, err := m.run(t)
 			if err == nil {
-				t.Fatalf("nobody noticed; go test -run '%s' ./%s says\n%s", m.tests, m.folder, out)
+				t.Fatalf("not caught: go test -run '%s' ./%s passed with\n%s", m.tests, m.folder, out)
 			}
 			if !strings.Contains(out, "--- FAIL: ") {
-				t.Fatalf("the tests did not fail, but: %v\n%s", err, out)
+				t.Fatalf("got %v and no failed test, want one:\n%s", err, out)
 			}
 		})
 	}
@@ -115,7 +115,7 @@ func (m *mutation) run(t *testing.T) (output string, err error) {
 	text := string(source)
 	for _, r := range m.replace {
 		if n := strings.Count(text, r[0]); n != 1 {
-			t.Fatalf("%s has %q %d times, want once: bring the mutation up to date", m.file, r[0], n)
+			t.Fatalf("%s has %q %d times, want once: update the mutation", m.file, r[0], n)
 		}
 		text = strings.Replace(text, r[0], r[1], 1)
 	}

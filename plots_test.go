@@ -11,7 +11,7 @@ import (
 	"testing"
 )
 
-// TestPlotLibrary keeps the library that draws, which is megabytes of a binary, in one
+// TestPlotLibrary keeps the plotting library, which adds megabytes to a binary, in one
 // package, and that package in the benchmark.
 func TestPlotLibrary(t *testing.T) {
 	const drawing = "bench/report/plot"
@@ -27,10 +27,10 @@ func TestPlotLibrary(t *testing.T) {
 		for _, spec := range file.Imports {
 			imported, _ := strconv.Unquote(spec.Path.Value)
 			if strings.HasPrefix(imported, "gonum.org/") && folder != drawing {
-				t.Errorf("%s imports %s; only %s draws", name, imported, drawing)
+				t.Errorf("%s imports %s; only %s may", name, imported, drawing)
 			}
 			if imported == module+"/"+drawing && folder != "bench" {
-				t.Errorf("%s imports %s, and with it a large library; only bench may", name, imported)
+				t.Errorf("%s imports %s, which pulls in a large library; only bench may", name, imported)
 			}
 		}
 		return nil

@@ -14,19 +14,19 @@ func TestPositionText(t *testing.T) {
 		}
 		p, q := draw("p"), draw("q")
 		if got, err := ParsePosition(p.String()); err != nil || got != p {
-			t.Fatalf("got %s, %v", got, err)
+			t.Fatalf("got %s, %v from the text of a position, want that position", got, err)
 		}
 		if got := PositionFromBytes(p.Bytes()); got != p {
-			t.Fatalf("got %s of the bytes of %s", got, p)
+			t.Fatalf("got %s from the bytes of %s, want that position", got, p)
 		}
 		if p.Compare(q) != strings.Compare(p.String(), q.String()) {
-			t.Fatalf("%s and %s sort differently as text", p, q)
+			t.Fatalf("%s and %s do not sort as their texts do", p, q)
 		}
 		if p.Before(q) != (p.Compare(q) < 0) {
-			t.Fatalf("%s before %s is %v", p, q, p.Before(q))
+			t.Fatalf("%s before %s: got %v, want what Compare says", p, q, p.Before(q))
 		}
 		if p != End && (!p.Before(p.Next()) || p.Next().Prev() != p) {
-			t.Fatalf("next of %s is %s", p, p.Next())
+			t.Fatalf("next of %s: got %s, want the position right after it", p, p.Next())
 		}
 	})
 	for text, message := range map[string]string{
@@ -40,8 +40,8 @@ func TestPositionText(t *testing.T) {
 	}
 }
 
-// FuzzPosition: what is read as a position is written as it was read, and sorts as
-// its text does.
+// FuzzPosition checks that a parsed position formats as the text that it came from,
+// and that positions sort as their texts do.
 func FuzzPosition(f *testing.F) {
 	f.Add("000102030405060708090a0b", "ffffffffffffffffffffffff")
 	f.Add("", "00")
@@ -51,7 +51,7 @@ func FuzzPosition(f *testing.F) {
 			return
 		}
 		if p.String() != strings.ToLower(a) {
-			t.Errorf("%q is read as %s", a, p)
+			t.Errorf("%q: got %s, want the same digits", a, p)
 		}
 		q, err := ParsePosition(b)
 		if err != nil {
@@ -59,10 +59,10 @@ func FuzzPosition(f *testing.F) {
 		}
 		order := strings.Compare(p.String(), q.String())
 		if p.Compare(q) != order || p.Before(q) != (order < 0) {
-			t.Errorf("%s and %s do not sort as their text does", p, q)
+			t.Errorf("%s and %s do not sort as their texts do", p, q)
 		}
 		if order < 0 && (q.Before(p.Next()) || q.Prev().Before(p)) {
-			t.Errorf("%s, %s: the next is %s, the one before %s", p, q, p.Next(), q.Prev())
+			t.Errorf("%s is before %s: got next %s and previous %s, want the next at most the second and the previous at least the first", p, q, p.Next(), q.Prev())
 		}
 	})
 }

@@ -57,7 +57,7 @@ func TestQueryTextRoundTrip(t *testing.T) {
 		q := Query{Items: items}
 		got, err := ParseQuery(q.String())
 		if err != nil || got.String() != q.String() {
-			t.Fatalf("%s: got %s, %v", q, got, err)
+			t.Fatalf("%s: its text parses as %s, %v", q, got, err)
 		}
 	})
 }
@@ -70,12 +70,12 @@ func FuzzQuery(f *testing.F) {
 			var invalid *InvalidError
 			var limit *LimitError
 			if !errors.As(err, &invalid) && !errors.As(err, &limit) {
-				t.Errorf("%q: %v", text, err)
+				t.Errorf("%q: got %v, want an InvalidError or a LimitError", text, err)
 			}
 			return
 		}
 		if again, err := ParseQuery(q.String()); err != nil || !reflect.DeepEqual(again, q) {
-			t.Errorf("%q: %s, which gives %s, %v", text, q, again, err)
+			t.Errorf("%q: parsed as %s, whose text parses as %s, %v", text, q, again, err)
 		}
 	})
 }

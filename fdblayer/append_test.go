@@ -23,14 +23,14 @@ func TestAppendGivesRevisionsAndRisingPositions(t *testing.T) {
 		first := storetest.MustAppend(t, s, "order-1", fdbevents.NoStream, storetest.Event("placed"), storetest.Event("paid"))
 		second := storetest.MustAppend(t, s, "order-1", 1, storetest.Event("shipped"))
 		if first.FirstRevision != 0 || first.LastRevision != 1 || second.FirstRevision != 2 || second.LastRevision != 2 {
-			t.Errorf("revisions %d-%d and %d-%d, want 0-1 and 2-2", first.FirstRevision, first.LastRevision, second.FirstRevision, second.LastRevision)
+			t.Errorf("got revisions %d-%d and %d-%d, want 0-1 and 2-2", first.FirstRevision, first.LastRevision, second.FirstRevision, second.LastRevision)
 		}
 		if !first.Position.Before(second.Position) {
-			t.Errorf("position %s is not before %s", first.Position, second.Position)
+			t.Errorf("got position %s, want one before %s", first.Position, second.Position)
 		}
 		events := storetest.Collect(t, s.ReadStream(t.Context(), "order-1", 0, fdblayer.ReadOptions{}))
 		if len(events) != 3 || events[1].Position != first.Position || events[2].Position != second.Position {
-			t.Errorf("read %v", events)
+			t.Errorf("got %v, want 3 events at the positions that their appends returned", events)
 		}
 	})
 }
@@ -47,20 +47,20 @@ func TestAppendStoresEveryField(t *testing.T) {
 			"log":    storetest.Collect(t, s.ReadAll(t.Context(), fdbevents.Start, fdblayer.ReadOptions{})),
 		} {
 			if len(events) != 1 {
-				t.Fatalf("%s: %d events", name, len(events))
+				t.Fatalf("%s: got %d events, want 1", name, len(events))
 			}
 			got := events[0]
 			if got.Stream != "käse/1" || got.Revision != 0 || got.Position != result.Position || got.ID != want.ID || got.Type != want.Type ||
 				got.ContentType != want.ContentType || !slices.Equal(got.Tags, want.Tags) || !got.Created.Equal(want.Created) ||
 				!bytes.Equal(got.Data, want.Data) || !bytes.Equal(got.Metadata, want.Metadata) {
-				t.Errorf("%s: got %+v", name, got)
+				t.Errorf("%s: got %+v, want every field as appended", name, got)
 			}
 		}
 		before := time.Now()
 		storetest.MustAppend(t, s, "defaults", fdbevents.Any, fdbevents.EventData{Type: "bare"})
 		got := storetest.Collect(t, s.ReadStream(t.Context(), "defaults", 0, fdblayer.ReadOptions{}))[0]
 		if got.ID == uuid.Nil || got.ContentType != "application/octet-stream" || got.Created.Before(before.Add(-time.Second)) || got.Created.After(time.Now().Add(time.Second)) {
-			t.Errorf("defaults: %+v", got)
+			t.Errorf("defaults: got %+v, want an id, application/octet-stream and the present time", got)
 		}
 	})
 }
@@ -82,7 +82,7 @@ func TestExpectedRevision(t *testing.T) {
 			_, err := s.Append(t.Context(), c.stream, c.expected, storetest.Event("c"))
 			var wrong *fdbevents.WrongExpectedRevisionError
 			if !errors.As(err, &wrong) || err.Error() != c.message {
-				t.Errorf("append to %s expecting %s: %v, want %q", c.stream, c.expected, err, c.message)
+				t.Errorf("append to %s expecting %s: got %v, want %q", c.stream, c.expected, err, c.message)
 			}
 		}
 		storetest.MustAppend(t, s, "two", fdbevents.StreamExists, storetest.Event("c"))
@@ -112,11 +112,11 @@ func TestConcurrentExactAppendsHaveOneWinnerEach(t *testing.T) {
 				if err == nil {
 					won++
 				} else if !errors.As(err, &wrong) || wrong.Actual != revision {
-					t.Fatalf("revision %d: %v", revision, err)
+					t.Fatalf("revision %[1]d: got %[2]v, want a WrongExpectedRevisionError with Actual %[1]d", revision, err)
 				}
 			}
 			if won != 1 {
-				t.Fatalf("revision %d: %d appends succeeded", revision, won)
+				t.Fatalf("revision %d: got %d successful appends, want 1", revision, won)
 			}
 		}
 	})
@@ -146,14 +146,14 @@ func TestConcurrentAppendsToOneStreamAreDense(t *testing.T) {
 		wg.Wait()
 		events := storetest.Collect(t, a.ReadStream(t.Context(), "hot", 0, fdblayer.ReadOptions{}))
 		if len(events) != 2*writers*each {
-			t.Fatalf("%d events, want %d", len(events), 2*writers*each)
+			t.Fatalf("got %d events, want %d", len(events), 2*writers*each)
 		}
 		for i, ev := range events {
 			if ev.Revision != int64(i) {
-				t.Fatalf("event %d has revision %d", i, ev.Revision)
+				t.Fatalf("event %[1]d: got revision %[2]d, want %[1]d", i, ev.Revision)
 			}
 			if at, ok := got[ev.Revision]; ok && at != ev.Position {
-				t.Fatalf("revision %d is at %s, the writer was told %s", i, ev.Position, at)
+				t.Fatalf("revision %d: got position %s, want %s as its append returned", i, ev.Position, at)
 			}
 		}
 	})
@@ -170,7 +170,7 @@ func TestAppendManyIsAtomic(t *testing.T) {
 			t.Fatal(err)
 		}
 		if results[2].FirstRevision != 1 || !results[0].Position.Before(results[1].Position) || !results[1].Position.Before(results[2].Position) {
-			t.Errorf("results %+v", results)
+			t.Errorf("got results %+v, want rising positions, and revision 1 in the last", results)
 		}
 		_, err = s.AppendMany(t.Context(),
 			fdbevents.StreamAppend{Stream: "from", Expected: fdbevents.Any, Events: []fdbevents.EventData{storetest.Event("lost")}},
@@ -178,10 +178,10 @@ func TestAppendManyIsAtomic(t *testing.T) {
 		)
 		var wrong *fdbevents.WrongExpectedRevisionError
 		if !errors.As(err, &wrong) || wrong.Stream != "to" {
-			t.Errorf("got %v", err)
+			t.Errorf("got %v, want a WrongExpectedRevisionError of stream to", err)
 		}
 		if events := storetest.Collect(t, s.ReadAll(t.Context(), fdbevents.Start, fdblayer.ReadOptions{})); len(events) != 4 {
-			t.Errorf("%d events, want 4", len(events))
+			t.Errorf("got %d events, want 4", len(events))
 		}
 	})
 }
@@ -195,18 +195,18 @@ func TestRepeatReturnsTheFirstResult(t *testing.T) {
 		}
 		again := storetest.MustAppend(t, s, "once", fdbevents.NoStream, a, b)
 		if !again.Repeat || first.Repeat {
-			t.Errorf("repeat is %v and %v", first.Repeat, again.Repeat)
+			t.Errorf("got repeat %v and %v, want false and true", first.Repeat, again.Repeat)
 		}
 		again.Repeat = false
 		if again != first {
-			t.Errorf("first %+v, again %+v", first, again)
+			t.Errorf("the append returned %+v, its repeat %+v", first, again)
 		}
 		// The same id in another stream is another event.
 		if r := storetest.MustAppend(t, s, "other", fdbevents.NoStream, a); r.Repeat {
-			t.Error("an event of another stream counts as a repeat")
+			t.Error("an append to another stream counts as a repeat")
 		}
 		if n := len(storetest.Collect(t, s.ReadStream(t.Context(), "once", 0, fdblayer.ReadOptions{}))); n != 52 {
-			t.Errorf("%d events, want 52", n)
+			t.Errorf("got %d events, want 52", n)
 		}
 	})
 }
@@ -233,11 +233,11 @@ func TestConcurrentRepeatsStoreOnce(t *testing.T) {
 				stored++
 			}
 			if r.Position != results[0].Position || r.LastRevision != 0 {
-				t.Errorf("results differ: %+v and %+v", r, results[0])
+				t.Errorf("got %+v, want the same as %+v, at revision 0", r, results[0])
 			}
 		}
 		if stored != 1 {
-			t.Errorf("%d appends stored the event", stored)
+			t.Errorf("got %d appends that stored the event, want 1", stored)
 		}
 	})
 }
@@ -269,7 +269,7 @@ func TestIDConflicts(t *testing.T) {
 			if !errors.As(err, &conflict) || conflict.Reason != test.reason || conflict.Stream != "ids" {
 				t.Errorf("got %v, want reason %q", err, test.reason)
 			} else if want := fmt.Sprintf("event id %s is already in stream \"ids\" at revision %d, %s; give new events new ids", conflict.ID, conflict.Revision, test.reason); err.Error() != want {
-				t.Errorf("message %q, want %q", err, want)
+				t.Errorf("got message %q, want %q", err, want)
 			}
 		}
 		_, err := s.Append(t.Context(), "ids", fdbevents.Any, d, d)
@@ -294,11 +294,11 @@ func TestLargeEventsAreChunked(t *testing.T) {
 			}
 			check := func(name string, events []fdbevents.Event) {
 				if len(events) != len(want) {
-					t.Fatalf("%s: %d events, want %d", name, len(events), len(want))
+					t.Fatalf("%s: got %d events, want %d", name, len(events), len(want))
 				}
 				for i, ev := range events {
 					if !bytes.Equal(ev.Data, want[i]) {
-						t.Errorf("%s: event %d has other data (%d bytes, want %d)", name, i, len(ev.Data), len(want[i]))
+						t.Errorf("%s: event %d has wrong data: got %d bytes, want %d", name, i, len(ev.Data), len(want[i]))
 					}
 				}
 			}
@@ -311,7 +311,7 @@ func TestLargeEventsAreChunked(t *testing.T) {
 				n += len(storetest.Collect(t, s.ReadStream(t.Context(), fmt.Sprintf("large-%d", i), 0, fdblayer.ReadOptions{})))
 			}
 			if n != len(want) {
-				t.Errorf("streams hold %d events, want %d", n, len(want))
+				t.Errorf("got %d events in all streams, want %d", n, len(want))
 			}
 		})
 	}
@@ -338,7 +338,7 @@ func TestLimits(t *testing.T) {
 		for _, c := range []struct {
 			stream  string
 			events  []fdbevents.EventData
-			message string // "" is a success
+			message string // "" means success
 		}{
 			{"s", one(fdbevents.EventData{Type: "e", Data: big(fdbevents.MaxEventSize - 1), Metadata: big(1)}), ""},
 			{"s", one(fdbevents.EventData{Type: "e", Data: big(fdbevents.MaxEventSize), Metadata: big(1)}),
@@ -371,30 +371,30 @@ func TestLimits(t *testing.T) {
 			_, err := s.Append(t.Context(), c.stream, fdbevents.Any, c.events...)
 			switch {
 			case c.message == "" && err != nil:
-				t.Errorf("%.20s: %v", c.stream, err)
+				t.Errorf("%.20s: got %v, want success", c.stream, err)
 			case c.message != "" && (err == nil || !strings.HasPrefix(err.Error(), c.message)):
 				t.Errorf("%.20s: got %v, want %q", c.stream, err, c.message)
 			}
 		}
 		_, err := s.Append(t.Context(), "s", -3, storetest.Event("e"))
 		if err == nil || err.Error() != `expected revision "-3": want 0 or more, or Any, NoStream, StreamExists` {
-			t.Errorf("got %v", err)
+			t.Errorf("expected revision -3: got %v", err)
 		}
 		if _, err := s.AppendMany(t.Context()); !errors.Is(err, fdbevents.ErrNoEvents) {
-			t.Errorf("got %v", err)
+			t.Errorf("got %v, want ErrNoEvents", err)
 		}
-		// The limits hold over all streams of an append.
+		// The limits apply to all streams of an append together.
 		_, err = s.AppendMany(t.Context(),
 			fdbevents.StreamAppend{Stream: "a", Expected: fdbevents.Any, Events: many(4000)},
 			fdbevents.StreamAppend{Stream: "b", Expected: fdbevents.Any, Events: many(100)})
 		if err == nil || err.Error() != "events of an append: 4100 events, limit 4096" {
-			t.Errorf("got %v", err)
+			t.Errorf("two streams: got %v", err)
 		}
 	})
 }
 
-// TestLargestAppendsFit: what passes the store's own limits must pass the
-// engine's, for every way to be large.
+// TestLargestAppendsFit checks that an append within the store's own limits is within
+// the engine's, whatever makes it large.
 func TestLargestAppendsFit(t *testing.T) {
 	many := func(n int, ev fdbevents.EventData) []fdbevents.EventData {
 		events := make([]fdbevents.EventData, n)
@@ -436,13 +436,13 @@ func TestLargestAppendsFit(t *testing.T) {
 					break
 				}
 				if !errors.As(err, &limit) {
-					t.Fatalf("%d %s: %v", n, what, err)
+					t.Fatalf("%d %s: got %v, want success or a LimitError", n, what, err)
 				}
 				n -= max(1, n/50)
 			}
 			t.Logf("%d %s fit", n, what)
 			if n < fdbevents.MaxAppendEvents && strings.Contains(what, "copied") {
-				t.Errorf("only %d %s fit", n, what)
+				t.Errorf("only %d %s fit, want MaxAppendEvents", n, what)
 			}
 		}
 	})
@@ -464,7 +464,7 @@ func TestAppendAsyncKeepsOrder(t *testing.T) {
 				t.Fatal(err)
 			}
 			if r.LastRevision != int64(i/7) {
-				t.Fatalf("append %d got revision %d, want %d", i, r.LastRevision, i/7)
+				t.Fatalf("append %d: got revision %d, want %d", i, r.LastRevision, i/7)
 			}
 		}
 	})
@@ -475,11 +475,11 @@ func TestAppendUnderEndedContext(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		cancel()
 		if _, err := s.Append(ctx, "s", fdbevents.Any, storetest.Event("e")); !errors.Is(err, context.Canceled) || errors.Is(err, fdbevents.ErrOutcomeUnknown) {
-			t.Errorf("got %v", err)
+			t.Errorf("append: got %v, want context.Canceled and a known outcome", err)
 		}
 		for _, err := range s.ReadAll(ctx, fdbevents.Start, fdblayer.ReadOptions{}) {
 			if !errors.Is(err, context.Canceled) {
-				t.Errorf("got %v", err)
+				t.Errorf("read: got %v, want context.Canceled", err)
 			}
 		}
 	})

@@ -18,7 +18,7 @@ func TestCheckpoints(t *testing.T) {
 	storetest.EachStore(t, fdblayer.Options{}, func(t *testing.T, s *fdblayer.Store) {
 		ctx := t.Context()
 		if at, err := s.Checkpoint(ctx, "a"); err != nil || at != fdbevents.Start {
-			t.Errorf("absent: %s, %v", at, err)
+			t.Errorf("absent checkpoint: got %s, %v, want Start", at, err)
 		}
 		first, second := storetest.MustAppend(t, s, "s", fdbevents.Any, storetest.Event("x")), storetest.MustAppend(t, s, "s", fdbevents.Any, storetest.Event("y"))
 		for name, at := range map[string]fdbevents.Position{"b": first.Position, "a": second.Position, "größe": first.Position, "gone": first.Position} {
@@ -33,7 +33,7 @@ func TestCheckpoints(t *testing.T) {
 			t.Fatal(err)
 		}
 		if at, err := s.Checkpoint(ctx, "b"); err != nil || at != second.Position {
-			t.Errorf("b: %s, %v, want %s", at, err, second.Position)
+			t.Errorf("b: got %s, %v, want %s", at, err, second.Position)
 		}
 		var got []string
 		for info, err := range s.Checkpoints(ctx) {
@@ -52,10 +52,10 @@ func TestCheckpoints(t *testing.T) {
 		}
 		var invalid *fdbevents.InvalidError
 		for what, err := range map[string]error{
-			"foreign position": s.SetCheckpoint(ctx, "a", foreign),
-			"End":              s.SetCheckpoint(ctx, "a", fdbevents.End),
-			"no name":          s.SetCheckpoint(ctx, "", first.Position),
-			"control":          s.DeleteCheckpoint(ctx, "a\n"),
+			"foreign position":  s.SetCheckpoint(ctx, "a", foreign),
+			"End":               s.SetCheckpoint(ctx, "a", fdbevents.End),
+			"no name":           s.SetCheckpoint(ctx, "", first.Position),
+			"control character": s.DeleteCheckpoint(ctx, "a\n"),
 		} {
 			if !errors.As(err, &invalid) {
 				t.Errorf("%s: got %v, want an InvalidError", what, err)
@@ -74,7 +74,8 @@ func TestCheckpoints(t *testing.T) {
 	})
 }
 
-// TestSubscribeFromKeepsItsPlace over breaks, ended contexts and filters.
+// TestSubscribeFromKeepsItsPlace checks the stored place after a break, after the
+// context ends, and past events that the filter drops.
 func TestSubscribeFromKeepsItsPlace(t *testing.T) {
 	storetest.EachStore(t, fdblayer.Options{}, func(t *testing.T, s *fdblayer.Store) {
 		o := fdblayer.SubscribeOptions{Filter: fdbevents.InStreams("a"), CheckpointInterval: time.Hour}
@@ -90,8 +91,8 @@ func TestSubscribeFromKeepsItsPlace(t *testing.T) {
 			}
 			return at
 		}
-		// take consumes events until last, at which it breaks or lets the context
-		// end when nothing more is there.
+		// take consumes events. If broken, it breaks in the event of type last;
+		// otherwise it ends the context once no more events are left.
 		take := func(last string, broken bool) (got []string) {
 			t.Helper()
 			ctx, cancel := context.WithCancel(t.Context())
@@ -116,25 +117,25 @@ func TestSubscribeFromKeepsItsPlace(t *testing.T) {
 		}
 		all := storetest.Collect(t, s.ReadAll(t.Context(), fdbevents.Start, fdblayer.ReadOptions{}))
 		if got := take("2", true); !slices.Equal(got, []string{"0", "1", "2"}) {
-			t.Errorf("got %v", got)
+			t.Errorf("got %v, want 0, 1 and 2", got)
 		}
 		if got, want := place(), all[2].Position; got != want {
-			t.Errorf("after a break in the third event: %s, want the second one's, %s", got, want)
+			t.Errorf("after a break in the third event: got %s, want the position of the second, %s", got, want)
 		}
 		if got := take("", false); !slices.Equal(got, []string{"2", "3", "4"}) {
-			t.Errorf("after the break: %v", got)
+			t.Errorf("after the break: got %v, want 2, 3 and 4", got)
 		}
 		if got, want := place(), all[9].Position; got != want {
-			t.Errorf("after the end: %s, want that of the last event, although it was not selected, %s", got, want)
+			t.Errorf("after the context ended: got %s, want the position of the last event, although the filter drops it, %s", got, want)
 		}
 		if got := take("", false); len(got) != 0 {
-			t.Errorf("with nothing new: %v", got)
+			t.Errorf("with nothing new: got %v, want no events", got)
 		}
 	})
 }
 
-// TestSubscribeFromStoresInTime stores its place although no further event comes,
-// and none that it selects.
+// TestSubscribeFromStoresInTime checks that a subscription stores its place in time
+// although no more events come, and although its filter drops the event that came.
 func TestSubscribeFromStoresInTime(t *testing.T) {
 	storetest.EachStore(t, fdblayer.Options{}, func(t *testing.T, s *fdblayer.Store) {
 		live := make(chan struct{})
@@ -161,12 +162,12 @@ func TestSubscribeFromStoresInTime(t *testing.T) {
 		}
 		cancel()
 		if err := <-ended; !errors.Is(err, context.Canceled) {
-			t.Errorf("got %v", err)
+			t.Errorf("got %v, want context.Canceled", err)
 		}
 	})
 }
 
-// await looks until a condition holds, which no signal tells of.
+// await polls until a condition holds. It is for conditions that no signal announces.
 func await(t testing.TB, condition func() bool) {
 	t.Helper()
 	look := time.NewTicker(2 * time.Millisecond)
@@ -175,7 +176,7 @@ func await(t testing.TB, condition func() bool) {
 		select {
 		case <-look.C:
 		case <-deadline:
-			t.Fatal("waited for 30 s in vain")
+			t.Fatal("the condition does not hold after 30 s")
 		}
 	}
 }

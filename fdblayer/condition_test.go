@@ -21,45 +21,46 @@ func TestAppendIf(t *testing.T) {
 			what  string
 			query fdbevents.Query
 			after fdbevents.Position
-			fails fdbevents.Position // Start when the append succeeds
+			fails fdbevents.Position // Start means that the append succeeds
 		}{
 			{"one tag", storetest.Query(fdbevents.QueryItem{Tags: []string{"seat:1"}}), fdbevents.Start, first.Position},
 			{"one tag, after the first", storetest.Query(fdbevents.QueryItem{Tags: []string{"seat:1"}}), first.Position, second.Position},
 			{"one tag, after the last", storetest.Query(fdbevents.QueryItem{Tags: []string{"seat:1"}}), second.Position, fdbevents.Start},
 			{"unknown tag", storetest.Query(fdbevents.QueryItem{Tags: []string{"seat:3"}}), fdbevents.Start, fdbevents.Start},
 			{"two tags", storetest.Query(fdbevents.QueryItem{Tags: []string{"seat:2", "show:9"}}), fdbevents.Start, third.Position},
-			{"two tags, never together", storetest.Query(fdbevents.QueryItem{Tags: []string{"seat:1", "seat:2"}}), fdbevents.Start, fdbevents.Start},
+			{"two tags, never on one event", storetest.Query(fdbevents.QueryItem{Tags: []string{"seat:1", "seat:2"}}), fdbevents.Start, fdbevents.Start},
 			{"tag and type", storetest.Query(fdbevents.QueryItem{Tags: []string{"seat:1"}, Types: []string{"released"}}), fdbevents.Start, second.Position},
-			{"tag and other type", storetest.Query(fdbevents.QueryItem{Tags: []string{"seat:2"}, Types: []string{"released"}}), fdbevents.Start, fdbevents.Start},
+			{"tag and another type", storetest.Query(fdbevents.QueryItem{Tags: []string{"seat:2"}, Types: []string{"released"}}), fdbevents.Start, fdbevents.Start},
 			{"type only", storetest.Query(fdbevents.QueryItem{Types: []string{"released"}}), fdbevents.Start, second.Position},
-			{"type only, none", storetest.Query(fdbevents.QueryItem{Types: []string{"cancelled"}}), fdbevents.Start, fdbevents.Start},
-			{"either item, the first offends", storetest.Query(fdbevents.QueryItem{Tags: []string{"seat:2"}}, fdbevents.QueryItem{Types: []string{"released"}}), fdbevents.Start, second.Position},
+			{"type only, no such event", storetest.Query(fdbevents.QueryItem{Types: []string{"cancelled"}}), fdbevents.Start, fdbevents.Start},
+			{"two items, failed by the earliest match", storetest.Query(fdbevents.QueryItem{Tags: []string{"seat:2"}}, fdbevents.QueryItem{Types: []string{"released"}}), fdbevents.Start, second.Position},
 			{"any event", storetest.Query(fdbevents.QueryItem{}), second.Position, third.Position},
 		} {
 			_, err := s.AppendIf(ctx, fdbevents.Condition{Query: c.query, After: c.after}, storetest.AppendTo("decisions", storetest.Event("made")))
 			var failed *fdbevents.ConditionError
 			switch {
 			case c.fails == fdbevents.Start && err != nil:
-				t.Errorf("%s: %v", c.what, err)
+				t.Errorf("%s: got %v, want success", c.what, err)
 			case c.fails != fdbevents.Start && (!errors.As(err, &failed) || failed.Position != c.fails):
 				t.Errorf("%s: got %v, want a failure at %s", c.what, err, c.fails)
 			case failed != nil && err.Error() != fmt.Sprintf("append condition failed: the event at position %s matches the query; read from there and decide again", c.fails):
-				t.Errorf("%s: message %q", c.what, err)
+				t.Errorf("%s: got message %q, want one with the position and advice", c.what, err)
 			}
 		}
 		_, err := s.AppendIf(ctx, fdbevents.Condition{}, storetest.AppendTo("decisions", storetest.Event("made")))
 		if err == nil || err.Error() != `append condition "": its query has no items and would select every event; name types or tags` {
-			t.Errorf("got %v", err)
+			t.Errorf("empty query: got %v", err)
 		}
 		_, err = s.AppendIf(ctx, fdbevents.Condition{Query: storetest.Query(fdbevents.QueryItem{}), After: fdbevents.End}, storetest.AppendTo("decisions", storetest.Event("made")))
 		if err == nil || err.Error() != `append condition "after End": no event can come after End, so that nothing would be ruled out; give the position of the last event that was seen, or Start` {
-			t.Errorf("got %v", err)
+			t.Errorf("after End: got %v", err)
 		}
 	})
 }
 
-// TestConditionsAreSerializable lets many writers claim the same few names, each
-// only if nobody has: exactly one may win each name, in one process or in two.
+// TestConditionsAreSerializable has many writers claim the same few names, each on
+// condition that nobody has claimed the name: exactly one may win each name, in one
+// process or in two.
 func TestConditionsAreSerializable(t *testing.T) {
 	storetest.EachStorePair(t, func(t *testing.T, a, b *fdblayer.Store) {
 		const names, claims = 12, 10
@@ -71,8 +72,8 @@ func TestConditionsAreSerializable(t *testing.T) {
 			wg.Go(func() {
 				for name := range names {
 					tag := fmt.Sprint("name:", name)
-					// Each claim goes to a stream of its own: only the condition
-					// stands between them.
+					// Each claim has its own stream, so that only the condition
+					// keeps two from winning.
 					_, err := s.AppendIf(t.Context(), fdbevents.Condition{Query: storetest.Query(fdbevents.QueryItem{Tags: []string{tag}})},
 						storetest.AppendTo(fmt.Sprintf("claim-%d-%d", claim, name), storetest.Tagged("claimed", tag)))
 					var failed *fdbevents.ConditionError
@@ -89,7 +90,7 @@ func TestConditionsAreSerializable(t *testing.T) {
 		wg.Wait()
 		for name := range names {
 			if winners[name] != 1 {
-				t.Errorf("name %d has %d winners", name, winners[name])
+				t.Errorf("name %d: got %d winners, want 1", name, winners[name])
 			}
 		}
 	})
@@ -106,7 +107,7 @@ func TestRepeatOfAConditionalAppend(t *testing.T) {
 		}
 		again, err := s.AppendIf(t.Context(), condition, storetest.AppendTo("claims", ev))
 		if err != nil || !again[0].Repeat || again[0].Position != first[0].Position {
-			t.Errorf("got %+v, %v; want the first result %+v", again, err, first)
+			t.Errorf("got %+v, %v, want the first result %+v", again, err, first)
 		}
 	})
 }

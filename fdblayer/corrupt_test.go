@@ -11,7 +11,8 @@ import (
 	"github.com/fdbevents/fdbevents/internal/layout"
 )
 
-// TestCorruptRecordIsAnErrorToReaders: never silence, never another event.
+// TestCorruptRecordIsAnErrorToReaders checks that readers get an error: never silence,
+// never another event.
 func TestCorruptRecordIsAnErrorToReaders(t *testing.T) {
 	ctx := t.Context()
 	e := openMemory(t)
@@ -38,13 +39,13 @@ func TestCorruptRecordIsAnErrorToReaders(t *testing.T) {
 			}
 		}
 		if n != 1 {
-			t.Errorf("%s: %d results, want one error", name, n)
+			t.Errorf("%s: got %d results, want one error", name, n)
 		}
 	}
 }
 
-// TestCorruptRecordEndsLiveSubscriptions: a subscription that waits does not wait
-// for ever behind a record that nobody can read.
+// TestCorruptRecordEndsLiveSubscriptions checks that a live subscription does not wait
+// forever behind a record that nobody can read.
 func TestCorruptRecordEndsLiveSubscriptions(t *testing.T) {
 	ctx := t.Context()
 	e := openMemory(t)
@@ -72,7 +73,7 @@ func TestCorruptRecordEndsLiveSubscriptions(t *testing.T) {
 		t.Fatal(err)
 	}
 	if err := <-ended; !errors.Is(err, fdbevents.ErrCorrupt) || fellBehind != 1 {
-		t.Errorf("got %v, fell behind %d times", err, fellBehind)
+		t.Errorf("got %v after falling behind %d times, want ErrCorrupt after once", err, fellBehind)
 	}
 }
 
@@ -94,7 +95,7 @@ func TestStoreAheadOfTheDatabase(t *testing.T) {
 	var ahead *fdbevents.AheadError
 	if !errors.As(err, &ahead) || ahead.Last.Version() != 1<<60 ||
 		!strings.HasSuffix(err.Error(), `its keys were copied from another database. On FoundationDB, run: fdbcli --exec "advanceversion 1152921504606846977"`) {
-		t.Errorf("got %v", err)
+		t.Errorf("got %v, want an AheadError that says how to advance the database", err)
 	}
 	ring(1)
 	openStore(t, e, Options{})

@@ -24,7 +24,8 @@ import (
 	"github.com/google/uuid"
 )
 
-// storeCalls calls each exported method of a Store with arguments that are good.
+// storeCalls returns a call of each exported method of a Store, and of the functions
+// of check and groups that take one, with valid arguments.
 func storeCalls(s *fdblayer.Store) map[string]func(ctx context.Context) error {
 	id := storetest.EventWithID("e", "1").ID
 	one := fdbevents.StreamAppend{Stream: "s", Expected: fdbevents.Any, Events: []fdbevents.EventData{storetest.Event("e")}}
@@ -107,7 +108,7 @@ func storeCalls(s *fdblayer.Store) map[string]func(ctx context.Context) error {
 	}
 }
 
-// groupCalls calls each exported method of a Group that reaches the engine.
+// groupCalls returns a call of each exported method of a Group that reaches the engine.
 func groupCalls(g *groups.Group) map[string]func(ctx context.Context) error {
 	return map[string]func(ctx context.Context) error{
 		"Delete": g.Delete,
@@ -130,7 +131,8 @@ func firstError[T any](all iter.Seq2[T, error]) error {
 	return nil
 }
 
-// wantAllMethods fails when a method is neither called nor known to need no engine.
+// wantAllMethods fails the test when a method of x is neither in calls nor in without,
+// which names the methods that need no engine.
 func wantAllMethods(t *testing.T, x any, calls map[string]func(ctx context.Context) error, without ...string) {
 	t.Helper()
 	typ := reflect.TypeOf(x)
@@ -141,24 +143,24 @@ func wantAllMethods(t *testing.T, x any, calls map[string]func(ctx context.Conte
 	}
 }
 
-// wantAllClosed calls everything, which changes nothing and says that the store is
-// closed.
+// wantAllClosed makes every call, and checks that each says that the store is closed
+// and that none changes anything.
 func wantAllClosed(t *testing.T, e engine.Engine, s *fdblayer.Store, g *groups.Group) {
 	t.Helper()
 	before := dump(t, e)
 	for _, calls := range []map[string]func(ctx context.Context) error{storeCalls(s), groupCalls(g)} {
 		for _, name := range slices.Sorted(maps.Keys(calls)) {
 			if err := calls[name](t.Context()); !errors.Is(err, fdbevents.ErrClosed) {
-				t.Errorf("%s: %v, want ErrClosed", name, err)
+				t.Errorf("%s: got %v, want ErrClosed", name, err)
 			}
 		}
 	}
 	if after := dump(t, e); !maps.Equal(before, after) {
-		t.Errorf("calls changed %d keys into %d", len(before), len(after))
+		t.Errorf("the calls changed the engine: %d keys before them, %d after", len(before), len(after))
 	}
 }
 
-// dump is all of an engine's keys with their values.
+// dump returns all of an engine's keys with their values.
 func dump(t *testing.T, e engine.Engine) map[string]string {
 	t.Helper()
 	all := make(map[string]string)
@@ -186,12 +188,13 @@ func TestNothingWorksAfterClose(t *testing.T) {
 		}
 		wantAllClosed(t, e, s, g)
 		if err := s.Close(); !errors.Is(err, fdbevents.ErrClosed) {
-			t.Errorf("second Close: %v", err)
+			t.Errorf("second Close: got %v, want ErrClosed", err)
 		}
 	})
 }
 
-// TestNothingBeginsDuringClose holds Close up with an append whose commit waits.
+// TestNothingBeginsDuringClose holds Close up with an append whose commit hangs, and
+// makes every call in the meantime.
 func TestNothingBeginsDuringClose(t *testing.T) {
 	storetest.EachHealthyEngine(t, func(t *testing.T, inner storetest.EngineT) {
 		e := storetest.NewFlakyEngine(inner, 1, 0)
@@ -217,15 +220,15 @@ func TestNothingBeginsDuringClose(t *testing.T) {
 		wantAllClosed(t, inner, s, g)
 		close(release)
 		if err := <-appended; err != nil {
-			t.Errorf("the append that Close waits for: %v", err)
+			t.Errorf("the append that Close waits for: got %v, want success", err)
 		}
 		if err := <-closed; err != nil {
-			t.Errorf("Close: %v", err)
+			t.Errorf("Close: got %v, want success", err)
 		}
 	})
 }
 
-// storeWithGroup opens a store that the test closes.
+// storeWithGroup opens a store with a group. The test closes the store.
 func storeWithGroup(t *testing.T, e engine.Engine) (*fdblayer.Store, *groups.Group) {
 	t.Helper()
 	s, err := fdblayer.Open(t.Context(), e, fdblayer.Options{})
@@ -240,8 +243,8 @@ func storeWithGroup(t *testing.T, e engine.Engine) (*fdblayer.Store, *groups.Gro
 	return s, g
 }
 
-// TestDoors fails when the engine's retry loop is called from anywhere but the
-// doors, the marker's commits, and Open and Close.
+// TestDoors checks that only the doors, the marker's commits, and Open and Close call
+// the engine's retry loop.
 func TestDoors(t *testing.T) {
 	allowed := map[string]bool{"door.go": true, "marker.go": true, "store.go": true}
 	files, err := filepath.Glob("*.go")
@@ -268,7 +271,7 @@ func TestDoors(t *testing.T) {
 	}
 }
 
-// isEngineField reports whether x is some value's field of the name engine.
+// isEngineField reports whether x selects a field named engine.
 func isEngineField(x ast.Expr) bool {
 	sel, ok := x.(*ast.SelectorExpr)
 	return ok && sel.Sel.Name == "engine"

@@ -22,15 +22,15 @@ func TestOneEvent(t *testing.T) {
 		for _, want := range storetest.Collect(t, s.ReadAll(ctx, fdbevents.Start, fdblayer.ReadOptions{})) {
 			byRevision, err := s.Event(ctx, want.Stream, want.Revision)
 			if err != nil || !reflect.DeepEqual(byRevision, want) {
-				t.Fatalf("event %d of %s: %v", want.Revision, want.Stream, err)
+				t.Fatalf("event %d of %s: got error %v or another event", want.Revision, want.Stream, err)
 			}
 			at, err := s.EventAt(ctx, want.Position)
 			if err != nil || !reflect.DeepEqual(at, want) {
-				t.Fatalf("event at %s: %v", want.Position, err)
+				t.Fatalf("event at %s: got error %v or another event", want.Position, err)
 			}
 			byID, err := s.EventsByID(ctx, want.ID)
 			if err != nil || !slices.ContainsFunc(byID, func(ev fdbevents.Event) bool { return reflect.DeepEqual(ev, want) }) {
-				t.Fatalf("events with id %s: %v", want.ID, err)
+				t.Fatalf("events with id %s: got error %v or other events", want.ID, err)
 			}
 		}
 	})
@@ -43,42 +43,42 @@ func TestOneEventIsNotThere(t *testing.T) {
 		storetest.MustAppend(t, s, "a", fdbevents.Any, same, storetest.Event("e"))
 		storetest.MustAppend(t, s, "b", fdbevents.Any, same)
 		if events, err := s.EventsByID(ctx, same.ID); err != nil || len(events) != 2 || events[0].Stream != "a" || events[1].Stream != "b" {
-			t.Errorf("got %+v, %v", events, err)
+			t.Errorf("got %+v, %v, want the events of both streams", events, err)
 		}
 		first, err := s.Event(ctx, "a", 0)
 		storetest.OK(t, err)
 		storetest.OK(t, s.Truncate(ctx, "a", 1))
 		for name, get := range map[string]func() error{
-			"truncated":       func() error { _, err := s.Event(ctx, "a", 0); return err },
-			"revision":        func() error { _, err := s.Event(ctx, "a", 2); return err },
-			"before any":      func() error { _, err := s.Event(ctx, "a", -1); return err },
-			"stream":          func() error { _, err := s.Event(ctx, "nowhere", 0); return err },
-			"id":              func() error { _, err := s.EventsByID(ctx, uuid.New()); return err },
-			"between":         func() error { _, err := s.EventAt(ctx, first.Position.Prev()); return err },
-			"before the log":  func() error { _, err := s.EventAt(ctx, fdbevents.Start); return err },
-			"behind the tail": func() error { _, err := s.EventAt(ctx, fdbevents.End); return err },
+			"truncated event":   func() error { _, err := s.Event(ctx, "a", 0); return err },
+			"next revision":     func() error { _, err := s.Event(ctx, "a", 2); return err },
+			"negative revision": func() error { _, err := s.Event(ctx, "a", -1); return err },
+			"unknown stream":    func() error { _, err := s.Event(ctx, "nowhere", 0); return err },
+			"unknown id":        func() error { _, err := s.EventsByID(ctx, uuid.New()); return err },
+			"before an event":   func() error { _, err := s.EventAt(ctx, first.Position.Prev()); return err },
+			"Start":             func() error { _, err := s.EventAt(ctx, fdbevents.Start); return err },
+			"End":               func() error { _, err := s.EventAt(ctx, fdbevents.End); return err },
 		} {
 			if err := get(); fdbevents.KindOf(err) != fdbevents.NotFound {
-				t.Errorf("%s: %v", name, err)
+				t.Errorf("%s: got %v, want kind NotFound", name, err)
 			}
 		}
 		if _, err := s.EventAt(ctx, first.Position); err != nil {
-			t.Errorf("the log has what its stream hides: %v", err)
+			t.Errorf("an event that only its stream hides: got %v, want the event", err)
 		}
 		if _, err := s.EventAt(ctx, fdbevents.End.Prev()); fdbevents.KindOf(err) != fdbevents.Invalid {
-			t.Errorf("a position ahead of the store: %v", err)
+			t.Errorf("a position ahead of the store: got %v, want kind Invalid", err)
 		}
 		_, err = s.Scavenge(ctx, fdblayer.ScavengeOptions{})
 		storetest.OK(t, err)
 		if _, err := s.EventAt(ctx, first.Position); fdbevents.KindOf(err) != fdbevents.NotFound {
-			t.Errorf("a scavenged event: %v", err)
+			t.Errorf("a scavenged event: got %v, want kind NotFound", err)
 		}
 		if events, err := s.EventsByID(ctx, same.ID); err != nil || len(events) != 1 {
-			t.Errorf("got %+v, %v", events, err)
+			t.Errorf("got %+v, %v, want only the event that is left", events, err)
 		}
 		storetest.OK(t, s.Tombstone(ctx, "b", fdbevents.Any))
 		if _, err := s.Event(ctx, "b", 0); fdbevents.KindOf(err) != fdbevents.Gone {
-			t.Errorf("of a tombstoned stream: %v", err)
+			t.Errorf("an event of a tombstoned stream: got %v, want kind Gone", err)
 		}
 	})
 }
@@ -90,7 +90,7 @@ func TestTail(t *testing.T) {
 		storetest.OK(t, err)
 		after := storetest.MustAppend(t, s, "s", fdbevents.Any, storetest.Event("after"))
 		if tail.Before(before.Position) || !tail.Before(after.Position) {
-			t.Errorf("the tail is %s, between %s and %s", tail, before.Position, after.Position)
+			t.Errorf("got tail %s, want %s or later, but before %s", tail, before.Position, after.Position)
 		}
 	})
 }

@@ -12,8 +12,8 @@ import (
 	"github.com/fdbevents/fdbevents/fdblayer"
 )
 
-// openExample opens a store in memory. A service names a directory, "file:data", or
-// FoundationDB, "fdb:".
+// openExample opens a store in memory. A service would name a directory, "file:data",
+// or FoundationDB, "fdb:".
 func openExample(ctx context.Context) *fdblayer.Store {
 	store, err := engines.OpenStore(ctx, "mem:", fdblayer.Options{})
 	if err != nil {
@@ -22,7 +22,7 @@ func openExample(ctx context.Context) *fdblayer.Store {
 	return store
 }
 
-// The stream must not exist yet. A second writer with the same belief is refused.
+// The stream must not exist yet. A second writer that expects the same is refused.
 func ExampleStore_Append() {
 	ctx := context.Background()
 	store := openExample(ctx)
@@ -45,8 +45,8 @@ func ExampleStore_Append() {
 	// refused: the stream is at revision 0
 }
 
-// A seat is sold once, whatever the stream: the append holds only if no event of the
-// seat came after what the seller has seen.
+// A seat is sold only once, whichever stream the sale goes to: the append succeeds
+// only if no event of the seat came after the last one that the seller has seen.
 func ExampleStore_AppendIf() {
 	ctx := context.Background()
 	store := openExample(ctx)
@@ -69,7 +69,7 @@ func ExampleStore_AppendIf() {
 	}
 	fmt.Println(sell("order-1"))
 
-	// This seller has looked before the sale.
+	// This seller looked before the sale.
 	_, err := store.AppendIf(ctx, fdbevents.Condition{Query: seat, After: fdbevents.Start}, fdbevents.StreamAppend{
 		Stream: "order-2", Expected: fdbevents.Any,
 		Events: []fdbevents.EventData{{Type: "SeatSold", Tags: []string{"seat:7"}}},
@@ -81,7 +81,7 @@ func ExampleStore_AppendIf() {
 	// true
 }
 
-// An event and a key of the application's own are written together, or neither.
+// An event and one of the application's own keys are written together, or not at all.
 func ExampleStore_Transact() {
 	ctx := context.Background()
 	store := openExample(ctx)
@@ -129,7 +129,8 @@ func ExampleStore_ReadStream() {
 	// 1 OrderShipped
 }
 
-// The subscription delivers what is there, and then what is appended, without a seam.
+// The subscription delivers the events already stored, and then each one that is
+// appended, without a seam.
 func ExampleStore_Subscribe() {
 	ctx := context.Background()
 	store := openExample(ctx)
@@ -151,7 +152,7 @@ func ExampleStore_Subscribe() {
 		case "order-1":
 			place("order-2")
 		case "order-2":
-			return // a break ends the subscription
+			return // leaving the loop ends the subscription
 		}
 	}
 	// Unordered output:
@@ -160,8 +161,8 @@ func ExampleStore_Subscribe() {
 	// live
 }
 
-// A mailer goes on where it was when its process ended. The event at which it stopped
-// comes again: at least once.
+// A mailer resumes where it was when its process ended. The event at which it stopped
+// comes again: delivery is at least once.
 func ExampleStore_SubscribeFrom() {
 	ctx := context.Background()
 	store := openExample(ctx)
@@ -205,7 +206,7 @@ func ExampleStore_Project() {
 		}
 	}
 
-	o := fdblayer.ProjectOptions{CaughtUp: cancel} // a service lets it run
+	o := fdblayer.ProjectOptions{CaughtUp: cancel} // a service lets it run on
 	err := store.Project(ctx, "orders-by-customer", o, func(_ context.Context, tx *fdblayer.Tx, events []fdbevents.Event) error {
 		view, err := tx.View("orders-by-customer")
 		if err != nil {

@@ -14,9 +14,9 @@ import (
 	"github.com/fdbevents/fdbevents/internal/storetest"
 )
 
-// TestExactlyOnceWhateverFails has writers on an engine with every fault, commits
-// that time out and land later among them: of these the store cannot tell the
-// outcome, so the writers repeat them with the same ids until it can.
+// TestExactlyOnceWhateverFails runs writers on an engine with every fault, including
+// commits that time out and land later. The store cannot know the outcome of these,
+// so the writers repeat them with the same ids until it does.
 func TestExactlyOnceWhateverFails(t *testing.T) {
 	storetest.EachHealthyEngine(t, func(t *testing.T, inner storetest.EngineT) {
 		seed := rand.Uint64N(1e6)
@@ -35,7 +35,7 @@ func TestExactlyOnceWhateverFails(t *testing.T) {
 		var wg sync.WaitGroup
 		for w := range writers {
 			wg.Go(func() {
-				// Few large batches may go without the rarest of faults: until it comes.
+				// A few large batches may not meet the rarest fault: go on until it comes.
 				for i := 0; i < rounds || i < 50*rounds && e.Count(faultengine.TimedOutLate) == 0; i++ {
 					stream, name := fmt.Sprint("s", (w+i)%3), fmt.Sprintf("%d-%d", w, i)
 					ev := storetest.EventWithID(name, name)
@@ -60,7 +60,7 @@ func TestExactlyOnceWhateverFails(t *testing.T) {
 						case errors.Is(err, engine.ErrTimedOut):
 							// It timed out before it had anything to write.
 						default:
-							t.Errorf("%s: %v", name, err)
+							t.Errorf("%s: got %v, want success, an unknown outcome or a time-out", name, err)
 							return
 						}
 					}
@@ -82,14 +82,14 @@ func TestExactlyOnceWhateverFails(t *testing.T) {
 			}
 			seen[ev.Type] = true
 			if want, ok := revisions[ev.Stream+ev.Type]; !ok || want != ev.Revision {
-				t.Errorf("%s is at revision %d, its writer was told %d", ev.Type, ev.Revision, want)
+				t.Errorf("%s: got revision %d, want %d as its append returned", ev.Type, ev.Revision, want)
 			}
 		}
 		if len(seen) != len(revisions) || len(seen) < writers*rounds {
-			t.Errorf("%d events, want %d", len(seen), len(revisions))
+			t.Errorf("got %d events, want %d", len(seen), len(revisions))
 		}
 		if unknown == 0 || e.Count(faultengine.TimedOutLate) == 0 {
-			t.Errorf("%d outcomes were unknown, %d commits were late", unknown, e.Count(faultengine.TimedOutLate))
+			t.Errorf("got %d unknown outcomes and %d late commits, want some of both", unknown, e.Count(faultengine.TimedOutLate))
 		}
 	})
 }

@@ -29,20 +29,20 @@ import (
 )
 
 // A store of format 2 that holds one of everything: its keys and values, and what the
-// API says of them. goldenwrite_test.go made both. They stay as they are for as long as
-// format 2 can be opened: a build that moves a byte shall fail here, and not at
-// somebody's store.
+// API returns for them. goldenwrite_test.go wrote both files. They stay as they are for
+// as long as format 2 can be opened: a build that moves a byte must fail here, and not
+// on somebody's store.
 const (
 	goldenKeys = "testdata/format2.jsonl.gz"
 	goldenText = "testdata/format2.txt"
 )
 
-// goldenPair is a line of goldenKeys: a key without the engine's prefix and its
+// goldenPair is a line of goldenKeys: a key, without the engine's prefix, and its
 // value, both in hex.
 type goldenPair struct{ Key, Value string }
 
-// TestStoreOfFormat2 opens a store that an earlier build wrote, compares all that
-// can be read of it, and goes on with it.
+// TestStoreOfFormat2 opens a store that an earlier build wrote, compares everything
+// that can be read from it, and goes on using it.
 func TestStoreOfFormat2(t *testing.T) {
 	storetest.EachEngine(t, func(t *testing.T, e engine.Engine) {
 		s := openGolden(t, e)
@@ -63,22 +63,22 @@ func TestStoreOfFormat2(t *testing.T) {
 	})
 }
 
-// TestStoreOfFormat2Groups goes on with its consumer groups, on engines that do not
-// leave open what became of a message.
+// TestStoreOfFormat2Groups goes on using that store's consumer groups, on engines that
+// do not leave it open whether a message was settled.
 func TestStoreOfFormat2Groups(t *testing.T) {
 	storetest.EachHealthyEngine(t, func(t *testing.T, e engine.Engine) {
 		ctx := t.Context()
 		s := openGolden(t, e)
 		mails, err := groups.Lookup(ctx, s, "mails")
 		storetest.OK(t, err)
-		m := storetest.Join(t, mails) // the member it had is gone without a word
+		m := storetest.Join(t, mails) // its earlier member left without a word
 		deliverGolden(t, m, goldenUnsettled)
 		if i := storetest.GroupInfo(t, mails); i.Lag().N != 0 || i.Parked().N != 3 || len(i.Members) != 1 {
-			t.Errorf("after all is settled: %+v", i)
+			t.Errorf("after everything is settled: got %+v, want no lag, 3 parked and 1 member", i)
 		}
-		// Of the three, the event of one was scavenged: there is nothing to deliver.
+		// The event of one of the three was scavenged, so there is nothing to deliver.
 		if n, err := mails.Replay(ctx); err != nil || n != 3 {
-			t.Errorf("replayed %d, %v", n, err)
+			t.Errorf("replay: got %d, %v, want 3", n, err)
 		}
 		deliverGolden(t, m, []string{"order-6@0 attempt 1 replayed", "order-9@0 attempt 1 replayed"})
 
@@ -90,7 +90,7 @@ func TestStoreOfFormat2Groups(t *testing.T) {
 		late, err := groups.Lookup(ctx, s, "late")
 		storetest.OK(t, err)
 		if i := storetest.GroupInfo(t, late); i.Lag().N != 0 {
-			t.Errorf("late: lag %v", i.Lag())
+			t.Errorf("late: got lag %v, want 0", i.Lag())
 		}
 		storetest.MustAppend(t, s, "order-1", 2, storetest.Event("late"))
 		want := []string{"order-1@3 attempt 1"}
@@ -100,7 +100,8 @@ func TestStoreOfFormat2Groups(t *testing.T) {
 	})
 }
 
-// goldenUnsettled is what the members of the group "mails" still have to do.
+// goldenUnsettled lists the messages that the members of the group "mails" have yet to
+// settle.
 var goldenUnsettled = []string{
 	"order-0@2 attempt 1",
 	"order-1@0 attempt 1", "order-1@1 attempt 1", "order-1@2 attempt 1",
@@ -113,7 +114,7 @@ var goldenUnsettled = []string{
 	"order-9@1 attempt 1", "order-9@2 attempt 1",
 }
 
-// deliverGolden takes messages and acknowledges them. They may come in any order.
+// deliverGolden takes messages, which may come in any order, and acknowledges them.
 func deliverGolden(t *testing.T, m *groups.Member, want []string) {
 	t.Helper()
 	var got []string
@@ -124,11 +125,11 @@ func deliverGolden(t *testing.T, m *groups.Member, want []string) {
 	}
 	slices.Sort(got)
 	if want = slices.Sorted(slices.Values(want)); !slices.Equal(got, want) {
-		t.Errorf("delivered %q, want %q", got, want)
+		t.Errorf("got messages %q, want %q", got, want)
 	}
 }
 
-// label tells a message's event, and which attempt it is.
+// label names a message's event and its attempt.
 func label(msg *groups.Message) string {
 	text := fmt.Sprintf("%s attempt %d", storetest.Place(&msg.Event), msg.Attempt)
 	if msg.Replayed {
@@ -137,7 +138,7 @@ func label(msg *groups.Message) string {
 	return text
 }
 
-// openGolden writes the store into an empty engine, and opens it.
+// openGolden writes the store to an empty engine, and opens it.
 func openGolden(t *testing.T, e engine.Engine) *fdblayer.Store {
 	t.Helper()
 	pairs := readGolden(t)
@@ -170,7 +171,8 @@ func readGolden(t *testing.T) (pairs []engine.KeyValue) {
 	return pairs
 }
 
-// compareGolden compares what can be read of the store with what could be then.
+// compareGolden compares what can be read from the store with what could be read when
+// it was written.
 func compareGolden(t *testing.T, s *fdblayer.Store) {
 	t.Helper()
 	f, err := os.Open(goldenText)
@@ -186,17 +188,18 @@ func compareGolden(t *testing.T, s *fdblayer.Store) {
 		case i >= len(got):
 			t.Errorf("line %d is missing: %s", i+1, want[i])
 		case i >= len(want):
-			t.Errorf("line %d is too much: %s", i+1, got[i])
+			t.Errorf("line %d is unexpected: %s", i+1, got[i])
 		case got[i] != want[i]:
-			t.Errorf("line %d is\n%s, want\n%s", i+1, got[i], want[i])
+			t.Errorf("line %d: got\n%s, want\n%s", i+1, got[i], want[i])
 		default:
 			continue
 		}
-		return // what follows is shifted, if nothing else
+		return // the lines that follow may only be shifted
 	}
 }
 
-// goldenKinds counts the keys of each kind, to show that there is one of everything.
+// goldenKinds counts the keys of each kind, to show that the store has one of
+// everything.
 func goldenKinds(t *testing.T, pairs []engine.KeyValue) (lines []string) {
 	t.Helper()
 	count := make(map[string]int)
@@ -211,8 +214,8 @@ func goldenKinds(t *testing.T, pairs []engine.KeyValue) (lines []string) {
 	return lines
 }
 
-// goldenKind is the number of a key's subspace, and which long work or which part of
-// a consumer group it is about.
+// goldenKind returns the number of a key's subspace and, where it applies, the long
+// task or the part of a consumer group that the key belongs to.
 func goldenKind(key []byte) (string, error) {
 	space, rest, err := tuple.ReadInt(key)
 	kind := fmt.Sprintf("%02d", space)
@@ -227,7 +230,8 @@ func goldenKind(key []byte) (string, error) {
 	return fmt.Sprintf("%s … %d", kind, part), err
 }
 
-// goldenLines is all that the API says of the store, in lines for people to compare.
+// goldenLines describes all that the API returns about the store, in lines that people
+// can compare.
 func goldenLines(t *testing.T, s *fdblayer.Store) (lines []string) {
 	t.Helper()
 	add := func(format string, args ...any) { lines = append(lines, fmt.Sprintf(format, args...)) }
@@ -292,8 +296,8 @@ func goldenData(t *testing.T, s *fdblayer.Store, name string) (page engine.Page,
 	return page, err
 }
 
-// goldenStreams tells of all streams. There are a thousand accounts, so that a
-// scavenge writes down how far it is; they differ by a number.
+// goldenStreams describes all streams. It only counts the thousand accounts, which
+// differ by a number: they are there to make a scavenge store its place.
 func goldenStreams(t *testing.T, s *fdblayer.Store) (lines []string) {
 	t.Helper()
 	accounts := 0
@@ -301,7 +305,7 @@ func goldenStreams(t *testing.T, s *fdblayer.Store) (lines []string) {
 		storetest.OK(t, err)
 		if strings.HasPrefix(i.Stream, "account-") {
 			if want := account(accounts); i.Stream != want.Stream || i.Retention != want.Retention {
-				t.Errorf("stream %+v, want name and retention of %+v", i, want)
+				t.Errorf("got stream %+v, want the name and retention of %+v", i, want)
 			}
 			accounts++
 			continue
@@ -309,7 +313,7 @@ func goldenStreams(t *testing.T, s *fdblayer.Store) (lines []string) {
 		alone, err := s.Stream(t.Context(), i.Stream)
 		storetest.OK(t, err)
 		if fmt.Sprint(alone) != fmt.Sprint(i) {
-			t.Errorf("stream is %+v, in the list %+v", alone, i)
+			t.Errorf("got stream %+v, but %+v in the list", alone, i)
 		}
 		lines = append(lines, fmt.Sprintf("stream %s last %d truncated before %d max age %s max count %d deleted %t tombstoned %t metadata %s, read: %s",
 			i.Stream, i.LastRevision, i.TruncateBefore, i.Retention.MaxAge, i.Retention.MaxCount, i.Deleted, i.Tombstoned, brief(i.Metadata),
@@ -318,7 +322,7 @@ func goldenStreams(t *testing.T, s *fdblayer.Store) (lines []string) {
 	return append(lines, fmt.Sprintf("accounts %d", accounts))
 }
 
-// account is the n-th of the accounts, which have a retention and no events.
+// account returns the nth account: a stream with a retention and no events.
 func account(n int) fdblayer.StreamInfo {
 	return fdblayer.StreamInfo{Stream: fmt.Sprintf("account-%03d", n), Retention: fdblayer.Retention{MaxCount: int64(1 + n%3)}}
 }
@@ -360,7 +364,7 @@ func goldenGroups(t *testing.T, s *fdblayer.Store) (lines []string) {
 	return lines
 }
 
-// brief is bytes as text, or what tells them from others.
+// brief returns bytes as text or in hex, or their number and hash if they are many.
 func brief(b []byte) string {
 	if len(b) <= 100 && utf8.Valid(b) {
 		return fmt.Sprintf("%q", b)
@@ -371,7 +375,7 @@ func brief(b []byte) string {
 	return fmt.Sprintf("(%d bytes, SHA-256 %.8x)", len(b), sha256.Sum256(b))
 }
 
-// goldenEvents are the events that the store has and the test repeats.
+// goldenEvents are events in the store that the test appends again.
 var goldenEvents = map[string]fdbevents.EventData{
 	"small": {
 		ID: goldenID("small"), Type: "counted", ContentType: "application/json", Tags: []string{"chosen", "größe"},
@@ -391,10 +395,10 @@ var (
 
 func goldenID(name string) uuid.UUID { return uuid.NewSHA1(uuid.NameSpaceOID, []byte("golden "+name)) }
 
-// textOf is n bytes that compress well.
+// textOf returns n bytes that compress well.
 func textOf(n int) []byte { return bytes.Repeat([]byte("0123456789abcdef"), n/16+1)[:n] }
 
-// appendToGolden appends to streams in every state, again and anew.
+// appendToGolden appends to streams in every state: repeats, and new events.
 func appendToGolden(t *testing.T, s *fdblayer.Store) {
 	t.Helper()
 	for _, a := range []struct {
@@ -437,52 +441,52 @@ func appendToGolden(t *testing.T, s *fdblayer.Store) {
 		if !got.Repeat {
 			read := storetest.Collect(t, s.ReadStream(t.Context(), a.stream, a.revision, fdblayer.ReadOptions{}))
 			if len(read) != 1 || read[0].Position != got.Position || !bytes.Equal(read[0].Data, ev.Data) {
-				t.Errorf("%s: what was appended is not what is read", a.stream)
+				t.Errorf("%s: the event that is read is not the one that was appended", a.stream)
 			}
 		}
 	}
 	for stream, want := range map[string]string{"kept-2": "3 4", "aged-1": "1 2 3", "cut-1": "2 3 4", "cut-2": "2 3", "gone-1": "2", "back-1": "2 3", "import-1": "5 6 7"} {
 		if got := revisions(t, s, stream, fdblayer.ReadOptions{}); got != want {
-			t.Errorf("%s: read %s, want %s", stream, got, want)
+			t.Errorf("%s: got revisions %s, want %s", stream, got, want)
 		}
 	}
 }
 
-// refuseGolden is what the store has to refuse.
+// refuseGolden checks what the store must refuse.
 func refuseGolden(t *testing.T, s *fdblayer.Store) {
 	t.Helper()
 	ctx := t.Context()
 	var wrong *fdbevents.WrongExpectedRevisionError
 	for stream, actual := range map[string]int64{"order-1": 2, "gone-2": 1, "noted-1": 0, "import-1": 7} {
 		if _, err := s.Append(ctx, stream, 5, storetest.Event("stale")); !errors.As(err, &wrong) || wrong.Actual != actual {
-			t.Errorf("%s: got %v", stream, err)
+			t.Errorf("%s: got %v, want a WrongExpectedRevisionError", stream, err)
 		}
 	}
 	for _, stream := range []string{"dead-1", "dead-2", "dead-3"} {
 		if _, err := s.Append(ctx, stream, fdbevents.Any, storetest.Event("late")); !errors.Is(err, fdbevents.ErrStreamDeleted) {
-			t.Errorf("%s: got %v", stream, err)
+			t.Errorf("%s: got %v, want ErrStreamDeleted", stream, err)
 		}
 	}
 	other := goldenEvents["large"]
 	other.Data = textOf(200_001)
 	var conflict *fdbevents.IDConflictError
 	if _, err := s.Append(ctx, "stock-1", fdbevents.Any, other); !errors.As(err, &conflict) || conflict.Revision != 2 {
-		t.Errorf("the id of another event: got %v", err)
+		t.Errorf("the id of another event: got %v, want an IDConflictError at revision 2", err)
 	}
 	chosen := storetest.Query(fdbevents.QueryItem{Tags: []string{"chosen"}})
 	known := storetest.Collect(t, s.ReadAll(ctx, fdbevents.Start, fdblayer.ReadOptions{Filter: fdbevents.Filter{Query: chosen}}))
 	condition := fdbevents.Condition{Query: chosen}
 	var refused *fdbevents.ConditionError
 	if _, err := s.AppendIf(ctx, condition, storetest.AppendTo("new-2", storetest.Event("x"))); !errors.As(err, &refused) || refused.Position != known[0].Position {
-		t.Errorf("a condition that does not hold: got %v", err)
+		t.Errorf("a condition that does not hold: got %v, want a ConditionError at the first event", err)
 	}
 	condition.After = known[len(known)-1].Position
 	if _, err := s.AppendIf(ctx, condition, storetest.AppendTo("new-2", storetest.Event("x"))); err != nil {
-		t.Errorf("a condition that holds: %v", err)
+		t.Errorf("a condition that holds: got %v, want success", err)
 	}
 }
 
-// followGolden goes on from a checkpoint.
+// followGolden resumes from a checkpoint.
 func followGolden(t *testing.T, s *fdblayer.Store) {
 	t.Helper()
 	at, err := s.Checkpoint(t.Context(), "reader")
@@ -492,13 +496,14 @@ func followGolden(t *testing.T, s *fdblayer.Store) {
 	for ev, err := range s.SubscribeFrom(t.Context(), "reader", fdblayer.SubscribeOptions{}) {
 		storetest.OK(t, err)
 		if !sameEvent(ev, log[i+1]) {
-			t.Errorf("after its checkpoint, the reader gets %s, want %s", storetest.Place(&ev), storetest.Place(&log[i+1]))
+			t.Errorf("after the checkpoint: got %s, want %s", storetest.Place(&ev), storetest.Place(&log[i+1]))
 		}
 		break
 	}
 }
 
-// tally is a view: how many events each stream has had, and which was the last.
+// tally returns a handler whose view holds the number of events of each stream, and
+// the last event.
 func tally(name string) handler {
 	return func(_ context.Context, tx *fdblayer.Tx, events []fdbevents.Event) error {
 		view, err := tx.View(name)
@@ -513,7 +518,7 @@ func tally(name string) handler {
 	}
 }
 
-// tallied adds events to such a view.
+// tallied returns a copy of tally's view with events added.
 func tallied(view sums, events []fdbevents.Event) sums {
 	out := maps.Clone(view)
 	for i := range events {
@@ -526,12 +531,12 @@ func tallied(view sums, events []fdbevents.Event) sums {
 	return out
 }
 
-// goldenRebuilt are the options of the projection "names", which is being built anew.
-// The projection "totals" has the zero ones.
+// goldenRebuilt are the options of the projection "names", which is being rebuilt. The
+// projection "totals" has the zero options.
 var goldenRebuilt = fdblayer.ProjectOptions{Filter: fdbevents.InStreams("order-"), Generation: 2}
 
-// projectGolden goes on with the projections, of which one had come to a view. Each
-// event counts once: those that a view has had already do not come again.
+// projectGolden goes on with the projections, one of which already had a view. Each
+// event counts once: those already in a view do not come again.
 func projectGolden(t *testing.T, s *fdblayer.Store, totals sums) {
 	t.Helper()
 	log := goldenLog(t, s)
@@ -539,7 +544,7 @@ func projectGolden(t *testing.T, s *fdblayer.Store, totals sums) {
 	storetest.OK(t, err)
 	fresh := choose(log, func(ev fdbevents.Event) bool { return p.Position.Before(ev.Position) })
 	if len(fresh) == 0 || len(fresh) == len(log) {
-		t.Errorf("%d of %d events are left to project", len(fresh), len(log))
+		t.Errorf("got %d of %d events left to project, want some but not all", len(fresh), len(log))
 	}
 	projectUntilCaughtUp(t, s, "totals", fdblayer.ProjectOptions{}, tally("totals"))
 	sameView(t, "totals", readView(t, s, "totals"), tallied(totals, fresh))
@@ -548,11 +553,11 @@ func projectGolden(t *testing.T, s *fdblayer.Store, totals sums) {
 	projectUntilCaughtUp(t, s, "names", goldenRebuilt, tally("names"))
 	sameView(t, "names", readView(t, s, "names"), tallied(sums{}, orders))
 	if p, err = s.Projection(t.Context(), "names"); err != nil || p.Generation != goldenRebuilt.Generation || p.Rebuilding {
-		t.Errorf("got %+v, %v", p, err)
+		t.Errorf("got %+v, %v, want the rebuilt generation", p, err)
 	}
 }
 
-// scavengeGolden removes what was hidden and not removed, and what has been hidden
+// scavengeGolden removes the events that were hidden but not removed, and those hidden
 // since: the scavenge that was under way goes on.
 func scavengeGolden(t *testing.T, s *fdblayer.Store) {
 	t.Helper()
@@ -571,9 +576,9 @@ func scavengeGolden(t *testing.T, s *fdblayer.Store) {
 	slices.Sort(got)
 	want := []string{"aged-1@0", "cut-2@0", "cut-2@1", "dead-2@0", "dead-2@1", "gone-2@0", "gone-2@1", "kept-2@0", "kept-2@1", "kept-2@2"}
 	if !slices.Equal(got, want) || report.Events != int64(len(want)) {
-		t.Errorf("scavenged %d events, %q, want %q", report.Events, got, want)
+		t.Errorf("got %d events scavenged, %q, want %q", report.Events, got, want)
 	}
 	if now := goldenStreams(t, s); len(now) != len(streams) {
-		t.Errorf("there are %d streams, were %d", len(now), len(streams))
+		t.Errorf("got %d streams after the scavenge, want %d as before", len(now), len(streams))
 	}
 }

@@ -25,20 +25,21 @@ import (
 	"github.com/fdbevents/fdbevents/internal/storetest"
 )
 
-// writeGolden makes the files of TestStoreOfFormat2 anew:
+// writeGolden rewrites the files of TestStoreOfFormat2:
 //
 //	go test ./fdblayer -run TestWriteGolden -args -write-golden
 //
-// Only a build that writes format 2 can do it, and only one whose bytes are known to
-// be right should: what it writes is what all later builds are held to.
-var writeGolden = flag.Bool("write-golden", false, "make the store of format 2 in testdata anew")
+// Only a build that writes format 2 can do this, and only one whose bytes are known to
+// be right should: all later builds are held to what it writes.
+var writeGolden = flag.Bool("write-golden", false, "rewrite the store of format 2 in testdata")
 
-// goldenMaker makes a store that has one of everything.
+// goldenMaker makes a store that holds one of everything.
 type goldenMaker struct {
 	*testing.T
 	e engine.Engine
 	s *fdblayer.Store
-	// orders are the positions of the events of the streams order-0 to order-9.
+	// orders maps events of the streams order-0 to order-9, such as order-3@1, to
+	// their positions.
 	orders map[string]fdbevents.Position
 }
 
@@ -48,7 +49,7 @@ func TestWriteGolden(t *testing.T) {
 	}
 	e := storetest.OpenMemory(t)
 	first := readVersion(t, e)
-	// The store is not closed before it is written down: its process is gone.
+	// The store is not closed before it is written down, as if its process had died.
 	s := storetest.OpenStore(t, e, fdblayer.Options{Partitions: 5, InlineLimit: 400})
 	m := &goldenMaker{T: t, e: e, s: s, orders: make(map[string]fdbevents.Position)}
 	m.appendOrders()
@@ -88,8 +89,8 @@ func TestWriteGolden(t *testing.T) {
 	storetest.OK(t, os.WriteFile(goldenKeys, out.Bytes(), 0o666))
 }
 
-// appendOrders appends ten orders of three events each, in turns: the groups work
-// them off.
+// appendOrders appends ten orders of three events each, taking turns, for the groups to
+// work through.
 func (m *goldenMaker) appendOrders() {
 	for revision, typ := range []string{"placed", "paid", "sent"} {
 		for n := range 10 {
@@ -104,8 +105,8 @@ func (m *goldenMaker) appendOrders() {
 	}
 }
 
-// appendStock appends events of all sizes and with all fields, some together with
-// others.
+// appendStock appends events of all sizes and with all fields, some of them in one
+// transaction.
 func (m *goldenMaker) appendStock() {
 	for _, name := range []string{"small", "medium", "large"} {
 		storetest.MustAppend(m, m.s, "stock-1", fdbevents.Any, goldenEvents[name])
@@ -125,7 +126,7 @@ func (m *goldenMaker) appendStock() {
 	storetest.OK(m.T, err)
 }
 
-// appendStreams appends to the streams that hide and hideMore are about.
+// appendStreams appends to the streams in which hide and hideMore hide events.
 func (m *goldenMaker) appendStreams() {
 	n := map[string]int{"kept-1": 4, "kept-2": 4, "cut-1": 4, "cut-2": 3, "gone-1": 2, "gone-2": 2, "back-1": 2, "dead-1": 2, "dead-2": 2}
 	for _, stream := range slices.Sorted(maps.Keys(n)) {
@@ -137,12 +138,12 @@ func (m *goldenMaker) appendStreams() {
 			storetest.MustAppend(m, m.s, stream, fdbevents.ExpectedRevision(i-1), ev)
 		}
 	}
-	// The first is too old for ever, the others for a century from then on.
+	// The first event is always too old, the others not for a century.
 	old := fdbevents.EventData{Type: "noted", Created: time.Date(1900, 1, 1, 0, 0, 0, 0, time.UTC)}
 	storetest.MustAppend(m, m.s, "aged-1", fdbevents.NoStream, old, storetest.Event("noted"), storetest.Event("noted"))
 }
 
-// hide hides events in all ways, and has them removed.
+// hide hides events in every way, and removes them.
 func (m *goldenMaker) hide() {
 	ctx, s := m.Context(), m.s
 	storetest.OK(m.T, s.SetRetention(ctx, "kept-1", fdblayer.Retention{MaxCount: 1}))
@@ -156,7 +157,7 @@ func (m *goldenMaker) hide() {
 	storetest.MustAppend(m, s, "back-1", fdbevents.NoStream, storetest.Event("again"))
 	report, err := s.Scavenge(ctx, fdblayer.ScavengeOptions{})
 	if err != nil || report.Events != 3+2+1+2+2+2 {
-		m.Fatalf("scavenged %+v, %v", report, err)
+		m.Fatalf("scavenge: got %+v, %v, want 12 events", report, err)
 	}
 	for _, name := range []string{"secret", "novel"} {
 		_, err := s.Erase(ctx, goldenEvents[name].ID)
@@ -164,7 +165,7 @@ func (m *goldenMaker) hide() {
 	}
 }
 
-// hideMore hides events, and leaves them to the next scavenge.
+// hideMore hides events, and leaves their removal to the next scavenge.
 func (m *goldenMaker) hideMore() {
 	ctx, s := m.Context(), m.s
 	storetest.OK(m.T, s.SetRetention(ctx, "kept-2", fdblayer.Retention{MaxCount: 2}))
@@ -175,7 +176,7 @@ func (m *goldenMaker) hideMore() {
 	storetest.OK(m.T, s.Tombstone(ctx, "dead-3", fdbevents.NoStream))
 }
 
-// interrupt begins a scavenge and an index, and finishes neither.
+// interrupt begins a scavenge and the build of an index, and finishes neither.
 func (m *goldenMaker) interrupt() {
 	_, err := m.s.Transact(m.Context(), func(tx *fdblayer.Tx) error {
 		for n := range 1000 {
@@ -202,7 +203,7 @@ func (m *goldenMaker) interrupt() {
 	storetest.MustAppend(m, m.s, "stock-2", 1, storetest.Tagged("counted", "vip"))
 }
 
-// readers leaves checkpoints, projections and data of the application.
+// readers leaves checkpoints, projections and data of an application.
 func (m *goldenMaker) readers() {
 	ctx, s := m.Context(), m.s
 	storetest.OK(m.T, s.SetCheckpoint(ctx, "reader", m.orders["order-3@1"]))
@@ -219,7 +220,7 @@ func (m *goldenMaker) readers() {
 	before := goldenRebuilt
 	before.Generation = 1
 	projectUntilCaughtUp(m, s, "names", before, tally("names"))
-	// Built anew in small batches, which end after the second.
+	// The rebuild runs in small batches, and stops after the second.
 	enough, batches := errors.New("enough"), 0
 	err = s.Project(ctx, "names", goldenRebuilt, func(ctx context.Context, tx *fdblayer.Tx, events []fdbevents.Event) error {
 		if len(events) > 4 {
@@ -235,11 +236,11 @@ func (m *goldenMaker) readers() {
 	}
 }
 
-// workOff makes the consumer groups. What it leaves undone is goldenUnsettled.
+// workOff makes the consumer groups. goldenUnsettled lists what it leaves unsettled.
 func (m *goldenMaker) workOff() {
 	ctx := m.Context()
 	mails := storetest.NewGroup(m, m.s, "mails", groups.Options{Filter: fdbevents.InStreams("order-"), MaxRetries: 2, LeaseTime: time.Second})
-	// The member's process stops in the end, its leases in its hands.
+	// The member's process stops in the end, still holding its leases.
 	gag := storetest.NewGag(m.e)
 	stopped, err := fdblayer.Open(ctx, gag, fdblayer.Options{})
 	storetest.OK(m.T, err)
@@ -263,7 +264,7 @@ func (m *goldenMaker) workOff() {
 		ahead, retrying, replaying = ahead+int64(p.Ahead), retrying+int64(p.Retrying), replaying+p.Replaying.N
 	}
 	if i.Parked().N != 3 || replaying != 2 || retrying != 1 || ahead == 0 || len(i.Members) != 1 {
-		m.Fatalf("%+v", i)
+		m.Fatalf("got %+v, want 3 parked, 2 replaying, 1 retrying, some ahead, 1 member", i)
 	}
 
 	bills := storetest.NewGroup(m, m.s, "bills", groups.Options{Filter: fdbevents.Filter{Query: storetest.Query(fdbevents.QueryItem{Types: []string{"sent", "returned"}, Tags: []string{"vip"}})}, From: m.orders["order-0@2"],
@@ -276,8 +277,8 @@ func (m *goldenMaker) workOff() {
 	storetest.NewGroup(m, m.s, "late", groups.Options{Filter: fdbevents.InStreams("order-"), From: fdbevents.End})
 }
 
-// settle settles messages, in order; action 0 is to acknowledge them. Others that
-// come before them are held.
+// settle settles the messages with these labels, in order; action 0 acknowledges them.
+// Other messages that come first wait in held.
 func (m *goldenMaker) settle(member *groups.Member, held map[string]*groups.Message, action groups.NackAction, reason string, labels ...string) {
 	m.Helper()
 	for _, wanted := range labels {
@@ -302,7 +303,7 @@ func readVersion(t *testing.T, e engine.Engine) (version int64) {
 	return version
 }
 
-// wholeEngine is every key and value of an engine whose prefix is empty.
+// wholeEngine returns every key and value of an engine whose prefix is empty.
 func wholeEngine(t *testing.T, e engine.Engine) (pairs []engine.KeyValue) {
 	t.Helper()
 	storetest.OK(t, engine.Run(t.Context(), e, func(tr engine.Transaction, _ error) error {
@@ -313,15 +314,15 @@ func wholeEngine(t *testing.T, e engine.Engine) (pairs []engine.KeyValue) {
 	return pairs
 }
 
-// versionMap gives versions of the embedded engine, which are microseconds since 1970,
-// small ones instead. A new FoundationDB has few versions behind it, and a store
-// whose events lie in the future is not opened.
+// versionMap maps versions of the embedded engine, which are microseconds since 1970,
+// to small ones. A new FoundationDB is still at low versions, and a store whose events
+// lie ahead of it does not open.
 type versionMap map[uint64]uint64
 
-// smallVersions numbers the versions in the pairs that lie between two, in their
-// order. They are 8 bytes wherever they are; that other bytes look like a moment of
-// the same few seconds is out of the question. Each has a quantum of 16 of its own, as
-// the embedded engine gives them.
+// smallVersions numbers the versions from first to last that occur in pairs, in their
+// order. A version is 8 bytes wherever it occurs, and other bytes will not look like a
+// moment in the same few seconds. Each gets its own quantum of 16 versions, as it does
+// from the embedded engine.
 func smallVersions(t *testing.T, first, last int64, pairs []engine.KeyValue) versionMap {
 	t.Helper()
 	found := make(versionMap)
@@ -341,7 +342,7 @@ func smallVersions(t *testing.T, first, last int64, pairs []engine.KeyValue) ver
 	return found
 }
 
-// replace returns b with small versions.
+// replace returns a copy of b with small versions.
 func (m versionMap) replace(b []byte) []byte {
 	out := bytes.Clone(b)
 	for i := 0; i+8 <= len(b); i++ {

@@ -22,34 +22,34 @@ import (
 	"github.com/fdbevents/fdbevents/internal/storetest"
 )
 
-// history is what clients asked and were told, and when. It is right if there is
-// an order of the operations, each at a moment between its call and its return, in
-// which a simple model gives the same answers.
+// history records what clients asked, what the answers were, and when. It is right if
+// there is an order of the operations, each at a moment between its call and its
+// return, in which a simple model gives the same answers.
 type history struct {
 	began time.Time
 	mu    sync.Mutex
 	ops   []porcupine.Operation
 }
 
-// outcome is how an append ended, as far as that matters for all of them.
+// plannedResult is how an operation ended, in the terms that all histories share.
 type plannedResult int
 
 const (
-	// done is an answer: the append happened, or was refused for a reason.
+	// done means an answer: the append happened, or was refused for a reason.
 	done plannedResult = iota
-	// unknown is an append that may happen until the end of the history.
+	// unknown means that the append may happen at any time until the history ends.
 	unknown
-	// failed is one that did not happen, because its context ended or the engine
-	// did not answer.
+	// failed means that the append did not happen, because its context ended or the
+	// engine did not answer.
 	failed
-	// silent is a read that did not get an answer, which says nothing.
+	// silent means that a read got no answer, which proves nothing.
 	silent
 )
 
-// ever is the time of return of what may still happen.
+// ever is the return time of an append that may still happen.
 const ever = math.MaxInt64
 
-// do records an operation, which ask carries out.
+// do carries out an operation by calling ask, and records it.
 func (h *history) do(client int, input any, ask func() (answer any, out plannedResult)) {
 	call := time.Since(h.began).Nanoseconds()
 	answer, out := ask()
@@ -65,7 +65,7 @@ func (h *history) do(client int, input any, ask func() (answer any, out plannedR
 	h.ops = append(h.ops, op)
 }
 
-// refuted says why a history is not right, "" if it is.
+// refuted returns why a history is not right, or "" if it is.
 func refuted(m porcupine.Model, ops []porcupine.Operation) string {
 	switch porcupine.CheckOperationsTimeout(m, ops, time.Minute) {
 	case porcupine.Ok:
@@ -93,11 +93,12 @@ type historyClient struct {
 	id    int
 	store *fdblayer.Store
 	rng   *rand.Rand
-	// flaky is true when operations may fail for no reason of theirs.
+	// flaky is true when operations may fail through no fault of their own.
 	flaky bool
 }
 
-// context is that of one operation: now and then it ends before the operation.
+// context returns the context of one operation. Now and then it ends before the
+// operation does.
 func (c *historyClient) context() (context.Context, context.CancelFunc) {
 	if c.flaky && c.rng.IntN(8) == 0 {
 		return context.WithTimeout(c.t.Context(), time.Duration(c.rng.IntN(3000))*time.Microsecond)
@@ -105,26 +106,26 @@ func (c *historyClient) context() (context.Context, context.CancelFunc) {
 	return context.WithCancel(c.t.Context())
 }
 
-// outcome tells what became of an append that returned err. Other refusals are
-// the caller's to know.
+// outcome returns how an append that returned err ended. Recognizing other refusals is
+// left to the caller.
 func (c *historyClient) outcome(err error) plannedResult {
 	switch {
 	case errors.Is(err, fdbevents.ErrOutcomeUnknown):
 		if !c.flaky {
-			c.t.Errorf("client %d: %v", c.id, err)
+			c.t.Errorf("client %d: got %v on an engine that works", c.id, err)
 		}
 		return unknown
 	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, engine.ErrTimedOut):
 		if !c.flaky {
-			c.t.Errorf("client %d: %v", c.id, err)
+			c.t.Errorf("client %d: got %v on an engine that works", c.id, err)
 		}
 		return failed
 	}
 	return done
 }
 
-// unclearCommits fail in every way that FoundationDB's can: some are tried again,
-// some leave the caller without an answer, and of these some land late.
+// unclearCommits makes commits fail in every way that FoundationDB's can: some are
+// retried, some leave the caller without an answer, and some of these land late.
 func unclearCommits(e *storetest.FlakyEngine, late *sync.WaitGroup, enough *atomic.Bool) func(t *storetest.FlakyTransaction) error {
 	return func(t *storetest.FlakyTransaction) error {
 		if enough.Load() {
@@ -146,7 +147,7 @@ func unclearCommits(e *storetest.FlakyEngine, late *sync.WaitGroup, enough *atom
 			inner := t.Transaction
 			late.Go(func() {
 				defer inner.Cancel()
-				_ = inner.Commit() // nobody asks any more
+				_ = inner.Commit() // nobody waits for it any more
 			})
 			return engine.ErrTimedOut
 		}
@@ -154,9 +155,9 @@ func unclearCommits(e *storetest.FlakyEngine, late *sync.WaitGroup, enough *atom
 	}
 }
 
-// eachHistory lets clients loose on two stores of one engine, several times, with
-// an engine that works and with one that fails. finish is called when nothing is
-// under way any more.
+// eachHistory lets clients loose on two stores of one engine, several times, on an
+// engine that works and on one that fails. It calls finish when nothing is under way
+// any more.
 func eachHistory(t *testing.T, client func(c *historyClient), finish func(t *testing.T, h *history, s *fdblayer.Store)) {
 	const clients = 8
 	storetest.EachHealthyEngine(t, func(t *testing.T, e storetest.EngineT) {
@@ -186,7 +187,7 @@ func eachHistory(t *testing.T, client func(c *historyClient), finish func(t *tes
 					wg.Go(func() { client(c) })
 				}
 				wg.Wait()
-				// What a client has given up may still be under way.
+				// A commit that its client gave up may still be under way.
 				enough.Store(true)
 				late.Wait()
 				finish(t, h, stores[0])
@@ -195,7 +196,7 @@ func eachHistory(t *testing.T, client func(c *historyClient), finish func(t *tes
 					answers[strings.SplitN(fmt.Sprint(op.Output), " ", 2)[0]]++
 				}
 				if t.Failed() || testing.Verbose() {
-					t.Logf("%d operations; answers that begin with these words: %v", len(h.ops), answers)
+					t.Logf("%d operations; answers by their first word: %v", len(h.ops), answers)
 				}
 			})
 		}

@@ -15,8 +15,8 @@ import (
 	"github.com/fdbevents/fdbevents/internal/storetest"
 )
 
-// claim is an event of these histories, written as "017 x ab ": its name, its type
-// and its tags, in columns.
+// claim is an event of these histories, written as "017 x ab ": its name, type and
+// tags, in columns.
 type claim string
 
 const (
@@ -32,7 +32,7 @@ func (c claim) name() string   { return string(c[:3]) }
 func (c claim) typ() string    { return string(c[4:5]) }
 func (c claim) tags() []string { return strings.Split(strings.TrimSpace(string(c[6:8])), "") }
 
-// claims are several, one after another.
+// claims splits a text of several claims, one after another.
 func claims(text string) (all []claim) {
 	for ; text != ""; text = text[claimSize:] {
 		all = append(all, claim(text[:claimSize]))
@@ -43,25 +43,25 @@ func claims(text string) (all []claim) {
 // logAsked is an append of claims, or a read of those that a query selects.
 type logAsked struct {
 	claims string
-	// query is that of the read, or of the condition: an append has one when
-	// the query has items.
+	// query is the query of a read, or of an append's condition: an append has a
+	// condition when the query has items.
 	query fdbevents.Query
-	// after is the name of the event that the condition's position is of.
+	// after is the name of the event at the condition's position.
 	after string
 }
 
-// logTold is the answer.
+// logTold is the answer to a logAsked.
 type logTold struct {
 	outcome plannedResult
-	// place is that of the first event in the log as it was in the end.
+	// place is the place of the append's first event in the final log.
 	place  int
 	repeat bool
 	// offending is the name of the event that broke the condition.
 	offending string
-	// claims are those read.
+	// claims are the claims that a read returned.
 	claims string
-	// position is where the store said that last was, or the event that broke the
-	// condition; it becomes place or offending.
+	// position is what the store returned: the position of the last event, or of the
+	// event that broke the condition. resolve turns it into place or offending.
 	position fdbevents.Position
 }
 
@@ -73,7 +73,7 @@ func (a logAsked) String() string {
 	if len(a.query.Items) > 0 {
 		text += ", " + a.query.String()
 		if a.claims != "" {
-			text = strings.Replace(text, ",", " if none after "+a.after+" has", 1)
+			text = strings.Replace(text, ",", " if no event after "+a.after+" has", 1)
 		}
 	}
 	return text
@@ -82,7 +82,7 @@ func (a logAsked) String() string {
 func (a logTold) String() string {
 	switch {
 	case a.outcome == unknown:
-		return fmt.Sprintf("unknown, it is at place %d", a.place)
+		return fmt.Sprintf("unknown, at place %d in the end", a.place)
 	case a.outcome == failed:
 		return "failed"
 	case a.offending != "":
@@ -95,8 +95,8 @@ func (a logTold) String() string {
 	return fmt.Sprintf("placed at %d", a.place)
 }
 
-// logHistory is the model of the log: the claims in it, in order. The order of
-// the log is that of the history: more than that there be any.
+// logHistory is the model of the log: the claims in it, in order. The history must be
+// explained by the order of the log, not merely by some order.
 var logHistory = porcupine.Model{
 	Init: func() any { return "" },
 	Step: func(state, input, output any) (bool, any) {
@@ -144,9 +144,9 @@ func matching(text string, q fdbevents.Query) (out string) {
 	return out
 }
 
-// TestConditionHistory appends on conditions and without, to streams that play no
-// part, from many clients: what they were told is what it is when one comes
-// after another in the order of the log.
+// TestConditionHistory appends with and without conditions from many clients, to
+// streams that play no part. The answers must be the same as if the appends had come
+// one after another, in the order of the log.
 func TestConditionHistory(t *testing.T) {
 	var names atomic.Int64
 	eachHistory(t, func(c *historyClient) {
@@ -186,7 +186,8 @@ func TestConditionHistory(t *testing.T) {
 	})
 }
 
-// conditionClient knows the names of the events that it has met, and the last.
+// conditionClient knows the names of the events that it has met, by position, and the
+// last of these positions.
 type conditionClient struct {
 	*historyClient
 	names map[fdbevents.Position]string
@@ -200,8 +201,8 @@ func (c *conditionClient) met(name string, at fdbevents.Position) {
 	}
 }
 
-// query asks for one or two tags an item, with a type or without, or for a type
-// alone.
+// query draws a query whose items ask for one or two tags, with or without a type, or
+// for a type alone.
 func (c *conditionClient) query(items int) (q fdbevents.Query) {
 	for range items {
 		var it fdbevents.QueryItem
@@ -217,8 +218,8 @@ func (c *conditionClient) query(items int) (q fdbevents.Query) {
 	return q
 }
 
-// append appends each claim to a stream of its own choice, on a condition if the
-// query has items.
+// append appends each claim to the stream that the claim's name chooses, on a condition
+// if the query has items.
 func (c *conditionClient) append(asked logAsked) (out plannedResult) {
 	var appends []fdbevents.StreamAppend
 	all := claims(asked.claims)
@@ -280,8 +281,8 @@ func (c *conditionClient) read(asked logAsked) {
 	})
 }
 
-// resolve puts places and names for positions, which are known when the client
-// has read the whole log, and leaves out what never happened.
+// resolve replaces positions with places and names, which the client knows once it has
+// read the whole log, and leaves out appends that never happened.
 func (c *conditionClient) resolve(ops []porcupine.Operation) (resolved []porcupine.Operation) {
 	places := make(map[string]int)
 	for at, name := range c.names {
@@ -303,11 +304,11 @@ func (c *conditionClient) resolve(ops []porcupine.Operation) (resolved []porcupi
 		place, there := places[all[0].name()]
 		switch told.place = place; {
 		case told.offending != "" && name == "":
-			c.t.Errorf("%v: it was broken by an event at %s, where there is none", asked, told.position)
+			c.t.Errorf("%v: got a condition broken at %s, where the log has no event", asked, told.position)
 		case told.offending != "":
 			told.offending = name
 		case told.outcome == done && name != all[len(all)-1].name():
-			c.t.Errorf("%v: it was told position %s, where there is %q", asked, told.position, name)
+			c.t.Errorf("%v: got position %s, where the log has %q", asked, told.position, name)
 		case told.outcome == unknown && !there:
 			continue
 		}
@@ -317,7 +318,8 @@ func (c *conditionClient) resolve(ops []porcupine.Operation) (resolved []porcupi
 	return resolved
 }
 
-// TestConditionHistoriesThatAreWrong are made by hand, as those of streams.
+// TestConditionHistoriesThatAreWrong checks histories made by hand, as
+// TestStreamHistoriesThatAreWrong does.
 func TestConditionHistoriesThatAreWrong(t *testing.T) {
 	x, y := newClaim(1, "x", "a"), newClaim(2, "x", "a")
 	onTag := func(c claim, after string) logAsked {
@@ -340,25 +342,25 @@ func TestConditionHistoriesThatAreWrong(t *testing.T) {
 		{"the second knows the first", true, []porcupine.Operation{
 			op(0, 1, onTag(x, ""), logTold{place: 0}), op(2, 3, onTag(y, "001"), logTold{place: 1}),
 		}},
-		{"broken by what the writer knew", false, []porcupine.Operation{
+		{"broken by an event that the writer knew", false, []porcupine.Operation{
 			op(0, 1, onTag(x, ""), logTold{place: 0}), op(2, 3, onTag(y, "001"), logTold{offending: "001"}),
 		}},
-		{"broken by what comes later", false, []porcupine.Operation{
+		{"broken by an event that comes later", false, []porcupine.Operation{
 			op(0, 1, onTag(x, ""), logTold{offending: "002"}), op(2, 3, onTag(y, ""), logTold{place: 0}),
 		}},
 		{"the log has another order", false, []porcupine.Operation{
 			op(0, 1, logAsked{claims: string(x)}, logTold{place: 1}), op(2, 3, logAsked{claims: string(y)}, logTold{place: 0}),
 		}},
-		{"an unknown append breaks a condition, and is there", true, []porcupine.Operation{
+		{"an unknown append breaks a condition, and is in the log", true, []porcupine.Operation{
 			op(0, ever, onTag(x, ""), logTold{outcome: unknown, place: 0}), op(2, 3, onTag(y, ""), logTold{offending: "001"}),
 		}},
-		{"an unknown append is there against its condition", false, []porcupine.Operation{
+		{"an unknown append is in the log despite its condition", false, []porcupine.Operation{
 			op(0, 1, onTag(x, ""), logTold{place: 0}), op(2, ever, onTag(y, ""), logTold{outcome: unknown, place: 1}),
 			op(4, 5, logAsked{}, logTold{claims: string(x + y)}),
 		}},
 	} {
 		if why := refuted(logHistory, slices.Clone(c.ops)); (why == "") != c.right {
-			t.Errorf("%s: right should be %t; %s", c.what, c.right, why)
+			t.Errorf("%s: want right %t, got the opposite; %s", c.what, c.right, why)
 		}
 	}
 }

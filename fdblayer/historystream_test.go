@@ -18,21 +18,22 @@ import (
 // streamAsked is an append to a stream, or a read of all of it.
 type streamAsked struct {
 	stream string
-	// names of the events to append, each nameSize long; "" is a read.
+	// names are the names of the events to append, each nameSize long; "" means a read.
 	names    string
 	expected fdbevents.ExpectedRevision
 }
 
 const nameSize = 4
 
-// streamTold is the answer.
+// streamTold is the answer to a streamAsked.
 type streamTold struct {
 	outcome plannedResult
-	// first revision of an append, which for an unknown one is known in the end;
-	// wrong is true when it was refused, and then first is the actual one.
+	// first is the first revision of an append; for an unknown one it is filled in at
+	// the end. wrong is true when the append was refused: first is then the actual
+	// last revision.
 	first         int64
 	repeat, wrong bool
-	// names of the events read.
+	// names are the names of the events that a read returned.
 	names string
 }
 
@@ -98,8 +99,8 @@ func stepStream(state string, asked streamAsked, told streamTold) (bool, string)
 	return happens, state + asked.names
 }
 
-// TestStreamHistory appends to a few streams and reads them from many clients:
-// each stream is linearizable, whatever happens to commits.
+// TestStreamHistory appends to a few streams and reads them from many clients. Each
+// stream must be linearizable, whatever happens to commits.
 func TestStreamHistory(t *testing.T) {
 	streams := []string{"s", "t"}
 	var names atomic.Int64
@@ -141,8 +142,8 @@ func TestStreamHistory(t *testing.T) {
 	})
 }
 
-// resolveStreams finds out what became of unknown appends from what the streams
-// hold in the end. What never happened has no place in the history.
+// resolveStreams finds the outcome of unknown appends in what the streams hold at the
+// end. It removes appends that never happened from the history.
 func resolveStreams(h *history, final map[string]string) {
 	h.ops = slices.DeleteFunc(h.ops, func(op porcupine.Operation) bool {
 		asked, told := op.Input.(streamAsked), op.Output.(streamTold)
@@ -216,8 +217,8 @@ func (c *historyClient) readStreamNames(asked streamAsked, known map[string]int6
 	})
 }
 
-// TestStreamHistoriesThatAreWrong are made by hand, each as a broken store could
-// make it: the check must refuse them, and only them.
+// TestStreamHistoriesThatAreWrong checks histories made by hand. The check must refuse
+// those that only a broken store could produce, and no others.
 func TestStreamHistoriesThatAreWrong(t *testing.T) {
 	op := func(call, ret int64, asked streamAsked, told streamTold) porcupine.Operation {
 		return porcupine.Operation{Input: asked, Call: call, Output: told, Return: ret}
@@ -231,7 +232,7 @@ func TestStreamHistoriesThatAreWrong(t *testing.T) {
 		right bool
 		ops   []porcupine.Operation
 	}{
-		{"a read beside an append may see it or not", true, []porcupine.Operation{
+		{"a read during an append may see it or not", true, []porcupine.Operation{
 			op(0, 9, add("001 ", fdbevents.Any), streamTold{}), op(1, 2, read, streamTold{}), op(3, 4, read, streamTold{names: "001 "}),
 		}},
 		{"a read after an append misses it", false, []porcupine.Operation{
@@ -240,7 +241,7 @@ func TestStreamHistoriesThatAreWrong(t *testing.T) {
 		{"a later read sees less than an earlier one", false, []porcupine.Operation{
 			op(0, 9, add("001 ", fdbevents.Any), streamTold{}), op(1, 2, read, streamTold{names: "001 "}), op(3, 4, read, streamTold{}),
 		}},
-		{"two exact appends win", false, []porcupine.Operation{
+		{"two appends with the same expected revision win", false, []porcupine.Operation{
 			op(0, 9, add("001 ", fdbevents.NoStream), streamTold{}), op(1, 8, add("002 ", fdbevents.NoStream), streamTold{}),
 		}},
 		{"a refusal for no reason", false, []porcupine.Operation{
@@ -255,12 +256,12 @@ func TestStreamHistoriesThatAreWrong(t *testing.T) {
 		{"a failed append happens", false, []porcupine.Operation{
 			op(0, 1, add("001 ", fdbevents.Any), streamTold{outcome: failed}), op(3, 4, read, streamTold{names: "001 "}),
 		}},
-		{"a repeat of what is not there", false, []porcupine.Operation{
+		{"a repeat of an append that never happened", false, []porcupine.Operation{
 			op(0, 1, add("001 ", fdbevents.Any), streamTold{repeat: true}),
 		}},
 	} {
 		if why := refuted(streamHistory, c.ops); (why == "") != c.right {
-			t.Errorf("%s: right should be %t; %s", c.what, c.right, why)
+			t.Errorf("%s: want right %t, got the opposite; %s", c.what, c.right, why)
 		}
 	}
 }

@@ -23,10 +23,10 @@ func TestRetryHook(t *testing.T) {
 	}
 	storetest.MustAppend(t, s, "s", fdbevents.Any, storetest.Event("e"))
 	if len(why) != 1 || !errors.Is(why[0], engine.ErrConflict) {
-		t.Errorf("the hook got %v, want one conflict", why)
+		t.Errorf("got %v in the hook, want one conflict", why)
 	}
 	if st := s.Stats(); st.Retries != 1 || st.Conflicts != 1 {
-		t.Errorf("%d retries and %d conflicts in the figures, want 1 and 1", st.Retries, st.Conflicts)
+		t.Errorf("got %d retries and %d conflicts in Stats, want 1 and 1", st.Retries, st.Conflicts)
 	}
 }
 
@@ -55,12 +55,12 @@ func TestTroubleHook(t *testing.T) {
 		}
 		got := <-troubles
 		if got.what != "reading the end of the log" || !errors.Is(got.err, engine.ErrInvalidOperation) {
-			t.Errorf("the hook got %q, %v", got.what, got.err)
+			t.Errorf("got %q, %v in the hook, want ErrInvalidOperation from reading the end of the log", got.what, got.err)
 		}
 		break
 	}
 	if n := s.Stats().Troubles; n != 1 || !strings.Contains(log.String(), "reading the end of the log failed") {
-		t.Errorf("%d troubles in the figures, logged: %s", n, &log)
+		t.Errorf("got %d troubles in Stats, want 1; the logger got: %s", n, &log)
 	}
 }
 
@@ -75,7 +75,7 @@ func TestCloseEngine(t *testing.T) {
 			t.Fatal(err)
 		}
 		if closed := errors.Is(e.Close(), engine.ErrClosed); closed != own {
-			t.Errorf("CloseEngine %t: the engine is closed: %t", own, closed)
+			t.Errorf("CloseEngine %t: got engine closed %t", own, closed)
 		}
 	}
 }

@@ -15,7 +15,7 @@ import (
 	"github.com/fdbevents/fdbevents/internal/storetest"
 )
 
-// queries are read with every kind of access: one tag, the better of two, none.
+// queries use every kind of access: one tag, the better of two tags, no tag.
 var queries = []fdbevents.Query{
 	storetest.Query(fdbevents.QueryItem{Tags: []string{"tag0"}}),
 	storetest.Query(fdbevents.QueryItem{Tags: []string{"tag0", "tag1"}}),
@@ -29,7 +29,7 @@ var queries = []fdbevents.Query{
 	{},
 }
 
-// TestQueriesReadWhatTheySelect compares queries with and without indexes to a
+// TestQueriesReadWhatTheySelect compares queries, with and without indexes, with a
 // filter over the whole log.
 func TestQueriesReadWhatTheySelect(t *testing.T) {
 	storetest.EachStore(t, fdblayer.Options{Partitions: 3}, func(t *testing.T, s *fdblayer.Store) {
@@ -78,7 +78,7 @@ func compareQueries(t *testing.T, s *fdblayer.Store) {
 	}
 }
 
-// countingEngine counts the values that readers were given.
+// countingEngine counts the values that readers get.
 type countingEngine struct {
 	engine.Engine
 	mu     sync.Mutex
@@ -130,9 +130,9 @@ func (c *countingEngine) add(n int) {
 	c.values += n
 }
 
-// TestTagQueryReadsLittle counts what a query reads of a log that has little of
-// what it selects: for each event its index entry and its record, and not more
-// when another of its tags is common.
+// TestTagQueryReadsLittle counts what a query reads from a log in which few events
+// match: an index entry and a record for each, and no more when another of its tags is
+// common.
 func TestTagQueryReadsLittle(t *testing.T) {
 	storetest.EachHealthyEngine(t, func(t *testing.T, inner storetest.EngineT) {
 		e := &countingEngine{Engine: inner}
@@ -164,14 +164,14 @@ func TestTagQueryReadsLittle(t *testing.T) {
 			values := e.values
 			e.mu.Unlock()
 			if len(got) != events/each || values > c.most {
-				t.Errorf("%s: %d events from %d values read, want %d from at most %d", what, len(got), values, events/each, c.most)
+				t.Errorf("%s: got %d events from %d values read, want %d from at most %d", what, len(got), values, events/each, c.most)
 			}
 		}
 	})
 }
 
-// TestCreateIndexWhileWriting builds and drops an index while others write and
-// read, in two processes.
+// TestCreateIndexWhileWriting builds and drops an index while others write and read, all
+// in two processes.
 func TestCreateIndexWhileWriting(t *testing.T) {
 	storetest.EachStorePair(t, func(t *testing.T, a, b *fdblayer.Store) {
 		const writers, appends = 4, 60
@@ -208,7 +208,7 @@ func TestCreateIndexWhileWriting(t *testing.T) {
 					n++
 				}
 				if n < last || n < old/4 {
-					t.Errorf("a reader found %d events, before it had found %d, there are at least %d", n, last, old/4)
+					t.Errorf("got %d events in a read after one of %d, want as many or more, and at least %d", n, last, old/4)
 				}
 				last = n
 				select {
@@ -224,7 +224,7 @@ func TestCreateIndexWhileWriting(t *testing.T) {
 				t.Fatal(err)
 			}
 			if done != total || total == 0 {
-				t.Errorf("progress ended at %d of %d", done, total)
+				t.Errorf("got last progress %d of %d, want it complete", done, total)
 			}
 			if err := b.DropIndex(t.Context(), fdbevents.IndexType); err != nil {
 				t.Fatal(err)
@@ -238,17 +238,17 @@ func TestCreateIndexWhileWriting(t *testing.T) {
 		readers.Wait()
 		for _, s := range []*fdblayer.Store{a, b} {
 			if got := storetest.Collect(t, s.ReadAll(t.Context(), fdbevents.Start, fdblayer.ReadOptions{Filter: fdbevents.Filter{Query: q}})); len(got) != (old+writers*appends)/4 {
-				t.Errorf("%d events, want %d", len(got), (old+writers*appends)/4)
+				t.Errorf("got %d events, want %d", len(got), (old+writers*appends)/4)
 			}
 		}
-		// Check has verified, after this, that the index is whole.
+		// The check after each test verifies that the index is complete.
 		if got, err := a.Indexes(t.Context()); err != nil || len(got) != 1 || !got[0].Ready || got[0].Name != "type" {
-			t.Errorf("got %+v, %v", got, err)
+			t.Errorf("got %+v, %v, want the index type, ready", got, err)
 		}
 	})
 }
 
-// TestCreateIndexGoesOn interrupts a build again and again.
+// TestCreateIndexGoesOn interrupts a build again and again. It must go on each time.
 func TestCreateIndexGoesOn(t *testing.T) {
 	storetest.EachStore(t, fdblayer.Options{Partitions: 4}, func(t *testing.T, s *fdblayer.Store) {
 		storetest.Fill(t, s, 300)
@@ -265,10 +265,10 @@ func TestCreateIndexGoesOn(t *testing.T) {
 			}
 			interruptions++
 			if got, err := s.Indexes(t.Context()); err != nil || len(got) != 1 || got[0].Ready {
-				t.Fatalf("got %+v, %v", got, err)
+				t.Fatalf("got %+v, %v, want one index that is not ready", got, err)
 			}
 			if interruptions > 3 {
-				// What is left of the work is the same each time: let it through.
+				// The work left is the same each time: let the build finish.
 				if err := s.CreateIndex(t.Context(), fdbevents.IndexCategory, nil); err != nil {
 					t.Fatal(err)
 				}
@@ -276,17 +276,17 @@ func TestCreateIndexGoesOn(t *testing.T) {
 			}
 		}
 		if interruptions == 0 {
-			t.Error("it was never interrupted")
+			t.Error("the build was never interrupted")
 		}
 		err := s.CreateIndex(t.Context(), "colour", nil)
 		if err == nil || err.Error() != `index "colour": want type or category` {
-			t.Errorf("got %v", err)
+			t.Errorf("unknown index: got %v", err)
 		}
 	})
 }
 
-// TestIndexDroppedAndCreatedWhileBuilt: a builder that began before must not call
-// what it built then part of the new index.
+// TestIndexDroppedAndCreatedWhileBuilt checks that a builder that began before the drop
+// does not pass off what it built until then as part of the new index.
 func TestIndexDroppedAndCreatedWhileBuilt(t *testing.T) {
 	storetest.EachStore(t, fdblayer.Options{Partitions: 3}, func(t *testing.T, s *fdblayer.Store) {
 		storetest.Fill(t, s, 200)
@@ -297,7 +297,7 @@ func TestIndexDroppedAndCreatedWhileBuilt(t *testing.T) {
 				return
 			}
 			storetest.OK(t, s.DropIndex(t.Context(), fdbevents.IndexType))
-			stop() // the other one gets as far as to announce it
+			stop() // this build gets no further than announcing the index
 			if err := s.CreateIndex(again, fdbevents.IndexType, nil); err == nil {
 				t.Error("a cancelled build succeeded")
 			}
@@ -310,9 +310,9 @@ func TestIndexDroppedAndCreatedWhileBuilt(t *testing.T) {
 			t.Fatal(err)
 		}
 		compareQueries(t, s)
-		// Check verifies, after this, that the index is whole.
+		// The check after each test verifies that the index is complete.
 		if got, err := s.Indexes(t.Context()); err != nil || len(got) != 1 || !got[0].Ready {
-			t.Errorf("got %+v, %v", got, err)
+			t.Errorf("got %+v, %v, want one index, ready", got, err)
 		}
 	})
 }
@@ -328,7 +328,7 @@ func TestForeignPositions(t *testing.T) {
 			t.Helper()
 			var invalid *fdbevents.InvalidError
 			if !errors.As(err, &invalid) || invalid.What != "position" || !strings.Contains(err.Error(), `position "7f0000000000000000000000": is ahead of this store`) {
-				t.Errorf("%s: got %v", what, err)
+				t.Errorf("%s: got %v, want the position refused as ahead of the store", what, err)
 			}
 		}
 		for _, err := range s.ReadAll(t.Context(), foreign, fdblayer.ReadOptions{}) {

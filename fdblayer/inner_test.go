@@ -17,8 +17,8 @@ func openMemory(t *testing.T) engine.Engine {
 	return e
 }
 
-// openStore opens a store that is closed when the test ends. It is not checked:
-// these tests damage it.
+// openStore opens a store that is closed when the test ends. The store is not checked,
+// because these tests damage it.
 func openStore(t *testing.T, e engine.Engine, o Options) *Store {
 	t.Helper()
 	s, err := Open(t.Context(), e, o)

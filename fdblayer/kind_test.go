@@ -45,11 +45,11 @@ func TestKindOf(t *testing.T) {
 		{fdbevents.ErrFormat, fdbevents.Unsupported},
 	} {
 		if got := fdbevents.KindOf(c.err); got != c.want {
-			t.Errorf("kind of %v: %v, want %v", c.err, got, c.want)
+			t.Errorf("kind of %v: got %v, want %v", c.err, got, c.want)
 		}
 	}
 	if got := fdbevents.Kind(99).String(); got != "invalid kind" {
-		t.Errorf("name of no kind: %q", got)
+		t.Errorf("name of Kind(99): got %q, want invalid kind", got)
 	}
 }
 
@@ -62,14 +62,14 @@ func TestNotFoundError(t *testing.T) {
 		err := fmt.Errorf("looking: %w", &fdbevents.NotFoundError{What: what, Name: "x"})
 		for other, sentinel := range sentinels {
 			if got := errors.Is(err, sentinel); got != (what == other) {
-				t.Errorf("%v is %v: %v", err, sentinel, got)
+				t.Errorf("errors.Is(%v, %v): got %v", err, sentinel, got)
 			}
 		}
 	}
 }
 
-// TestEngineErrorsAreTranslated fails when what is too large for the engine, or
-// comes after the engine was closed, has no kind.
+// TestEngineErrorsAreTranslated checks that the error of a value too large for the
+// engine has a kind.
 func TestEngineErrorsAreTranslated(t *testing.T) {
 	e := storetest.OpenMemory(t)
 	s := storetest.OpenStore(t, e, fdblayer.Options{})
@@ -78,6 +78,6 @@ func TestEngineErrorsAreTranslated(t *testing.T) {
 		return nil
 	})
 	if !errors.Is(err, fdbevents.ErrTooLarge) || fdbevents.KindOf(err) != fdbevents.TooLarge {
-		t.Errorf("a value that is too large: %v, %v", err, fdbevents.KindOf(err))
+		t.Errorf("a value that is too large: got %v of kind %v, want ErrTooLarge of kind TooLarge", err, fdbevents.KindOf(err))
 	}
 }

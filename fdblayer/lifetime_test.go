@@ -15,7 +15,7 @@ import (
 	"github.com/google/uuid"
 )
 
-// revisions are those that a read of a stream yields.
+// revisions returns the revisions that a read of a stream yields, or its error.
 func revisions(t *testing.T, s *fdblayer.Store, stream string, o fdblayer.ReadOptions) string {
 	t.Helper()
 	from := fdbevents.StreamStart
@@ -35,14 +35,14 @@ func revisions(t *testing.T, s *fdblayer.Store, stream string, o fdblayer.ReadOp
 func wantRevisions(t *testing.T, s *fdblayer.Store, what, want string) {
 	t.Helper()
 	if got := revisions(t, s, "s", fdblayer.ReadOptions{}); got != want {
-		t.Errorf("%s: read %q, want %q", what, got, want)
+		t.Errorf("%s: got %q, want %q", what, got, want)
 	}
 	words := strings.Fields(want)
 	if slices.Reverse(words); strings.Contains(want, "stream") {
 		words = strings.Fields(want) // an error
 	}
 	if got := revisions(t, s, "s", fdblayer.ReadOptions{Backward: true}); got != strings.Join(words, " ") {
-		t.Errorf("%s: read backward %q, want %q", what, got, strings.Join(words, " "))
+		t.Errorf("%s, backward: got %q, want %q", what, got, strings.Join(words, " "))
 	}
 }
 
@@ -53,17 +53,18 @@ func logged(t *testing.T, s *fdblayer.Store) (revisions []int64) {
 	return revisions
 }
 
-// scavenge removes, and checks that nobody sees a difference in the stream.
+// scavenge scavenges the store. It checks how many events go and which stay in the log,
+// and that readers of the stream see no difference.
 func scavenge(t *testing.T, s *fdblayer.Store, events int64, log ...int64) {
 	t.Helper()
 	before := revisions(t, s, "s", fdblayer.ReadOptions{})
 	report, err := s.Scavenge(t.Context(), fdblayer.ScavengeOptions{})
 	if err != nil || report.Events != events {
-		t.Errorf("scavenged %+v, %v, want %d events", report, err, events)
+		t.Errorf("scavenge: got %+v, %v, want %d events", report, err, events)
 	}
 	wantRevisions(t, s, "after scavenging", before)
 	if got := logged(t, s); !slices.Equal(got, log) {
-		t.Errorf("after scavenging, the log has revisions %d, want %d", got, log)
+		t.Errorf("after scavenging: got revisions %d in the log, want %d", got, log)
 	}
 	storetest.CheckStore(t, s)
 }
@@ -85,13 +86,13 @@ func TestStreamLifetime(t *testing.T) {
 		storetest.OK(t, s.Truncate(ctx, "s", 2))
 		wantRevisions(t, s, "truncated", "2 3 4 5")
 		storetest.OK(t, s.Truncate(ctx, "s", 1))
-		wantRevisions(t, s, "truncated before what is hidden", "2 3 4 5")
+		wantRevisions(t, s, "truncated at a hidden revision", "2 3 4 5")
 		err := s.Truncate(ctx, "s", 7)
 		if err == nil || err.Error() != `truncating: truncate before revision "7": stream "s" has 6 as its next revision; want 0 to that, or fdbevents.StreamEnd for all` {
-			t.Errorf("got %v", err)
+			t.Errorf("truncated past the end: got %v", err)
 		}
 		if got := logged(t, s); len(got) != 6 {
-			t.Errorf("the log has %d before it is scavenged", got)
+			t.Errorf("before scavenging: got revisions %d in the log, want 6", got)
 		}
 		scavenge(t, s, 2, 2, 3, 4, 5)
 		scavenge(t, s, 0, 2, 3, 4, 5)
@@ -99,7 +100,7 @@ func TestStreamLifetime(t *testing.T) {
 		storetest.OK(t, s.SetRetention(ctx, "s", fdblayer.Retention{MaxCount: 3}))
 		wantRevisions(t, s, "max count", "3 4 5")
 		add(fdbevents.Any, 1)
-		wantRevisions(t, s, "max count and a further event", "4 5 6")
+		wantRevisions(t, s, "max count and one more event", "4 5 6")
 		storetest.OK(t, s.SetRetention(ctx, "s", fdblayer.Retention{}))
 		wantRevisions(t, s, "no max count, before scavenging", "2 3 4 5 6")
 		storetest.OK(t, s.SetRetention(ctx, "s", fdblayer.Retention{MaxCount: 2}))
@@ -107,23 +108,23 @@ func TestStreamLifetime(t *testing.T) {
 		storetest.OK(t, s.SetRetention(ctx, "s", fdblayer.Retention{}))
 		wantRevisions(t, s, "no max count, after scavenging", "5 6")
 		if info, err := s.Stream(ctx, "s"); err != nil || info.TruncateBefore != 5 || info.Events() != 2 || info.LastRevision != 6 {
-			t.Errorf("got %+v, %v", info, err)
+			t.Errorf("got %+v, %v, want revisions 5 and 6", info, err)
 		}
 
 		var wrong *fdbevents.WrongExpectedRevisionError
 		if err := s.Delete(ctx, "s", 4); !errors.As(err, &wrong) || wrong.Actual != 6 {
-			t.Errorf("got %v", err)
+			t.Errorf("got %v, want a WrongExpectedRevisionError with Actual 6", err)
 		}
 		storetest.OK(t, s.Delete(ctx, "s", 6))
 		wantRevisions(t, s, "deleted", `stream "s" not found`)
 		if _, err := s.Append(ctx, "s", fdbevents.StreamExists, storetest.Event("e")); !errors.As(err, &wrong) || wrong.Actual != -1 {
-			t.Errorf("got %v", err)
+			t.Errorf("got %v, want a WrongExpectedRevisionError with Actual -1", err)
 		}
 		if err := s.Delete(ctx, "s", fdbevents.Any); !errors.Is(err, fdbevents.ErrStreamNotFound) {
-			t.Errorf("got %v", err)
+			t.Errorf("got %v, want ErrStreamNotFound", err)
 		}
 		if got := logged(t, s); len(got) != 2 {
-			t.Errorf("the log has %d before it is scavenged", got)
+			t.Errorf("before scavenging: got revisions %d in the log, want 2", got)
 		}
 		add(fdbevents.NoStream, 2)
 		wantRevisions(t, s, "created again", "7 8")
@@ -131,7 +132,7 @@ func TestStreamLifetime(t *testing.T) {
 		storetest.OK(t, s.Truncate(ctx, "s", fdbevents.StreamEnd))
 		wantRevisions(t, s, "all truncated", "")
 		add(8, 1)
-		wantRevisions(t, s, "and one more", "9")
+		wantRevisions(t, s, "one event after all were truncated", "9")
 
 		storetest.OK(t, s.Tombstone(ctx, "s", 9))
 		for _, err := range []error{
@@ -139,12 +140,12 @@ func TestStreamLifetime(t *testing.T) {
 			s.SetRetention(ctx, "s", fdblayer.Retention{}), s.SetStreamMetadata(ctx, "s", nil),
 		} {
 			if !errors.Is(err, fdbevents.ErrStreamDeleted) {
-				t.Errorf("got %v", err)
+				t.Errorf("got %v, want ErrStreamDeleted", err)
 			}
 		}
 		_, err = s.Append(ctx, "s", fdbevents.Any, storetest.Event("e"))
 		if !errors.Is(err, fdbevents.ErrStreamDeleted) || err.Error() != `stream "s": stream is permanently deleted` {
-			t.Errorf("got %v", err)
+			t.Errorf("append to a tombstoned stream: got %v, want ErrStreamDeleted", err)
 		}
 		wantRevisions(t, s, "tombstoned", `stream "s": stream is permanently deleted`)
 		scavenge(t, s, 3)
@@ -152,15 +153,15 @@ func TestStreamLifetime(t *testing.T) {
 		gone := 0
 		for ev := range s.Subscribe(following, fdbevents.Start, fdblayer.SubscribeOptions{CaughtUp: stop, Scavenged: func(n int) { gone += n }}) {
 			if ev.Type != "" {
-				t.Errorf("got %+v", ev)
+				t.Errorf("got %+v, want no event", ev)
 			}
 		}
 		if gone != 10 {
-			t.Errorf("a subscription was told that %d of the 10 events were scavenged", gone)
+			t.Errorf("got %d scavenged events reported to a subscription, want 10", gone)
 		}
 		if report := storetest.CheckStore(t, s); report.IDs != 7 || report.Tags != 0 {
-			// Seven were scavenged before the tombstone, and their ids stay.
-			t.Errorf("got %+v", report)
+			// Seven events were scavenged before the tombstone, and their ids stay.
+			t.Errorf("got %+v, want 7 ids and no tags", report)
 		}
 		storetest.OK(t, s.Tombstone(ctx, "never", fdbevents.NoStream))
 	})
@@ -182,16 +183,17 @@ func TestMaxAge(t *testing.T) {
 		scavenge(t, s, 3, 5)
 		err := s.SetRetention(t.Context(), "s", fdblayer.Retention{MaxAge: -1})
 		if err == nil || err.Error() != `setting retention: max age "-1ns": want 0 for none, or more` {
-			t.Errorf("got %v", err)
+			t.Errorf("negative max age: got %v", err)
 		}
 	})
 }
 
-// TestOvertakenReaders are told what they missed, not passed over it.
+// TestOvertakenReaders checks that readers overtaken by truncation get an error that
+// says what they missed, and do not skip it in silence.
 func TestOvertakenReaders(t *testing.T) {
 	storetest.EachStore(t, fdblayer.Options{}, func(t *testing.T, s *fdblayer.Store) {
 		ctx := t.Context()
-		// More than a few pages.
+		// Enough for more than a few pages.
 		const n = 60
 		for range n {
 			storetest.MustAppend(t, s, "s", fdbevents.Any, fdbevents.EventData{Type: "e", Data: make([]byte, 300_000)})
@@ -203,7 +205,7 @@ func TestOvertakenReaders(t *testing.T) {
 			for ev, err := range events {
 				if err != nil {
 					if !errors.As(err, &truncated) || truncated.First != first {
-						t.Errorf("%s: got %v, want to go on at %d", what, err, first)
+						t.Errorf("%s: got %v, want a TruncatedError whose first revision is %d", what, err, first)
 					}
 					break
 				}
@@ -215,34 +217,34 @@ func TestOvertakenReaders(t *testing.T) {
 				}
 			}
 			if truncated == nil || i == 0 {
-				t.Errorf("%s: %d events and no error", what, i)
+				t.Errorf("%s: got %d events, want some, and then an error", what, i)
 			}
 		}
 		all := fdblayer.ReadOptions{}
 		overtake("reading", s.ReadStream(ctx, "s", 0, all), n-1, func() { storetest.OK(t, s.Truncate(ctx, "s", 40)) }, 40)
-		overtake("subscribed", s.SubscribeStream(ctx, "s", -1, fdblayer.SubscribeOptions{}), n-1, func() {
+		overtake("subscribing", s.SubscribeStream(ctx, "s", -1, fdblayer.SubscribeOptions{}), n-1, func() {
 			storetest.OK(t, s.SetRetention(ctx, "s", fdblayer.Retention{MaxCount: 1}))
 		}, n-1)
 		storetest.OK(t, s.SetRetention(ctx, "s", fdblayer.Retention{}))
 		overtake("reading backward", s.ReadStream(ctx, "s", fdbevents.StreamEnd, fdblayer.ReadOptions{Backward: true}), 40, func() { storetest.OK(t, s.Truncate(ctx, "s", n-2)) }, n-2)
 
-		// Coming back.
+		// Subscriptions that resume.
 		for _, err := range s.SubscribeStream(ctx, "s", 50, fdblayer.SubscribeOptions{}) {
 			if err == nil || err.Error() != `stream "s" was truncated before it was read: revision 51 is gone; the first that is still there is 58` {
-				t.Errorf("got %v", err)
+				t.Errorf("after revision 50: got %v, want a TruncatedError", err)
 			}
 			break
 		}
 		for ev, err := range s.SubscribeStream(ctx, "s", 57, fdblayer.SubscribeOptions{}) {
 			if err != nil || ev.Revision != 58 {
-				t.Errorf("got %d, %v", ev.Revision, err)
+				t.Errorf("got revision %d, %v, want 58", ev.Revision, err)
 			}
 			break
 		}
-		// Whoever begins at the beginning misses nothing.
+		// A subscription from the start of the stream misses nothing.
 		for ev, err := range s.SubscribeStream(ctx, "s", -1, fdblayer.SubscribeOptions{}) {
 			if err != nil || ev.Revision != 58 {
-				t.Errorf("got %d, %v", ev.Revision, err)
+				t.Errorf("got revision %d, %v, want 58", ev.Revision, err)
 			}
 			break
 		}
@@ -264,13 +266,14 @@ func TestOvertakenByAge(t *testing.T) {
 				break
 			}
 			if n++; n == 1 {
-				// The events do not get older while a test waits; the bound can.
+				// The test does not wait for the events to age: it lowers the bound.
 				storetest.OK(t, s.SetRetention(ctx, "s", fdblayer.Retention{MaxAge: time.Second}))
 			}
 		}
-		// All were older than a second already when the reader was last here.
+		// All events were older than a second already when the reader read its last
+		// page, so it is not overtaken.
 		if err != nil || n == 30 {
-			t.Errorf("%d events, %v", n, err)
+			t.Errorf("got %d events, %v, want fewer than 30 and no error", n, err)
 		}
 		storetest.OK(t, s.SetRetention(ctx, "s", fdblayer.Retention{MaxAge: 40 * time.Minute}))
 		for _, err = range s.SubscribeStream(ctx, "s", 5, fdblayer.SubscribeOptions{}) {
@@ -278,7 +281,7 @@ func TestOvertakenByAge(t *testing.T) {
 		}
 		var truncated *fdbevents.TruncatedError
 		if !errors.As(err, &truncated) || truncated.Revision != 6 || truncated.First < 20 {
-			t.Errorf("a subscription that comes back too late got %v", err)
+			t.Errorf("a subscription that resumes too late: got %v, want a TruncatedError at revision 6", err)
 		}
 	})
 }
@@ -294,41 +297,41 @@ func TestErase(t *testing.T) {
 			storetest.MustAppend(t, s, fmt.Sprint("copy", i), fdbevents.Any, ev)
 			erased, err := s.Erase(ctx, ev.ID)
 			if err != nil || len(erased) != 2 || !erased[0].Erased || erased[0].Data != nil || erased[0].Metadata != nil {
-				t.Errorf("got %+v, %v", erased, err)
+				t.Errorf("got %+v, %v, want 2 erased events", erased, err)
 			}
 			if again, err := s.Erase(ctx, ev.ID); err != nil || len(again) != 2 || again[1].Position != erased[1].Position {
-				t.Errorf("got %+v, %v", again, err)
+				t.Errorf("erased again: got %+v, %v, want the same 2 events", again, err)
 			}
 			if r, err := s.Append(ctx, "s", fdbevents.Any, ev); err != nil || !r.Repeat || r.LastRevision != int64(i) {
-				t.Errorf("appending an erased event again: %+v, %v", r, err)
+				t.Errorf("appending an erased event again: got %+v, %v, want a repeat", r, err)
 			}
 			want = append(want, erased...)
 		}
 		inStream := storetest.Collect(t, s.ReadStream(ctx, "s", 0, fdblayer.ReadOptions{}))
 		inLog := storetest.Collect(t, s.ReadAll(ctx, fdbevents.Start, fdblayer.ReadOptions{Filter: fdbevents.Filter{Query: storetest.Query(fdbevents.QueryItem{Tags: []string{"person:1"}})}}))
 		if len(inStream) != 3 || len(inLog) != len(want) {
-			t.Fatalf("%d and %d events", len(inStream), len(inLog))
+			t.Fatalf("got %d events in the stream and %d in the log", len(inStream), len(inLog))
 		}
 		for _, ev := range slices.Concat(inStream, inLog) {
 			if !ev.Erased || ev.Type != "signed up" || len(ev.Data)+len(ev.Metadata) > 0 || len(ev.Tags) != 1 {
-				t.Errorf("got %+v", ev)
+				t.Errorf("got %+v, want an erased event with its type and tag", ev)
 			}
 		}
 		if _, err := s.Erase(ctx, uuid.New()); !errors.Is(err, fdbevents.ErrEventNotFound) {
-			t.Errorf("got %v", err)
+			t.Errorf("got %v, want ErrEventNotFound", err)
 		}
 		storetest.OK(t, s.Delete(ctx, "s", fdbevents.Any))
 		if _, err := s.Scavenge(ctx, fdblayer.ScavengeOptions{}); err != nil {
 			t.Error(err)
 		}
 		if erased, err := s.Erase(ctx, inStream[0].ID); err != nil || len(erased) != 1 || erased[0].Stream != "copy0" {
-			t.Errorf("got %+v, %v", erased, err)
+			t.Errorf("got %+v, %v, want only the event of copy0", erased, err)
 		}
 	})
 }
 
-// TestScavengeBesideWriters removes while others append, read and delete, and is
-// interrupted again and again.
+// TestScavengeBesideWriters scavenges while others append, and is interrupted again and
+// again.
 func TestScavengeBesideWriters(t *testing.T) {
 	storetest.EachStorePair(t, func(t *testing.T, a, b *fdblayer.Store) {
 		const streams, rounds = 5, 40
@@ -359,7 +362,7 @@ func TestScavengeBesideWriters(t *testing.T) {
 			for range streams {
 				for stream, last := range <-written {
 					if last != 20*rounds-1 {
-						t.Errorf("stream %s ends at %d", stream, last)
+						t.Errorf("stream %s: got last revision %d", stream, last)
 					}
 				}
 			}
@@ -387,14 +390,14 @@ func TestScavengeBesideWriters(t *testing.T) {
 		storetest.OK(t, err)
 		removed += report.Events
 		if want := int64(streams * (20*rounds - 10)); removed != want {
-			t.Errorf("removed %d, want %d", removed, want)
+			t.Errorf("got %d events removed, want %d", removed, want)
 		}
 		if n := len(logged(t, b)); n != 10*streams {
-			t.Errorf("the log has %d events, want %d", n, 10*streams)
+			t.Errorf("got %d events in the log, want %d", n, 10*streams)
 		}
 		for i := range streams {
 			if info, err := b.Stream(t.Context(), name(i)); err != nil || info.TruncateBefore != 20*rounds-10 || info.LastRevision != 20*rounds-1 {
-				t.Errorf("got %+v, %v", info, err)
+				t.Errorf("got %+v, %v, want the last 10 events", info, err)
 			}
 		}
 	})

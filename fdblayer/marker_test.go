@@ -9,8 +9,8 @@ import (
 	"github.com/google/uuid"
 )
 
-// TestMarksOfProcessesThatAreGone: a store cleans its own marks up when it is
-// closed, and those that nobody has written for long when it is opened.
+// TestMarksOfProcessesThatAreGone checks that a store removes its own marks when it is
+// closed, and marks that nobody has written for a long time when it is opened.
 func TestMarksOfProcessesThatAreGone(t *testing.T) {
 	ctx := t.Context()
 	e := openMemory(t)
@@ -53,24 +53,24 @@ func TestMarksOfProcessesThatAreGone(t *testing.T) {
 		t.Fatal(err)
 	}
 	if n := marks(); n != 3 {
-		t.Fatalf("%d marks, want 3", n)
+		t.Fatalf("got %d marks, want 3", n)
 	}
 	second := open()
 	if n := marks(); n != 2 {
-		t.Errorf("%d marks after opening, want 2: of the living and of the recent", n)
+		t.Errorf("got %d marks after opening, want 2: of the store that is open, and of the recent process", n)
 	}
 	if err := first.Close(); err != nil {
 		t.Fatal(err)
 	}
 	if n := marks(); n != 1 {
-		t.Errorf("%d marks after closing, want 1", n)
+		t.Errorf("got %d marks after closing, want 1", n)
 	}
 	if err := second.Close(); err != nil {
 		t.Fatal(err)
 	}
 }
 
-// TestErasedSlotsAreSkipped: the slot stays, its value is gone.
+// TestErasedSlotsAreSkipped checks that readers skip a slot that has lost its value.
 func TestErasedSlotsAreSkipped(t *testing.T) {
 	ctx := t.Context()
 	e := openMemory(t)
@@ -106,7 +106,7 @@ func TestErasedSlotsAreSkipped(t *testing.T) {
 			sum += ev.Revision
 		}
 		if sum != 0+1+2+4 {
-			t.Errorf("%s: the revisions add up to %d", name, sum)
+			t.Errorf("%s: got revisions that add up to %d, want 7", name, sum)
 		}
 	}
 }

@@ -12,32 +12,32 @@ import (
 	"github.com/google/uuid"
 )
 
-// model is what a store is documented to be, without any of its keys: streams of
-// events and one log of them. It is to be obviously right, not fast.
+// model is a store as it is documented, without any of its keys: streams of events, and
+// one log of them. It is meant to be obviously right, not fast.
 type model struct {
 	streams map[string]*modelStream
-	// log is in the order of the store's, scavenged events included.
+	// log has the order of the store's log, and includes scavenged events.
 	log []*modelEvent
-	// data is the key-value space of the transactions.
+	// data is the key-value space that transactions use.
 	data map[string]string
 	// indexes are the system indexes, oldest first.
 	indexes []string
 }
 
-// modelStream exists in the model as soon as anything is stored of the stream.
+// modelStream is in the model as soon as anything about the stream is stored.
 type modelStream struct {
-	// events are all that there ever were, by revision.
+	// events are all events that the stream ever had, by revision.
 	events                   []*modelEvent
 	truncateBefore, maxCount int64
 	deleted, tombstoned      bool
 	metadata                 []byte
 }
 
-// modelEvent is an event as readers should see it. What only the store knows
-// (the position, an id or time that it chose) is zero until it was read once.
+// modelEvent is an event as readers should see it. Fields that only the store knows (the
+// position, an id or time that it chose) are zero until the event has been read.
 type modelEvent struct {
 	fdbevents.Event
-	// scavenged events are in no read; forgotten ones can be appended anew.
+	// No read yields scavenged events. Forgotten events can be appended as new ones.
 	scavenged, forgotten bool
 }
 
@@ -45,8 +45,8 @@ func newModel() *model {
 	return &model{streams: make(map[string]*modelStream), data: make(map[string]string)}
 }
 
-// clone is for trying something out. Events are shared: nothing that can fail
-// changes them.
+// clone returns a copy for trying something out. The copy shares the events, because
+// nothing that can fail changes them.
 func (m *model) clone() *model {
 	c := &model{streams: make(map[string]*modelStream), log: slices.Clip(m.log), data: maps.Clone(m.data), indexes: slices.Clip(m.indexes)}
 	for name, s := range m.streams {
@@ -57,7 +57,8 @@ func (m *model) clone() *model {
 	return c
 }
 
-// stream is what is known of a stream; nothing is kept of one that has nothing.
+// stream returns what is known about a stream. It does not add an unknown stream to the
+// model.
 func (m *model) stream(name string) *modelStream {
 	if s, ok := m.streams[name]; ok {
 		return s
@@ -69,7 +70,7 @@ func (s *modelStream) next() int64 { return int64(len(s.events)) }
 
 func (s *modelStream) exists() bool { return len(s.events) > 0 && !s.deleted && !s.tombstoned }
 
-// first is the first revision that readers see.
+// first returns the first revision that readers see.
 func (s *modelStream) first() int64 {
 	if s.maxCount > 0 {
 		return max(s.truncateBefore, s.next()-s.maxCount)
@@ -86,13 +87,13 @@ func (s *modelStream) find(id uuid.UUID) *modelEvent {
 	return nil
 }
 
-// modelResult is an AppendResult whose position is that of an event.
+// modelResult is an AppendResult whose position is the position of last.
 type modelResult struct {
 	fdbevents.AppendResult
 	last *modelEvent
 }
 
-// append is all of an atomic append, or an error.
+// append does all of an atomic append, or returns an error.
 func (m *model) append(condition *fdbevents.Condition, appends []fdbevents.StreamAppend, own []*modelEvent) ([]modelResult, error) {
 	try := m.clone()
 	if condition != nil {
@@ -115,8 +116,8 @@ func (m *model) append(condition *fdbevents.Condition, appends []fdbevents.Strea
 	return results, nil
 }
 
-// repeats are the results of an append that was there before, whose condition
-// its own events would break.
+// repeats returns the results of an append that is a repeat. Its condition does not
+// count, because its own events would break it.
 func (m *model) repeats(appends []fdbevents.StreamAppend) (results []modelResult, err error) {
 	for _, a := range appends {
 		result, err := m.repeat(a)
@@ -128,8 +129,8 @@ func (m *model) repeats(appends []fdbevents.StreamAppend) (results []modelResult
 	return results, nil
 }
 
-// errOwnEvent is for a condition that fails on own, the events of the transaction
-// that it is part of.
+// errOwnEvent is the error of a condition that fails on one of own, the events of its
+// own transaction.
 var errOwnEvent = fmt.Errorf("the condition fails on an event of its own transaction")
 
 func (m *model) condition(c *fdbevents.Condition, own []*modelEvent) error {
@@ -168,7 +169,7 @@ func (m *model) appendTo(a fdbevents.StreamAppend) (modelResult, error) {
 	return modelResult{AppendResult: fdbevents.AppendResult{Stream: a.Stream, FirstRevision: first, LastRevision: s.next() - 1}, last: s.events[s.next()-1]}, nil
 }
 
-// change is the stream, which has something from now on.
+// change returns the stream, which is in the model from now on.
 func (m *model) change(name string) *modelStream {
 	s := m.stream(name)
 	m.streams[name] = s
@@ -202,8 +203,8 @@ func (m *model) expect(stream string, expected fdbevents.ExpectedRevision) error
 	return nil
 }
 
-// repeat is the first result of an append whose events are all there already, nil
-// when none is. Anything between is an error.
+// repeat returns the first result of an append whose events are all in the stream
+// already, and nil when none of them is. Anything in between is an error.
 func (m *model) repeat(a fdbevents.StreamAppend) (*modelResult, error) {
 	s := m.stream(a.Stream)
 	ids := make(map[uuid.UUID]bool)
@@ -238,20 +239,20 @@ func (m *model) repeat(a fdbevents.StreamAppend) (*modelResult, error) {
 	return &modelResult{AppendResult: fdbevents.AppendResult{Stream: a.Stream, FirstRevision: known[0].Revision, LastRevision: last.Revision, Repeat: true}, last: last}, nil
 }
 
-// idConflict is an IDConflictError about one of the events.
+// idConflict stands for an IDConflictError about any one of the events.
 type idConflict struct{ events []*modelEvent }
 
 func (e *idConflict) Error() string {
-	return fmt.Sprintf("%d events of the append are there", len(e.events))
+	return fmt.Sprintf("%d events of the append are already in the stream", len(e.events))
 }
 
-// hasContent is true, too, when the content is gone, so that nobody can say.
+// hasContent is also true when the content is gone and cannot be compared.
 func (ev *modelEvent) hasContent(other fdbevents.EventData) bool {
 	return ev.scavenged || ev.Erased || ev.Type == other.Type && ev.ContentType == contentType(other) &&
 		slices.Equal(ev.Tags, other.Tags) && bytes.Equal(ev.Data, other.Data) && bytes.Equal(ev.Metadata, other.Metadata)
 }
 
-// What follows changes a stream beside its events.
+// The methods below change streams in ways other than appends.
 
 func (m *model) truncate(stream string, before int64) error {
 	s := m.stream(stream)
@@ -323,7 +324,7 @@ func (m *model) scavenge() (report fdblayer.ScavengeReport) {
 	return report
 }
 
-// erase returns the events as they are then, in the order of their streams.
+// erase returns the erased events, in the order of their streams.
 func (m *model) erase(id uuid.UUID) (erased []*modelEvent, err error) {
 	for _, name := range slices.Sorted(maps.Keys(m.streams)) {
 		if ev := m.streams[name].find(id); ev != nil && !ev.scavenged {

@@ -12,8 +12,8 @@ import (
 	"pgregory.net/rapid"
 )
 
-// There are few names of everything, so that what is drawn collides. The first
-// of each is what a failure shrinks to.
+// There are few names of everything, so that draws collide. A failure shrinks to the
+// first of each.
 var (
 	modelStreams  = []string{"a-1", "a-2", "a", "b-1"}
 	modelPrefixes = []string{"a-", "a", "b-1", "c"}
@@ -24,7 +24,7 @@ var (
 
 func oneOf[T any](t *rapid.T, what string, of []T) T { return rapid.SampledFrom(of).Draw(t, what) }
 
-// rarely is true once in n times, and never in what a failure shrinks to.
+// rarely is true once in n times, and never in a failure that has been shrunk.
 func rarely(t *rapid.T, what string, n int) bool { return rapid.IntRange(1, n).Draw(t, what) == n }
 
 func drawStream(t *rapid.T) string { return oneOf(t, "stream", modelStreams) }
@@ -33,8 +33,8 @@ func drawTags(t *rapid.T) []string {
 	return rapid.SliceOfNDistinct(rapid.SampledFrom(modelTags), 0, len(modelTags), rapid.ID).Draw(t, "tags")
 }
 
-// drawBytes are mostly few; but some do not fit into a stream entry, and rarely
-// they take several chunks.
+// drawBytes mostly returns few bytes. Some draws do not fit into a stream entry, and
+// rare ones take several chunks.
 func drawBytes(t *rapid.T) []byte {
 	n := rapid.IntRange(0, 3).Draw(t, "size")
 	switch {
@@ -46,7 +46,7 @@ func drawBytes(t *rapid.T) []byte {
 	return bytes.Repeat([]byte{rapid.ByteRange('0', '2').Draw(t, "byte")}, n)
 }
 
-// nameID is an id out of a few.
+// nameID returns one of a few ids.
 func nameID(n int) uuid.UUID { return uuid.NewSHA1(uuid.NameSpaceOID, fmt.Append(nil, n)) }
 
 func drawNewEvent(t *rapid.T) fdbevents.EventData {
@@ -61,8 +61,8 @@ func drawNewEvent(t *rapid.T) fdbevents.EventData {
 	return ev
 }
 
-// drawRepeat is events that are stored already: as they were, or with something
-// about them changed.
+// drawRepeat draws an append of events that are stored already: as they were, or with
+// one thing changed.
 func (m *machine) drawRepeat(t *rapid.T) fdbevents.StreamAppend {
 	a := fdbevents.StreamAppend{Stream: drawStream(t), Expected: m.drawExpected(t, "")}
 	old := m.model.stream(a.Stream).events
@@ -100,8 +100,8 @@ func (m *machine) drawRepeat(t *rapid.T) fdbevents.StreamAppend {
 	return a
 }
 
-// drawExpected is right half of the time, unless something happens to the stream
-// before, in the same transaction.
+// drawExpected is right half of the time, unless an earlier step of the same
+// transaction changes the stream.
 func (m *machine) drawExpected(t *rapid.T, stream string) fdbevents.ExpectedRevision {
 	s := m.model.stream(stream)
 	switch oneOf(t, "expected", []string{"any", "right", "right", "wrong", "none", "exists"}) {
@@ -163,7 +163,7 @@ func (m *machine) drawCondition(t *rapid.T) *fdbevents.Condition {
 	return c
 }
 
-// drawPosition is that of an event, or Start.
+// drawPosition draws the position of an event, or Start.
 func (m *machine) drawPosition(t *rapid.T) fdbevents.Position {
 	i := rapid.IntRange(0, len(m.model.log)).Draw(t, "position")
 	if i == 0 {

@@ -22,12 +22,12 @@ import (
 	"pgregory.net/rapid"
 )
 
-// TestModel does random things to a store and to the model of it, and finds any
-// difference in what they return and in what they then hold.
+// TestModel does random things to a store and to its model, and finds any difference in
+// what they return and in what they then hold.
 func TestModel(t *testing.T) {
 	storetest.EachHealthyEngine(t, func(t *testing.T, e storetest.EngineT) {
-		// FoundationDB waits for its disk at each step: it gets some of the runs,
-		// but for those that make a failure smaller.
+		// FoundationDB waits for its disk at each step, so it gets only some of the
+		// runs, except for those that shrink a failure.
 		share := 1
 		if t.Name() == "TestModel/fdb" {
 			share = 5
@@ -50,11 +50,12 @@ type machine struct {
 	ctx     context.Context
 	engine  engine.Engine
 	options fdblayer.Options
-	// flaky is true when commits fail, and are tried again; nobody should notice.
+	// flaky is true when commits fail and are retried, which nobody should notice.
 	flaky bool
 	store *fdblayer.Store
 	model *model
-	// placed are results whose positions are known, of events whose are not yet.
+	// placed are results with known positions. The model has yet to learn the positions
+	// of their events.
 	placed []modelResult
 }
 
@@ -63,7 +64,7 @@ func checkModel(ctx context.Context, t *rapid.T, e engine.Engine) {
 		Partitions: oneOf(t, "partitions", []int{1, 3, 8}), InlineLimit: oneOf(t, "inline limit", []int{0, 100, -1}),
 	}}
 	if _, embedded := e.(*pebbleengine.Engine); embedded {
-		// Another one is cheaper than emptying this one many times.
+		// A new engine is cheaper than emptying this one many times.
 		fresh, err := pebbleengine.OpenMemory()
 		wantError(t, "opening an engine", err, nil)
 		defer func() { wantError(t, "closing the engine", fresh.Close(), nil) }()
@@ -75,7 +76,7 @@ func checkModel(ctx context.Context, t *rapid.T, e engine.Engine) {
 		m.engine = storetest.NewFlakyEngine(m.engine, rapid.Uint64().Draw(t, "seed"), 20)
 	}
 	m.open(t)
-	defer func() { m.store.Close() }() // there may be another by then
+	defer func() { m.store.Close() }() // openAgain may have replaced the store
 	actions := map[string]func(*rapid.T){
 		"":                    m.compare,
 		"append":              m.append,
@@ -96,7 +97,7 @@ func checkModel(ctx context.Context, t *rapid.T, e engine.Engine) {
 		"open again":          m.openAgain,
 		"bad input":           m.badInput,
 	}
-	for range 2 { // one makes some 30 steps, which is a small store
+	for range 2 { // one call makes about 30 steps, which gives a small store
 		t.Repeat(actions)
 	}
 	m.check(t)
@@ -129,8 +130,8 @@ func (m *machine) check(t *rapid.T) {
 	t.Logf("%d events, %d streams", report.Events, report.Streams)
 }
 
-// compare compares all that there is. What only the store could know of new
-// events, the model learns here.
+// compare compares everything that store and model hold. The model learns here what
+// only the store could know about new events.
 func (m *machine) compare(t *rapid.T) {
 	got, err := drain(m.store.ReadAll(m.ctx, fdbevents.Start, fdblayer.ReadOptions{}))
 	wantError(t, "reading the log", err, nil)
@@ -143,13 +144,13 @@ func (m *machine) compare(t *rapid.T) {
 	wantEvents(t, "the log", got, want)
 	for _, r := range m.placed {
 		if r.Position != r.last.Position {
-			t.Errorf("an append was told position %s for %s@%d, which is at %s", r.Position, r.Stream, r.LastRevision, r.last.Position)
+			t.Errorf("got position %s from the append of %s@%d, want %s as in the log", r.Position, r.Stream, r.LastRevision, r.last.Position)
 		}
 	}
 	m.placed = nil
 	for i, ev := range got[min(1, len(got)):] {
 		if !got[i].Position.Before(ev.Position) {
-			t.Errorf("in the log, position %s is followed by %s", got[i].Position, ev.Position)
+			t.Errorf("the log: position %s is followed by %s, want a later one", got[i].Position, ev.Position)
 		}
 	}
 	m.compareStreams(t)
@@ -168,7 +169,7 @@ func (m *machine) learn(t *rapid.T, ev *modelEvent, stored fdbevents.Event) {
 	if ev.Created.IsZero() {
 		ev.Created = stored.Created
 		if age := time.Since(stored.Created); age < -time.Minute || age > time.Hour {
-			t.Errorf("%s@%d was created at %s", ev.Stream, ev.Revision, stored.Created)
+			t.Errorf("%s@%d: got creation time %s, want the present time", ev.Stream, ev.Revision, stored.Created)
 		}
 	}
 }
@@ -183,7 +184,7 @@ func (m *machine) compareStreams(t *rapid.T) {
 		wantInfo(t, info, want)
 	}
 	if want := slices.Sorted(maps.Keys(m.model.streams)); !slices.Equal(names, want) {
-		t.Errorf("there are streams %q, want %q", names, want)
+		t.Errorf("got streams %q, want %q", names, want)
 	}
 	for name := range m.model.streams {
 		m.wantStream(t, name, 0, fdblayer.ReadOptions{})
@@ -195,7 +196,7 @@ func wantInfo(t *rapid.T, got, want fdblayer.StreamInfo) {
 		got.Metadata, want.Metadata = nil, nil
 	}
 	if !reflect.DeepEqual(got, want) {
-		t.Errorf("the stream is %+v, want %+v", got, want)
+		t.Errorf("got stream %+v, want %+v", got, want)
 	}
 }
 
@@ -211,7 +212,7 @@ func (m *machine) compareData(t *rapid.T) {
 	})
 	wantError(t, "reading data", err, nil)
 	if !maps.Equal(got, m.model.data) {
-		t.Errorf("the data is %q, want %q", got, m.model.data)
+		t.Errorf("got data %q, want %q", got, m.model.data)
 	}
 }
 
@@ -226,11 +227,11 @@ func (m *machine) compareIndexes(t *rapid.T) {
 		}
 	}
 	if !slices.Equal(got, m.model.indexes) {
-		t.Errorf("there are indexes %q, want %q", got, m.model.indexes)
+		t.Errorf("got indexes %q, want %q", got, m.model.indexes)
 	}
 }
 
-// drain gathers what a read yields, and its error.
+// drain returns the events that a read yields, and its error.
 func drain(events iter.Seq2[fdbevents.Event, error]) (all []fdbevents.Event, err error) {
 	for ev, err := range events {
 		if err != nil {
@@ -248,9 +249,9 @@ func wantEvents(t *rapid.T, what string, got []fdbevents.Event, want []*modelEve
 		case i >= len(got):
 			t.Fatalf("%s: %s is missing, number %d of %d", what, describe(&want[i].Event), i, len(want))
 		case i >= len(want):
-			t.Fatalf("%s: %s is too much, after %d", what, describe(&got[i]), i)
+			t.Fatalf("%s: unexpected %s, after the %d events wanted", what, describe(&got[i]), i)
 		case !sameEvent(got[i], want[i].Event):
-			t.Fatalf("%s: event %d is\n%s, want\n%s", what, i, describe(&got[i]), describe(&want[i].Event))
+			t.Fatalf("%s: event %d: got\n%s, want\n%s", what, i, describe(&got[i]), describe(&want[i].Event))
 		}
 	}
 }
@@ -272,11 +273,11 @@ func describe(ev *fdbevents.Event) string {
 		ev.Stream, ev.Revision, ev.Position, ev.ID, ev.Type, ev.ContentType, ev.Tags, data, ev.Metadata, ev.Created, ev.Erased)
 }
 
-// wantError compares errors by what they are, and by what they carry.
+// wantError compares errors by kind, and by the fields that they carry.
 func wantError(t *rapid.T, what string, got, want error) {
 	t.Helper()
 	if !sameError(got, want) {
-		t.Fatalf("%s: error is %v, want %v", what, got, want)
+		t.Fatalf("%s: got error %v, want %v", what, got, want)
 	}
 }
 
@@ -294,7 +295,7 @@ func sameError(got, want error) bool {
 		var e *fdbevents.InvalidError
 		return errors.As(got, &e) && e.What == want.What && e.Value == want.Value && e.Reason != ""
 	case *idConflict:
-		// Of several events that are there already, any may be named.
+		// The error may name any of the events that are already there.
 		var e *fdbevents.IDConflictError
 		return errors.As(got, &e) && slices.ContainsFunc(want.events, func(ev *modelEvent) bool {
 			return carries(e, fdbevents.IDConflictError{Stream: ev.Stream, ID: ev.ID, Revision: ev.Revision, Reason: e.Reason}) && e.Reason != ""

@@ -10,7 +10,8 @@ import (
 	"pgregory.net/rapid"
 )
 
-// drawRevision is one of a stream, or next to its ends, or fdbevents.StreamEnd.
+// drawRevision draws a revision of a stream, or one next to its ends, or
+// fdbevents.StreamEnd.
 func (m *machine) drawRevision(t *rapid.T, stream string) int64 {
 	n := m.model.stream(stream).next()
 	if r := rapid.Int64Range(-1, n+2).Draw(t, "revision"); r < n+2 {
@@ -77,7 +78,8 @@ func (m *machine) follow(t *rapid.T) {
 	wantEvents(t, "following the log", got, m.model.follow(after, o))
 }
 
-// badInput is refused, and changes nothing.
+// badInput checks that bad input is refused. compare, which runs after every action,
+// then checks that nothing changed.
 func (m *machine) badInput(t *rapid.T) {
 	long := strings.Repeat("n", fdbevents.MaxStreamName+1)
 	invalid := func(what, value string) error { return &fdbevents.InvalidError{What: what, Value: value} }
@@ -102,29 +104,29 @@ func (m *machine) badInput(t *rapid.T) {
 		{"empty stream name", appending("", storetest.Event("x")), invalid("stream name", "")},
 		{"long stream name", appending(long, storetest.Event("x")), limit("stream name", int64(len(long)), fdbevents.MaxStreamName, "bytes")},
 		{"virtual stream name", appending("$all", storetest.Event("x")), invalid("stream name", "$all")},
-		{"stream name of bytes", appending("\xff", storetest.Event("x")), invalid("stream name", "\xff")},
+		{"stream name that is not UTF-8", appending("\xff", storetest.Event("x")), invalid("stream name", "\xff")},
 		{"control character", appending("a\x01", storetest.Event("x")), invalid("stream name", "a\x01")},
 		{"no type", appending("a", storetest.Event("")), invalid("event type", "")},
 		{"empty tag", appending("a", storetest.Tagged("x", "")), invalid("tag", "")},
 		{"system tag", appending("a", storetest.Tagged("x", "\x01tx")), invalid("tag", "\x01tx")},
 		{"same tag twice", appending("a", storetest.Tagged("x", "p", "p")), invalid("tag", "p")},
-		{"many tags", appending("a", storetest.Tagged("x", many...)), limit("tags of an event", fdbevents.MaxTags+1, fdbevents.MaxTags, "tags")},
-		{"large event", appending("a", fdbevents.EventData{Type: "x", Data: make([]byte, fdbevents.MaxEventSize), Metadata: []byte("m")}),
+		{"too many tags", appending("a", storetest.Tagged("x", many...)), limit("tags of an event", fdbevents.MaxTags+1, fdbevents.MaxTags, "tags")},
+		{"event too large", appending("a", fdbevents.EventData{Type: "x", Data: make([]byte, fdbevents.MaxEventSize), Metadata: []byte("m")}),
 			limit("event data and metadata", fdbevents.MaxEventSize+1, fdbevents.MaxEventSize, "bytes")},
 		{"no events", func() error { _, err := m.store.Append(m.ctx, "a", fdbevents.Any); return err }, fdbevents.ErrNoEvents},
 		{"no appends", func() error { _, err := m.store.AppendMany(m.ctx); return err }, fdbevents.ErrNoEvents},
-		{"expected revision", func() error { _, err := m.store.Append(m.ctx, "a", -3, storetest.Event("x")); return err }, invalid("expected revision", "-3")},
-		{"expected revision to delete", func() error { return m.store.Delete(m.ctx, "a", -3) }, invalid("expected revision", "-3")},
+		{"bad expected revision", func() error { _, err := m.store.Append(m.ctx, "a", -3, storetest.Event("x")); return err }, invalid("expected revision", "-3")},
+		{"bad expected revision of a delete", func() error { return m.store.Delete(m.ctx, "a", -3) }, invalid("expected revision", "-3")},
 		{"condition on everything", func() error {
 			_, err := m.store.AppendIf(m.ctx, fdbevents.Condition{}, storetest.AppendTo("a", storetest.Event("x")))
 			return err
 		}, invalid("append condition", "")},
-		{"limit", func() error {
+		{"negative limit", func() error {
 			_, err := drain(m.store.ReadAll(m.ctx, fdbevents.Start, fdblayer.ReadOptions{Limit: -1}))
 			return err
 		}, invalid("read limit", "-1")},
-		{"index", func() error { return m.store.CreateIndex(m.ctx, "size", nil) }, invalid("index", "size")},
-		{"context", func() error {
+		{"unknown index", func() error { return m.store.CreateIndex(m.ctx, "size", nil) }, invalid("index", "size")},
+		{"ended context", func() error {
 			ctx, cancel := context.WithCancel(m.ctx)
 			cancel()
 			_, err := m.store.Append(ctx, "a", fdbevents.Any, storetest.Event("x"))

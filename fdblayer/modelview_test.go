@@ -7,7 +7,7 @@ import (
 	"github.com/fdbevents/fdbevents/fdblayer"
 )
 
-// What readers see of the model.
+// The methods below return what readers see of the model.
 
 func (m *model) info(stream string) (fdblayer.StreamInfo, error) {
 	s, ok := m.streams[stream]
@@ -20,7 +20,7 @@ func (m *model) info(stream string) (fdblayer.StreamInfo, error) {
 	}, nil
 }
 
-// readStream is a read from a revision on.
+// readStream returns what a read of a stream from a revision yields.
 func (m *model) readStream(stream string, from int64, o fdblayer.ReadOptions) ([]*modelEvent, error) {
 	s := m.stream(stream)
 	switch {
@@ -34,7 +34,7 @@ func (m *model) readStream(stream string, from int64, o fdblayer.ReadOptions) ([
 	}), nil
 }
 
-// followStream is what a subscription delivers until it has caught up.
+// followStream returns what a subscription to a stream delivers until it has caught up.
 func (m *model) followStream(stream string, after int64, o fdblayer.ReadOptions) ([]*modelEvent, error) {
 	s := m.stream(stream)
 	if after == fdbevents.StreamEnd {
@@ -49,19 +49,19 @@ func (m *model) followStream(stream string, after int64, o fdblayer.ReadOptions)
 	return selected(s.events[s.first():], o, func(ev *modelEvent) bool { return ev.Revision > after }), nil
 }
 
-// readAll is a read of the log from a position on.
+// readAll returns what a read of the log from a position yields.
 func (m *model) readAll(from fdbevents.Position, o fdblayer.ReadOptions) []*modelEvent {
 	return selected(m.log, o, func(ev *modelEvent) bool {
 		return ev.Position == from || ev.Position.Before(from) == o.Backward
 	})
 }
 
-// follow is what a subscription to the log delivers until it has caught up.
+// follow returns what a subscription to the log delivers until it has caught up.
 func (m *model) follow(after fdbevents.Position, o fdblayer.ReadOptions) []*modelEvent {
 	return selected(m.log, o, func(ev *modelEvent) bool { return after.Before(ev.Position) })
 }
 
-// wants says what a filter means, in other words than Filter.Matches.
+// wants reports whether a filter selects ev, independently of Filter.Matches.
 func wants(f fdbevents.Filter, ev *modelEvent) bool {
 	if f.Stream != "" && ev.Stream != f.Stream {
 		return false

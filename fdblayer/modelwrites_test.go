@@ -17,7 +17,7 @@ func (m *machine) append(t *rapid.T) {
 	m.wantAppended(t, nil, []fdbevents.StreamAppend{a}, []fdbevents.AppendResult{got}, err)
 }
 
-// appendAgain is an append of what is there already, or nearly.
+// appendAgain appends events that are stored already, or nearly the same ones.
 func (m *machine) appendAgain(t *rapid.T) {
 	a := m.drawRepeat(t)
 	got, err := m.store.Append(m.ctx, a.Stream, a.Expected, a.Events...)
@@ -45,28 +45,28 @@ func (m *machine) wantAppended(t *rapid.T, condition *fdbevents.Condition, appen
 	}
 }
 
-// wantResults compares results; the positions wait until the log was read.
+// wantResults compares results. Their positions wait until the log is read.
 func (m *machine) wantResults(t *rapid.T, got []fdbevents.AppendResult, want []modelResult) {
 	t.Helper()
 	if len(got) != len(want) {
-		t.Fatalf("%d results, want %d", len(got), len(want))
+		t.Fatalf("got %d results, want %d", len(got), len(want))
 	}
 	for i := range got {
 		m.placed = append(m.placed, modelResult{AppendResult: got[i], last: want[i].last})
 		if !sameResult(got[i], want[i]) {
-			t.Errorf("result %d is %+v, want %+v", i, got[i], want[i].AppendResult)
+			t.Errorf("result %d: got %+v, want %+v", i, got[i], want[i].AppendResult)
 		}
 	}
 }
 
-// sameResult compares all but positions.
+// sameResult compares everything but positions.
 func sameResult(got fdbevents.AppendResult, want modelResult) bool {
 	got.Position = want.Position
 	return got == want.AppendResult
 }
 
-// appendSideBySide has several appends under way, which go together in a few
-// transactions. The order is the caller's only within a stream.
+// appendSideBySide has several appends under way, which share a few transactions. Only
+// appends to the same stream keep the caller's order.
 func (m *machine) appendSideBySide(t *rapid.T) {
 	appends := m.drawAppends(t, 2)
 	pending := make([]*fdblayer.PendingAppend, len(appends))
@@ -80,7 +80,7 @@ func (m *machine) appendSideBySide(t *rapid.T) {
 		got, err := pending[i].Wait()
 		m.wantAppended(t, nil, appends[i:i+1], []fdbevents.AppendResult{got}, err)
 	}
-	// The order between streams is what the results say.
+	// The results give the order between streams.
 	placed := slices.Clone(m.placed)
 	slices.SortStableFunc(placed, func(a, b modelResult) int { return a.Position.Compare(b.Position) })
 	m.model.log = m.model.log[:before]
@@ -91,16 +91,16 @@ func (m *machine) appendSideBySide(t *rapid.T) {
 	}
 }
 
-// transactStep is something to do in a transaction, to the store and to the model.
+// transactStep is one thing to do in a transaction, to the store and to the model.
 type transactStep struct {
 	what  string
 	store func(tx *fdblayer.Tx) ([]fdbevents.AppendResult, error)
-	// model's own are the events that the transaction has appended so far.
+	// own holds the events that the transaction has appended to the model so far.
 	model func(try *model, own []*modelEvent) ([]modelResult, error)
 }
 
-// transact does several things in one transaction, which ends with the first
-// error or goes on all the same, and may fail at its end.
+// transact does several things in one transaction, which ends with the first error or
+// carries on regardless, and may fail at its end.
 func (m *machine) transact(t *rapid.T) {
 	steps := make([]transactStep, rapid.IntRange(1, 5).Draw(t, "steps"))
 	for i := range steps {
@@ -108,7 +108,7 @@ func (m *machine) transact(t *rapid.T) {
 	}
 	goOn := rapid.Bool().Draw(t, "goes on after an error")
 	var end error
-	if rarely(t, "changes its mind", 4) {
+	if rarely(t, "fails at its end", 4) {
 		end = errors.New("changed my mind")
 	}
 
@@ -140,17 +140,18 @@ func (m *machine) transact(t *rapid.T) {
 	})
 	wantError(t, "the transaction", err, wantEnd)
 	for i, step := range steps {
-		// That its own event breaks a condition has a message only at the end.
+		// A condition broken by an event of its own transaction gets its message only
+		// at the end.
 		if wantErrs[i] != errOwnEvent || errs[i] == nil {
 			wantError(t, "in the transaction, "+step.what, errs[i], wantErrs[i])
 		}
 	}
 	if len(within) != len(want) {
-		t.Fatalf("%d results in the transaction, want %d", len(within), len(want))
+		t.Fatalf("got %d results in the transaction, want %d", len(within), len(want))
 	}
 	for i := range within {
 		if !sameResult(within[i], want[i]) {
-			t.Errorf("in the transaction, result %d is %+v, want %+v", i, within[i], want[i].AppendResult)
+			t.Errorf("in the transaction, result %d: got %+v, want %+v", i, within[i], want[i].AppendResult)
 		}
 	}
 	if err == nil {
@@ -230,7 +231,7 @@ func choosePointers(events []*modelEvent, f func(*modelEvent) bool) (out []*mode
 	return out
 }
 
-// headChange changes what is stored of a stream beside its events.
+// headChange changes what is stored of a stream apart from its events.
 type headChange struct {
 	store func(tx *fdblayer.Tx) error
 	model func(try *model) error
@@ -263,7 +264,7 @@ func (m *machine) drawChange(t *rapid.T) headChange {
 func (m *machine) drawRemoval(t *rapid.T) headChange {
 	stream := drawStream(t)
 	expected := m.drawExpected(t, stream)
-	if rarely(t, "for ever", 8) {
+	if rarely(t, "forever", 8) {
 		return headChange{
 			store: func(tx *fdblayer.Tx) error { return tx.Tombstone(stream, expected) },
 			model: func(try *model) error { return try.tombstone(stream, expected) },
@@ -293,8 +294,8 @@ func (m *machine) changeStream(t *rapid.T) {
 func (m *machine) removeStream(t *rapid.T) {
 	stream := drawStream(t)
 	expected := m.drawExpected(t, stream)
-	if rarely(t, "for ever", 8) {
-		wantError(t, "deleting for ever", m.store.Tombstone(m.ctx, stream, expected), m.model.tombstone(stream, expected))
+	if rarely(t, "forever", 8) {
+		wantError(t, "deleting forever", m.store.Tombstone(m.ctx, stream, expected), m.model.tombstone(stream, expected))
 	} else {
 		wantError(t, "deleting", m.store.Delete(m.ctx, stream, expected), m.model.delete(stream, expected))
 	}
@@ -305,16 +306,16 @@ func (m *machine) scavenge(t *rapid.T) {
 	wantError(t, "scavenging", err, nil)
 	want := m.model.scavenge()
 	if m.flaky && got.Events < want.Events {
-		got.Events = want.Events // what an unknown commit removed is not counted
+		got.Events = want.Events // the report leaves out what an unknown commit removed
 	}
 	if got != want {
-		t.Errorf("scavenged %+v, want %+v", got, want)
+		t.Errorf("scavenge: got %+v, want %+v", got, want)
 	}
 	m.check(t)
 }
 
 func (m *machine) erase(t *rapid.T) {
-	id := nameID(0) // nobody has it
+	id := nameID(0) // no event has it
 	if n := len(m.model.log); n > 0 && !rarely(t, "unknown", 10) {
 		id = m.model.log[rapid.IntRange(0, n-1).Draw(t, "event")].ID
 	}
@@ -324,7 +325,7 @@ func (m *machine) erase(t *rapid.T) {
 	wantEvents(t, "erased", got, want)
 }
 
-// changeIndexes makes reads and conditions go other ways, to the same end.
+// changeIndexes makes reads and conditions take other ways to the same result.
 func (m *machine) changeIndexes(t *rapid.T) {
 	name := oneOf(t, "index", modelIndexes)
 	if rapid.Bool().Draw(t, "drop") {

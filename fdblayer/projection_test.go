@@ -21,8 +21,8 @@ import (
 	"github.com/fdbevents/fdbevents/internal/storetest"
 )
 
-// sums is a view of the test's own making: how many events there are of each
-// type, and a digest that tells every event and their order.
+// sums is the view of these tests: the number of events of each type, and a digest that
+// depends on every event and on their order.
 type sums map[string]string
 
 func (v sums) add(ev *fdbevents.Event) {
@@ -78,7 +78,7 @@ func readView(t testing.TB, s *fdblayer.Store, name string) sums {
 	return got
 }
 
-// computed is the view computed from the log.
+// computed returns the view as computed from the log.
 func computed(t testing.TB, s *fdblayer.Store, o fdblayer.ProjectOptions) sums {
 	t.Helper()
 	v := sums{}
@@ -91,13 +91,13 @@ func computed(t testing.TB, s *fdblayer.Store, o fdblayer.ProjectOptions) sums {
 func sameView(t testing.TB, what string, got, want sums) {
 	t.Helper()
 	if !maps.Equal(got, want) {
-		t.Errorf("%s: the view is %x, the log says %x", what, got, want)
+		t.Errorf("%s: got view %x, want %x from the log", what, got, want)
 	}
 }
 
 type handler = func(context.Context, *fdblayer.Tx, []fdbevents.Event) error
 
-// running is a Project in the background.
+// running is a Project call in the background.
 type running struct {
 	stop  context.CancelFunc
 	ended chan error
@@ -110,16 +110,16 @@ func project(t testing.TB, s *fdblayer.Store, name string, o fdblayer.ProjectOpt
 	return r
 }
 
-// end stops the projection, which has had no error until then.
+// end stops the projection, which must have had no error until then.
 func (r running) end(t testing.TB) {
 	t.Helper()
 	r.stop()
 	if err := <-r.ended; !errors.Is(err, context.Canceled) {
-		t.Errorf("projection ended: %v", err)
+		t.Errorf("the projection ended with %v, want context.Canceled", err)
 	}
 }
 
-// projectUntilCaughtUp runs a projection until it has all that is there.
+// projectUntilCaughtUp runs a projection until it has caught up with the log.
 func projectUntilCaughtUp(t testing.TB, s *fdblayer.Store, name string, o fdblayer.ProjectOptions, h handler) {
 	t.Helper()
 	live := make(chan struct{})
@@ -136,11 +136,11 @@ func projectUntilCaughtUp(t testing.TB, s *fdblayer.Store, name string, o fdblay
 func TestProject(t *testing.T) {
 	storetest.EachStore(t, fdblayer.Options{}, func(t *testing.T, s *fdblayer.Store) {
 		if _, err := s.Projection(t.Context(), "sums"); !errors.Is(err, fdbevents.ErrProjectionNotFound) {
-			t.Errorf("got %v", err)
+			t.Errorf("got %v, want ErrProjectionNotFound", err)
 		}
 		_, err := s.Transact(t.Context(), func(tx *fdblayer.Tx) error { _, err := tx.View("sums"); return err })
 		if !errors.Is(err, fdbevents.ErrProjectionNotFound) {
-			t.Errorf("got %v", err)
+			t.Errorf("view: got %v, want ErrProjectionNotFound", err)
 		}
 		o := fdblayer.ProjectOptions{Filter: fdbevents.Filter{StreamPrefixes: []string{"s"}, Query: storetest.Query(fdbevents.QueryItem{Types: []string{"type0", "type1"}})}}
 		var v sums
@@ -157,7 +157,7 @@ func TestProject(t *testing.T) {
 		r.end(t)
 		sameView(t, "live", readView(t, s, "sums"), computed(t, s, o))
 
-		// Another one beside it, and its end.
+		// A second projection beside it, and the end of the first.
 		projectUntilCaughtUp(t, s, "Other", fdblayer.ProjectOptions{Generation: 7}, func(context.Context, *fdblayer.Tx, []fdbevents.Event) error { return nil })
 		var all []string
 		for info, err := range s.Projections(t.Context()) {
@@ -167,20 +167,20 @@ func TestProject(t *testing.T) {
 			all = append(all, fmt.Sprintf("%s@%d %v %v", info.Name, info.Generation, info.Rebuilding, !info.Position.Before(last)))
 		}
 		if got := strings.Join(all, " "); got != "Other@7 false true sums@0 false true" {
-			t.Errorf("got %s", got)
+			t.Errorf("got %s, want Other@7 false true sums@0 false true", got)
 		}
 		if err := s.DeleteProjection(t.Context(), "sums"); err != nil {
 			t.Fatal(err)
 		}
 		if _, err := s.Projection(t.Context(), "sums"); !errors.Is(err, fdbevents.ErrProjectionNotFound) {
-			t.Errorf("got %v", err)
+			t.Errorf("got %v, want ErrProjectionNotFound", err)
 		}
 		projectUntilCaughtUp(t, s, "sums", o, v.project)
 		sameView(t, "after its deletion", readView(t, s, "sums"), computed(t, s, o))
 	})
 }
 
-// awaitProjection waits until a projection's view has come to a position.
+// awaitProjection waits until a projection's view has reached a position.
 func awaitProjection(t testing.TB, s *fdblayer.Store, name string, at fdbevents.Position) {
 	t.Helper()
 	await(t, func() bool {
@@ -192,9 +192,9 @@ func awaitProjection(t testing.TB, s *fdblayer.Store, name string, at fdbevents.
 	})
 }
 
-// TestProjectionEqualsTheLog runs a projection in two processes' stores while
-// writers append, two of five commits fail, runners are stopped and started again,
-// and the view is built anew in between. In the end it is what the log says.
+// TestProjectionEqualsTheLog runs a projection in the stores of two processes while
+// writers append, two in five commits fail, runners stop and start again, and the view
+// is rebuilt midway. In the end the view must equal the log.
 func TestProjectionEqualsTheLog(t *testing.T) {
 	storetest.EachHealthyEngine(t, func(t *testing.T, inner storetest.EngineT) {
 		plain := storetest.OpenStore(t, inner, fdblayer.Options{})
@@ -204,7 +204,7 @@ func TestProjectionEqualsTheLog(t *testing.T) {
 			engines = append(engines, storetest.NewFlakyEngine(inner, i, 40))
 			stores = append(stores, storetest.OpenStore(t, engines[i], fdblayer.Options{}))
 		}
-		// place is how far the newest generation has come.
+		// place returns the newest generation and its position.
 		place := func() string {
 			info, err := plain.Projection(t.Context(), "sums")
 			if err != nil && !errors.Is(err, fdbevents.ErrProjectionNotFound) {
@@ -250,7 +250,7 @@ func TestProjectionEqualsTheLog(t *testing.T) {
 				await(t, func() bool { return place() != before })
 				before = place()
 			}
-			// The order is random: now one goes first, now the other.
+			// The order is random, so that either may go first.
 			for _, i := range rand.Perm(2) {
 				runners[i].end(t)
 			}
@@ -265,15 +265,15 @@ func TestProjectionEqualsTheLog(t *testing.T) {
 		r.end(t)
 		for _, e := range engines {
 			if e.UnknownIn.Load() == 0 || e.Unknowns.Load() == 0 {
-				t.Errorf("%d and %d commits were unknown", e.UnknownIn.Load(), e.Unknowns.Load())
+				t.Errorf("got %d unknown commits that happened and %d that did not, want some of both", e.UnknownIn.Load(), e.Unknowns.Load())
 			}
 		}
 		sameView(t, "in the end", readView(t, plain, "sums"), computed(t, plain, o))
 	})
 }
 
-// TestProjectionTakesOver ends the runner that makes progress: the one that stood
-// by goes on.
+// TestProjectionTakesOver stops the runner that makes progress. The one that stood by
+// must go on.
 func TestProjectionTakesOver(t *testing.T) {
 	storetest.EachStorePair(t, func(t *testing.T, a, b *fdblayer.Store) {
 		o := fdblayer.ProjectOptions{}
@@ -291,7 +291,7 @@ func TestProjectionTakesOver(t *testing.T) {
 			active := string(dataGet(t, a, "runner", "name"))
 			r, ok := runners[active]
 			if !ok {
-				t.Fatalf("%q made progress after its end", active)
+				t.Fatalf("runner %q made progress after it was stopped", active)
 			}
 			r.end(t)
 			delete(runners, active)
@@ -300,8 +300,8 @@ func TestProjectionTakesOver(t *testing.T) {
 	})
 }
 
-// TestProjectionRebuilds a view while its old generation goes on, is read, and is
-// replaced at last; a rebuild that is given up goes on where it was.
+// TestProjectionRebuilds rebuilds a view while its old generation goes on, is read, and
+// is replaced at last. A rebuild that was given up must resume where it was.
 func TestProjectionRebuilds(t *testing.T) {
 	storetest.EachHealthyEngine(t, func(t *testing.T, e storetest.EngineT) {
 		s := storetest.OpenStore(t, e, fdblayer.Options{})
@@ -332,7 +332,7 @@ func TestProjectionRebuilds(t *testing.T) {
 		}
 		info, err := s.Projection(t.Context(), "sums")
 		if err != nil || info.Generation != 0 || !info.Rebuilding || info.NextGeneration != 2 || info.NextPosition == fdbevents.Start || !info.NextPosition.Before(info.Position) {
-			t.Errorf("while it is rebuilt: %+v, %v", info, err)
+			t.Errorf("during the rebuild: got %+v, %v, want generation 0 ahead of generation 2", info, err)
 		}
 		awaitProjection(t, s, "sums", storetest.MustAppend(t, s, "s", fdbevents.Any, storetest.Event("y")).Position)
 		sameView(t, "the old one", readView(t, s, "sums"), computed(t, s, building))
@@ -345,21 +345,21 @@ func TestProjectionRebuilds(t *testing.T) {
 		sameView(t, "the new one", readView(t, s, "sums"), computed(t, s, building))
 		storetest.MustAppend(t, s, "s", fdbevents.Any, storetest.Event("z")) // the old one notices with its next batch
 		if err := <-old.ended; !errors.Is(err, fdbevents.ErrProjectionRebuilt) {
-			t.Errorf("the old generation ended: %v", err)
+			t.Errorf("the old generation ended with %v, want ErrProjectionRebuilt", err)
 		}
 		if again > n/2+500+1 {
-			t.Errorf("projected %d events again: it did not go on where it was", again)
+			t.Errorf("got %d events in the resumed rebuild, want it to resume where it was", again)
 		}
 		for g, want := range map[int64]error{0: fdbevents.ErrProjectionRebuilt, 1: fdbevents.ErrProjectionRebuilt} {
 			if err := s.Project(t.Context(), "sums", fdblayer.ProjectOptions{Generation: g}, v.project); !errors.Is(err, want) {
-				t.Errorf("generation %d: %v", g, err)
+				t.Errorf("generation %d: got %v, want ErrProjectionRebuilt", g, err)
 			}
 		}
 	})
 }
 
-// TestProjectionRebuildsUnderLoad: writers do not keep the new generation from
-// catching up with the old one, and a reader never sees the view step back.
+// TestProjectionRebuildsUnderLoad checks that writers do not keep the new generation
+// from catching up with the old one, and that a reader never sees the view step back.
 func TestProjectionRebuildsUnderLoad(t *testing.T) {
 	storetest.EachStorePair(t, func(t *testing.T, a, b *fdblayer.Store) {
 		writing, stop := context.WithCancel(t.Context())
@@ -383,7 +383,7 @@ func TestProjectionRebuildsUnderLoad(t *testing.T) {
 		await(t, func() bool {
 			info, err := a.Projection(t.Context(), "sums")
 			if err != nil || info.Position.Before(before) {
-				t.Errorf("generation %d is at %s, the view was at %s before: %v", info.Generation, info.Position, before, err)
+				t.Errorf("generation %d: got position %s, want %s or later; error %v", info.Generation, info.Position, before, err)
 			}
 			if before = info.Position; info.Generation == 1 {
 				more++
@@ -391,7 +391,7 @@ func TestProjectionRebuildsUnderLoad(t *testing.T) {
 			return more == 10
 		})
 		if err := <-old.ended; !errors.Is(err, fdbevents.ErrProjectionRebuilt) {
-			t.Errorf("the old generation ended: %v", err)
+			t.Errorf("the old generation ended with %v, want ErrProjectionRebuilt", err)
 		}
 		stop()
 		writers.Wait()
@@ -418,19 +418,19 @@ func TestProjectionErrors(t *testing.T) {
 			t.Errorf("got %v, want %s", err, want)
 		}
 		if v := readView(t, s, "sums"); len(v) != 0 {
-			t.Errorf("something is left of the batch: %v", v)
+			t.Errorf("got view %v after a failed batch, want nothing in it", v)
 		}
 		nothing := func(context.Context, *fdblayer.Tx, []fdbevents.Event) error { return nil }
 		var invalid *fdbevents.InvalidError
 		var limit *fdbevents.LimitError
 		if err := s.Project(ctx, "a\n", fdblayer.ProjectOptions{}, nothing); !errors.As(err, &invalid) {
-			t.Errorf("got %v", err)
+			t.Errorf("control character: got %v, want an InvalidError", err)
 		}
 		if err := s.Project(ctx, "a", fdblayer.ProjectOptions{Generation: -1}, nothing); !errors.As(err, &invalid) {
-			t.Errorf("got %v", err)
+			t.Errorf("negative generation: got %v, want an InvalidError", err)
 		}
 		if err := s.Project(ctx, strings.Repeat("a", 257), fdblayer.ProjectOptions{}, nothing); !errors.As(err, &limit) {
-			t.Errorf("got %v", err)
+			t.Errorf("long name: got %v, want a LimitError", err)
 		}
 	})
 }
@@ -448,13 +448,13 @@ func TestProjectionEndsWithItsStore(t *testing.T) {
 			t.Error(err)
 		}
 		if err := <-r.ended; !errors.Is(err, fdbevents.ErrClosed) || err.Error() != `projection "sums": store is closed` {
-			t.Errorf("got %v", err)
+			t.Errorf("got %v, want ErrClosed", err)
 		}
 	})
 }
 
-// TestProjectionSplitsBatches that are too large for a transaction, and names the
-// event that is too large alone.
+// TestProjectionSplitsBatches checks that a batch too large for a transaction is split,
+// and that an event too large on its own is named in the error.
 func TestProjectionSplitsBatches(t *testing.T) {
 	storetest.EachStore(t, fdblayer.Options{}, func(t *testing.T, s *fdblayer.Store) {
 		const n = 300
@@ -487,7 +487,7 @@ func TestProjectionSplitsBatches(t *testing.T) {
 			}
 			got, err := view.Get([]byte("n"))
 			if err == nil && binary.LittleEndian.Uint64(got) != n {
-				t.Errorf("counted %x events", got)
+				t.Errorf("got count %x, want 300", got)
 			}
 			return err
 		})
@@ -495,7 +495,7 @@ func TestProjectionSplitsBatches(t *testing.T) {
 			t.Error(err)
 		}
 		if calls < 3 || calls > 30 {
-			t.Errorf("the handler was called %d times", calls)
+			t.Errorf("got %d calls of the handler, want 3 to 30", calls)
 		}
 		first := storetest.Collect(t, s.ReadAll(t.Context(), fdbevents.Start, fdblayer.ReadOptions{Limit: 1}))[0].Position
 		err = s.Project(t.Context(), "larger", fdblayer.ProjectOptions{}, func(ctx context.Context, tx *fdblayer.Tx, events []fdbevents.Event) error {
@@ -506,20 +506,20 @@ func TestProjectionSplitsBatches(t *testing.T) {
 			return nil
 		})
 		if want := fmt.Sprintf("events at %s to %s: ", first, first); !errors.Is(err, engine.ErrTransactionTooLarge) || !strings.Contains(err.Error(), want) {
-			t.Errorf("got %v, want %s", err, want)
+			t.Errorf("got %v, want ErrTransactionTooLarge with %q", err, want)
 		}
 	})
 }
 
-// TestProjectionOutcomeUnknown: the runner cannot find out what became of a batch,
-// so it looks where the projection has come to.
+// TestProjectionOutcomeUnknown has a runner that cannot find out the outcome of a batch,
+// so it must look up the position that the projection has reached.
 func TestProjectionOutcomeUnknown(t *testing.T) {
 	storetest.EachHealthyEngine(t, func(t *testing.T, inner storetest.EngineT) {
 		plain := storetest.OpenStore(t, inner, fdblayer.Options{})
 		e := storetest.NewFlakyEngine(inner, 0, 0)
 		var batches, armed, failed atomic.Int64
 		e.FailNext = func(t *storetest.FlakyTransaction) error {
-			// Pages are read meanwhile; they have no size.
+			// Page reads commit as well; their transactions have no size.
 			if t.Size() < 100 || !armed.CompareAndSwap(1, 0) {
 				return t.Transaction.Commit()
 			}
@@ -544,14 +544,14 @@ func TestProjectionOutcomeUnknown(t *testing.T) {
 		r.end(t)
 		armed.Store(0)
 		if failed.Load() < 5 {
-			t.Errorf("only %d commits failed", failed.Load())
+			t.Errorf("got only %d failed commits, want 5 or more", failed.Load())
 		}
 		sameView(t, "in the end", readView(t, plain, "sums"), computed(t, plain, o))
 	})
 }
 
-// TestProjectionSplitsSlowBatches that fail after half the time of a transaction.
-// It takes as long as such a batch.
+// TestProjectionSplitsSlowBatches checks that a batch that fails after more than half of
+// a transaction's time is split. The test takes as long as that batch.
 func TestProjectionSplitsSlowBatches(t *testing.T) {
 	t.Parallel()
 	e := storetest.NewFlakyEngine(storetest.OpenMemory(t), 0, 0)
@@ -575,7 +575,7 @@ func TestProjectionSplitsSlowBatches(t *testing.T) {
 	sameView(t, "in the end", readView(t, s, "sums"), computed(t, s, o))
 }
 
-// TestProjectionAppends: a handler's appends and data are part of its batch.
+// TestProjectionAppends checks that a handler's appends and data are part of its batch.
 func TestProjectionAppends(t *testing.T) {
 	storetest.EachHealthyEngine(t, func(t *testing.T, inner storetest.EngineT) {
 		s := storetest.OpenStore(t, storetest.NewFlakyEngine(inner, 3, 40), fdblayer.Options{})
@@ -598,11 +598,11 @@ func TestProjectionAppends(t *testing.T) {
 		r.end(t)
 		for i, ev := range storetest.Collect(t, s.ReadStream(t.Context(), "out", 0, fdblayer.ReadOptions{})) {
 			if ev.Type != fmt.Sprint(i) {
-				t.Fatalf("event %d is %s", i, ev.Type)
+				t.Fatalf("event %[1]d: got type %[2]s, want %[1]d", i, ev.Type)
 			}
 		}
 		if got := binary.LittleEndian.Uint64(dataGet(t, s, "copied", "n")); got != 2*n {
-			t.Errorf("copied %d events, want %d", got, 2*n)
+			t.Errorf("got %d events copied, want %d", got, 2*n)
 		}
 	})
 }

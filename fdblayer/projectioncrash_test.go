@@ -16,7 +16,8 @@ import (
 	"github.com/fdbevents/fdbevents/internal/storetest"
 )
 
-// crashing names the directory for the process that TestProjectionCrash kills.
+// crashing is the environment variable that names the directory to the process that
+// TestProjectionCrash kills.
 const crashing = "FDBEVENTS_TEST_PROJECTION_CRASH"
 
 // TestProjectionCrash kills a process in the middle of appending and projecting,
@@ -43,7 +44,7 @@ func TestProjectionCrash(t *testing.T) {
 		batches := bufio.NewScanner(out)
 		for range 20 + 7*round {
 			if !batches.Scan() {
-				t.Error("the process ended by itself")
+				t.Error("the process ended on its own")
 				break
 			}
 		}
@@ -61,7 +62,7 @@ func TestProjectionCrash(t *testing.T) {
 			t.Fatal(err)
 		}
 		storetest.CheckStore(t, s)
-		if round%2 == 1 { // the others leave it to the next process
+		if round%2 == 1 { // the other rounds leave it to the next process
 			projectUntilCaughtUp(t, s, "sums", o, sums{}.project)
 			sameView(t, fmt.Sprint("after crash ", round), readView(t, s, "sums"), computed(t, s, o))
 		}
@@ -71,7 +72,7 @@ func TestProjectionCrash(t *testing.T) {
 	}
 }
 
-// appendAndProject prints a line a batch until it is killed.
+// appendAndProject prints a line for each batch until it is killed.
 func appendAndProject(t *testing.T, dir string) {
 	e, err := pebbleengine.Open(t.Context(), dir)
 	if err != nil {

@@ -14,16 +14,17 @@ import (
 	"github.com/fdbevents/fdbevents/internal/storetest"
 )
 
-// same compares what the test knows of events: all but position, id and time.
+// same compares events by stream, revision, type and the length of their data. The
+// caller does not know their positions, ids and times.
 func same(t *testing.T, what string, got, want []fdbevents.Event) {
 	t.Helper()
 	if len(got) != len(want) {
-		t.Errorf("%s: %d events, want %d", what, len(got), len(want))
+		t.Errorf("%s: got %d events, want %d", what, len(got), len(want))
 		return
 	}
 	for i := range got {
 		if got[i].Stream != want[i].Stream || got[i].Revision != want[i].Revision || got[i].Type != want[i].Type || len(got[i].Data) != len(want[i].Data) {
-			t.Errorf("%s: event %d is %s@%d %s, want %s@%d %s", what, i, got[i].Stream, got[i].Revision, got[i].Type, want[i].Stream, want[i].Revision, want[i].Type)
+			t.Errorf("%s: event %d: got %s@%d %s, want %s@%d %s", what, i, got[i].Stream, got[i].Revision, got[i].Type, want[i].Stream, want[i].Revision, want[i].Type)
 			return
 		}
 	}
@@ -53,7 +54,7 @@ func TestReadAll(t *testing.T) {
 			same(t, "forward", all, want)
 			for i := range all[1:] {
 				if !all[i].Position.Before(all[i+1].Position) {
-					t.Fatalf("position %s is followed by %s", all[i].Position, all[i+1].Position)
+					t.Fatalf("position %s is followed by %s, want a later one", all[i].Position, all[i+1].Position)
 				}
 			}
 			same(t, "backward", storetest.Collect(t, s.ReadAll(ctx, fdbevents.End, fdblayer.ReadOptions{Backward: true})), reversed(want))
@@ -100,10 +101,10 @@ func TestReadErrors(t *testing.T) {
 			events  func(func(fdbevents.Event, error) bool)
 			message string
 		}{
-			{"absent", s.ReadStream(ctx, "absent", 0, fdblayer.ReadOptions{}), `stream "absent" not found`},
-			{"name", s.ReadStream(ctx, "", 0, fdblayer.ReadOptions{}), `stream name "": must not be empty`},
-			{"limit", s.ReadAll(ctx, fdbevents.Start, fdblayer.ReadOptions{Limit: -1}), `read limit "-1": want 0 for all, or more`},
-			{"tag", s.ReadAll(ctx, fdbevents.Start, fdblayer.ReadOptions{Filter: fdbevents.Filter{Query: fdbevents.Query{Items: []fdbevents.QueryItem{{Tags: []string{""}}}}}}), `tag in query "": must not be empty`},
+			{"absent stream", s.ReadStream(ctx, "absent", 0, fdblayer.ReadOptions{}), `stream "absent" not found`},
+			{"empty name", s.ReadStream(ctx, "", 0, fdblayer.ReadOptions{}), `stream name "": must not be empty`},
+			{"negative limit", s.ReadAll(ctx, fdbevents.Start, fdblayer.ReadOptions{Limit: -1}), `read limit "-1": want 0 for all, or more`},
+			{"empty tag", s.ReadAll(ctx, fdbevents.Start, fdblayer.ReadOptions{Filter: fdbevents.Filter{Query: fdbevents.Query{Items: []fdbevents.QueryItem{{Tags: []string{""}}}}}}), `tag in query "": must not be empty`},
 		} {
 			n := 0
 			for _, err := range c.events {
@@ -112,22 +113,22 @@ func TestReadErrors(t *testing.T) {
 				}
 			}
 			if n != 1 {
-				t.Errorf("%s: %d results, want one error", c.what, n)
+				t.Errorf("%s: got %d results, want one error", c.what, n)
 			}
 		}
 		for _, err := range s.ReadStream(ctx, "absent", 0, fdblayer.ReadOptions{}) {
 			if !errors.Is(err, fdbevents.ErrStreamNotFound) {
-				t.Errorf("got %v", err)
+				t.Errorf("read: got %v, want ErrStreamNotFound", err)
 			}
 		}
 		if _, err := s.Stream(ctx, "absent"); !errors.Is(err, fdbevents.ErrStreamNotFound) {
-			t.Errorf("got %v", err)
+			t.Errorf("stream: got %v, want ErrStreamNotFound", err)
 		}
 	})
 }
 
-// TestReadersDuringWritesAgree reads the log again and again while it grows: each
-// read must be a prefix of the final log.
+// TestReadersDuringWritesAgree reads the log again and again while it grows. Each read
+// must be a prefix of the final log.
 func TestReadersDuringWritesAgree(t *testing.T) {
 	storetest.EachStorePair(t, func(t *testing.T, a, b *fdblayer.Store) {
 		stop := make(chan struct{})
@@ -172,7 +173,7 @@ func TestReadersDuringWritesAgree(t *testing.T) {
 		readers.Wait()
 		all := storetest.Collect(t, b.ReadAll(t.Context(), fdbevents.Start, fdblayer.ReadOptions{}))
 		if len(all) != 8*60*2 {
-			t.Fatalf("%d events, want %d", len(all), 8*60*2)
+			t.Fatalf("got %d events, want %d", len(all), 8*60*2)
 		}
 		for _, got := range reads {
 			for i, ev := range got {
@@ -206,19 +207,19 @@ func TestStreams(t *testing.T) {
 			i++
 		}
 		if i != 30 {
-			t.Errorf("%d streams, want 30", i)
+			t.Errorf("got %d streams, want 30", i)
 		}
 		info, err := s.Stream(ctx, "order-03")
 		if err != nil || string(info.Metadata) != "owner: x" || info.LastRevision != 3 {
-			t.Errorf("got %+v, %v", info, err)
+			t.Errorf("got %+v, %v, want last revision 3 and the metadata", info, err)
 		}
 		storetest.MustAppend(t, s, "order-03", 3, storetest.Event("e"))
 		if info, err = s.Stream(ctx, "order-03"); err != nil || string(info.Metadata) != "owner: x" {
-			t.Errorf("an append changed the metadata: %+v, %v", info, err)
+			t.Errorf("after an append: got %+v, %v, want the same metadata", info, err)
 		}
 		err = s.SetStreamMetadata(ctx, "order-03", make([]byte, fdbevents.MaxStreamMetadata+1))
 		if err == nil || err.Error() != "stream metadata: 65537 bytes, limit 65536" {
-			t.Errorf("got %v", err)
+			t.Errorf("large metadata: got %v", err)
 		}
 		// Metadata may come before the first event.
 		if err := s.SetStreamMetadata(ctx, "new", []byte("m")); err != nil {

@@ -11,8 +11,8 @@ import (
 )
 
 // TestReadersUnderLoadMissNothing has readers at the very end of the log while many
-// write there: some follow it, and some read to its end again and again, each time
-// from where they came to.
+// writers append there: some follow the log, and some read to its end again and again,
+// each time from where they stopped.
 func TestReadersUnderLoadMissNothing(t *testing.T) {
 	storetest.EachStorePair(t, func(t *testing.T, a, b *fdblayer.Store) {
 		const writers, each = 8, 60
@@ -37,8 +37,8 @@ func TestReadersUnderLoadMissNothing(t *testing.T) {
 					return
 				}
 				for !ended && !t.Failed() {
-					// A subscription that is given up as soon as it has caught up ends with
-					// its place in what was read, as a reader with a checkpoint does.
+					// A subscription that is given up after 17 events ends with its place
+					// inside what was read, as a reader with a checkpoint does.
 					if i < 4 {
 						n := len(got[i])
 						s.Subscribe(t.Context(), at, fdblayer.SubscribeOptions{})(func(ev fdbevents.Event, err error) bool {
@@ -49,7 +49,7 @@ func TestReadersUnderLoadMissNothing(t *testing.T) {
 					first := true
 					for ev, err := range s.ReadAll(t.Context(), at, fdblayer.ReadOptions{}) {
 						if first && ev.Position == at {
-							first = false // the one before
+							first = false // delivered by the read before
 							continue
 						}
 						if !take(ev, err) {
@@ -69,18 +69,18 @@ func TestReadersUnderLoadMissNothing(t *testing.T) {
 			})
 		}
 		writing.Wait()
-		for range 5 { // whoever misses one, ends with the next
+		for range 5 { // a reader that misses one ends with the next
 			storetest.MustAppend(t, a, "end", fdbevents.Any, storetest.Event("end"))
 		}
 		all := storetest.Collect(t, a.ReadAll(t.Context(), fdbevents.Start, fdblayer.ReadOptions{}))
 		readers.Wait()
 		for i := range got {
 			if len(got[i]) < writers*each {
-				t.Errorf("reader %d: %d events, want %d", i, len(got[i]), writers*each)
+				t.Errorf("reader %d: got %d events, want at least %d", i, len(got[i]), writers*each)
 			}
 			for j, at := range got[i] {
 				if at != all[j].Position {
-					t.Fatalf("reader %d: event %d is at %s, the log says %s", i, j, at, all[j].Position)
+					t.Fatalf("reader %d, event %d: got position %s, want %s as in the log", i, j, at, all[j].Position)
 				}
 			}
 		}

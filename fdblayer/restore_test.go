@@ -13,7 +13,7 @@ import (
 	"github.com/google/uuid"
 )
 
-// restorable is an event as another store may have had it.
+// restorable returns an event as another store may have had it.
 func restorable(stream string, revision int64, size int) fdbevents.Event {
 	return fdbevents.Event{
 		Stream: stream, Revision: revision, ID: uuid.NewSHA1(uuid.NameSpaceOID, fmt.Append(nil, stream, revision)),
@@ -34,30 +34,30 @@ func TestRestore(t *testing.T) {
 		for i, repeats := range []int64{0, 601} {
 			got, err := s.Restore(ctx, events, fdblayer.RestoreOptions{})
 			if err != nil || got.Events != 601 || got.Repeats != repeats || len(got.Renumbered) > 0 {
-				t.Fatalf("restore %d: %+v, %v", i, got, err)
+				t.Fatalf("restore %d: got %+v, %v, want 601 events, all or none of them repeats", i, got, err)
 			}
 		}
 		stored := storetest.Collect(t, s.ReadAll(ctx, fdbevents.Start, fdblayer.ReadOptions{}))
 		if len(stored) != len(events) {
-			t.Fatalf("%d events", len(stored))
+			t.Fatalf("got %d events, want 601", len(stored))
 		}
 		for i, ev := range stored {
 			ev.Position = fdbevents.Start
 			if fmt.Sprint(ev) != fmt.Sprint(events[i]) {
-				t.Fatalf("event %d is %v, want %v", i, ev, events[i])
+				t.Fatalf("event %d: got %v, want %v", i, ev, events[i])
 			}
 		}
 		if info, err := s.Stream(ctx, "b"); err != nil || info.TruncateBefore != 5 || info.LastRevision != 304 {
-			t.Errorf("got %+v, %v", info, err)
+			t.Errorf("got %+v, %v, want revisions 5 to 304", info, err)
 		}
-		// An append goes on behind, and one of a restored event is a repeat.
+		// A new event follows the restored ones, and a restored event is a repeat.
 		if got := storetest.MustAppend(t, s, "a", 299, storetest.Event("next")); got.FirstRevision != 300 {
-			t.Errorf("got %+v", got)
+			t.Errorf("got %+v, want revision 300", got)
 		}
 		ev := events[0]
 		again := fdbevents.EventData{ID: ev.ID, Type: ev.Type, ContentType: ev.ContentType, Tags: ev.Tags, Data: ev.Data, Metadata: ev.Metadata}
 		if got := storetest.MustAppend(t, s, "a", fdbevents.Any, again); !got.Repeat {
-			t.Errorf("got %+v", got)
+			t.Errorf("got %+v, want a repeat", got)
 		}
 	})
 }
@@ -70,32 +70,32 @@ func TestRestoreRefuses(t *testing.T) {
 			got, err := s.Restore(ctx, []fdbevents.Event{restorable("b", 0, 1), restorable("a", revision, 1)}, fdblayer.RestoreOptions{})
 			var conflict *fdblayer.RestoreConflictError
 			if !errors.As(err, &conflict) || conflict.Stream != "a" || conflict.Revision != revision || got.Events != 0 {
-				t.Errorf("revision %d: %+v, %v", revision, got, err)
+				t.Errorf("revision %d: got %+v, %v, want a RestoreConflictError and no events", revision, got, err)
 			}
 		}
 		got, err := s.Restore(ctx, []fdbevents.Event{restorable("a", 7, 1), restorable("a", 9, 1), restorable("c", 0, 1)}, fdblayer.RestoreOptions{Renumber: true})
 		if err != nil || got.Events != 3 || len(got.Renumbered) != 1 || !got.Renumbered["a"] {
-			t.Errorf("got %+v, %v", got, err)
+			t.Errorf("got %+v, %v, want 3 events, and only stream a renumbered", got, err)
 		}
 		for what, change := range map[string]func(ev *fdbevents.Event){
-			"no id":            func(ev *fdbevents.Event) { ev.ID = uuid.Nil },
-			"revision":         func(ev *fdbevents.Event) { ev.Revision = -1 },
-			"no content type":  func(ev *fdbevents.Event) { ev.ContentType = "" },
-			"no time":          func(ev *fdbevents.Event) { ev.Created = time.Time{} },
-			"erased with data": func(ev *fdbevents.Event) { ev.Erased = true },
-			"stream":           func(ev *fdbevents.Event) { ev.Stream = "$x" },
-			"tags":             func(ev *fdbevents.Event) { ev.Tags = []string{"t", "t"} },
+			"no id":             func(ev *fdbevents.Event) { ev.ID = uuid.Nil },
+			"negative revision": func(ev *fdbevents.Event) { ev.Revision = -1 },
+			"no content type":   func(ev *fdbevents.Event) { ev.ContentType = "" },
+			"no time":           func(ev *fdbevents.Event) { ev.Created = time.Time{} },
+			"erased with data":  func(ev *fdbevents.Event) { ev.Erased = true },
+			"virtual stream":    func(ev *fdbevents.Event) { ev.Stream = "$x" },
+			"same tag twice":    func(ev *fdbevents.Event) { ev.Tags = []string{"t", "t"} },
 		} {
 			ev := restorable("d", 0, 1)
 			change(&ev)
 			var invalid *fdbevents.InvalidError
 			if _, err := s.Restore(ctx, []fdbevents.Event{ev}, fdblayer.RestoreOptions{}); !errors.As(err, &invalid) {
-				t.Errorf("%s: %v", what, err)
+				t.Errorf("%s: got %v, want an InvalidError", what, err)
 			}
 		}
 		twice := restorable("d", 0, 1)
 		if _, err := s.Restore(ctx, []fdbevents.Event{twice, twice}, fdblayer.RestoreOptions{}); err == nil {
-			t.Error("an event twice is no conflict")
+			t.Error("an event given twice: got no error, want one")
 		}
 	})
 }
@@ -138,11 +138,11 @@ func TestRestoreStreams(t *testing.T) {
 		}
 		var conflict *fdblayer.RestoreConflictError
 		if err := s.RestoreStreams(ctx, []fdblayer.StreamInfo{{Stream: "went on", LastRevision: 0, TruncateBefore: 1, Tombstoned: true}}); !errors.As(err, &conflict) {
-			t.Errorf("got %v", err)
+			t.Errorf("got %v, want a RestoreConflictError", err)
 		}
 		for _, info := range []fdblayer.StreamInfo{{Stream: "a", LastRevision: -2}, {Stream: "a", TruncateBefore: 2}, {Stream: "$a"}, {Stream: "a", Retention: fdblayer.Retention{MaxCount: -1}}} {
 			if err := s.RestoreStreams(ctx, []fdblayer.StreamInfo{info}); err == nil {
-				t.Errorf("%+v is not refused", info)
+				t.Errorf("%+v: got no error, want one", info)
 			}
 		}
 	})

@@ -12,8 +12,8 @@ import (
 	"github.com/fdbevents/fdbevents/internal/storetest"
 )
 
-// follow collects from a subscription in the background. caughtUp is closed when
-// it first begins to wait; result yields all events once n have come.
+// followed is a subscription whose events are collected in the background. caughtUp is
+// closed when it first begins to wait; result yields all events once n have come.
 type followed struct {
 	caughtUp chan struct{}
 	result   chan []fdbevents.Event
@@ -28,7 +28,7 @@ func follow(t *testing.T, n int, subscribe func(ctx context.Context, caughtUp fu
 		defer func() { f.result <- got }()
 		for ev, err := range events {
 			if err != nil {
-				t.Errorf("after %d events: %v", len(got), err)
+				t.Errorf("after %d events: got %v", len(got), err)
 				return
 			}
 			if got = append(got, ev); len(got) == n {
@@ -58,7 +58,7 @@ func TestSubscribeCatchesUpThenFollows(t *testing.T) {
 			subscribe(b, fdbevents.End, live),
 		}
 		<-subs[3].caughtUp
-		<-subs[4].caughtUp // the others may be anywhere
+		<-subs[4].caughtUp // the others may be anywhere in the log
 		var wg sync.WaitGroup
 		for w := range 4 {
 			wg.Go(func() {
@@ -70,18 +70,18 @@ func TestSubscribeCatchesUpThenFollows(t *testing.T) {
 		wg.Wait()
 		all = storetest.Collect(t, b.ReadAll(t.Context(), fdbevents.Start, fdblayer.ReadOptions{}))
 		if len(all) != total {
-			t.Fatalf("%d events, want %d", len(all), total)
+			t.Fatalf("got %d events, want %d", len(all), total)
 		}
 		same(t, "old events", all[:len(want)], want)
 		for i, sub := range subs {
 			got := <-sub.result
 			rest := all[len(all)-len(got):]
 			if want := []int{total, total, total - 100, live, live}[i]; len(got) != want {
-				t.Errorf("subscription %d: %d events, want %d", i, len(got), want)
+				t.Errorf("subscription %d: got %d events, want %d", i, len(got), want)
 			}
 			for j := range got {
 				if got[j].Position != rest[j].Position {
-					t.Fatalf("subscription %d: event %d is at %s, the log says %s", i, j, got[j].Position, rest[j].Position)
+					t.Fatalf("subscription %d, event %d: got position %s, want %s as in the log", i, j, got[j].Position, rest[j].Position)
 				}
 			}
 		}
@@ -100,7 +100,7 @@ func TestSubscribeStream(t *testing.T) {
 		}
 		subs := []*followed{
 			subscribe("a", -1, 30), subscribe("a", 4, 25), subscribe("a", fdbevents.StreamEnd, 20), subscribe("new", -1, 20),
-			subscribe("a", 14, 15), subscribe("new", 4, 15), // from where the stream has not come to yet
+			subscribe("a", 14, 15), subscribe("new", 4, 15), // from revisions that the stream has not reached yet
 		}
 		<-subs[2].caughtUp
 		<-subs[4].caughtUp
@@ -112,7 +112,7 @@ func TestSubscribeStream(t *testing.T) {
 		for i, first := range []int64{0, 5, 10, 0, 15, 5} {
 			for j, ev := range <-subs[i].result {
 				if ev.Revision != first+int64(j) {
-					t.Fatalf("subscription %d: event %d has revision %d", i, j, ev.Revision)
+					t.Fatalf("subscription %d, event %d: got revision %d", i, j, ev.Revision)
 				}
 			}
 		}
@@ -136,7 +136,7 @@ func TestSubscribeFilters(t *testing.T) {
 		write()
 		for i, ev := range <-sub.result {
 			if ev.Stream != "order-1" || ev.Revision != int64(3*i) {
-				t.Errorf("event %d is %s@%d", i, ev.Stream, ev.Revision)
+				t.Errorf("event %d: got %s@%d, want every third event of order-1", i, ev.Stream, ev.Revision)
 			}
 		}
 	})
@@ -175,11 +175,11 @@ func TestSlowSubscriberMissesNothing(t *testing.T) {
 		got := <-done
 		for i, revision := range got {
 			if revision != int64(i) {
-				t.Fatalf("event %d has revision %d", i, revision)
+				t.Fatalf("event %[1]d: got revision %[2]d, want %[1]d", i, revision)
 			}
 		}
 		if len(got) != n {
-			t.Errorf("%d events, want %d", len(got), n)
+			t.Errorf("got %d events, want %d", len(got), n)
 		}
 	})
 }
@@ -203,7 +203,7 @@ func TestSubscriptionEnds(t *testing.T) {
 		caughtUp, ended := run(ctx)
 		<-caughtUp
 		if n := s.Stats().Subscribers; n != 1 {
-			t.Errorf("%d subscribers, want 1", n)
+			t.Errorf("got %d subscribers, want 1", n)
 		}
 		own := errors.New("enough")
 		cancel(own)

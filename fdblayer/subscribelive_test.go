@@ -14,7 +14,7 @@ import (
 	"github.com/fdbevents/fdbevents/internal/storetest"
 )
 
-// TestSubscribersShareOneWatcher: the log is read once for all of them.
+// TestSubscribersShareOneWatcher checks that the log is read once for all subscribers.
 func TestSubscribersShareOneWatcher(t *testing.T) {
 	storetest.EachStore(t, fdblayer.Options{}, func(t *testing.T, s *fdblayer.Store) {
 		const subscribers, n = 200, 50
@@ -37,7 +37,7 @@ func TestSubscribersShareOneWatcher(t *testing.T) {
 		}
 		live.Wait()
 		if got := len(s.Subscriptions()); got != subscribers {
-			t.Errorf("%d subscriptions in the figures, want %d", got, subscribers)
+			t.Errorf("got %d subscriptions, want %d", got, subscribers)
 		}
 		before := s.Stats().Pages
 		for range n {
@@ -45,13 +45,13 @@ func TestSubscribersShareOneWatcher(t *testing.T) {
 		}
 		done.Wait()
 		if pages := s.Stats().Pages - before; pages >= subscribers {
-			t.Errorf("%d pages were read for %d events", pages, n)
+			t.Errorf("got %d pages read for %d events, want fewer than there are subscribers", pages, n)
 		}
 	})
 }
 
-// TestSlowSubscriberFallsBehind holds a live subscription up while more is
-// appended than is kept for it: it is told, reads the log, and turns live again.
+// TestSlowSubscriberFallsBehind holds a live subscription up while more is appended than
+// is kept for it. It must report that, read the log, and become live again.
 func TestSlowSubscriberFallsBehind(t *testing.T) {
 	storetest.EachStore(t, fdblayer.Options{}, func(t *testing.T, s *fdblayer.Store) {
 		const n = 10
@@ -73,7 +73,7 @@ func TestSlowSubscriberFallsBehind(t *testing.T) {
 					return
 				}
 				if ev.Revision != int64(events) {
-					t.Errorf("event %d has revision %d", events, ev.Revision)
+					t.Errorf("event %[1]d: got revision %[2]d, want %[1]d", events, ev.Revision)
 				}
 				if events++; events == 1 {
 					close(held)
@@ -99,7 +99,7 @@ func TestSlowSubscriberFallsBehind(t *testing.T) {
 		await(t, func() bool { return s.Stats().Tail == last.Position })
 		st := s.Subscriptions()[0]
 		if !st.Live || st.Position != first.Position || st.Waiting < 1 || st.Waiting > 5 || st.Lag <= 0 {
-			t.Errorf("while it is held up: %+v", st)
+			t.Errorf("while it is held up: got %+v, want it live, with 1 to 5 events waiting and a lag", st)
 		}
 		close(resume)
 		expect(signal{what: "fell behind", events: 1}, signal{what: "caught up", events: n}, signal{what: "idle", events: n})
@@ -111,16 +111,16 @@ func TestSlowSubscriberFallsBehind(t *testing.T) {
 		expect(signal{what: "idle", events: n + 1})
 		cancel()
 		if err := <-ended; !errors.Is(err, context.Canceled) {
-			t.Errorf("got %v", err)
+			t.Errorf("got %v, want context.Canceled", err)
 		}
 		if st := s.Stats(); len(s.Subscriptions()) != 0 || st.Subscribers != 0 || st.Tail != fdbevents.Start {
-			t.Errorf("after its end: %+v", st)
+			t.Errorf("after its end: got %+v, want no subscribers and no tail", st)
 		}
 	})
 }
 
-// TestCancelEndsSubscriptionsSoon in every phase: within 100 ms. The machine may
-// be slow, too, so the best of a few attempts counts.
+// TestCancelEndsSubscriptionsSoon checks that a cancelled subscription ends within 100 ms
+// in every phase. The machine may be slow, too, so the best of a few attempts counts.
 func TestCancelEndsSubscriptionsSoon(t *testing.T) {
 	const soon, attempts = 100 * time.Millisecond, 10
 	storetest.EachStore(t, fdblayer.Options{}, func(t *testing.T, s *fdblayer.Store) {
@@ -162,9 +162,9 @@ func TestCancelEndsSubscriptionsSoon(t *testing.T) {
 			name  string
 			after fdbevents.Position
 			load  bool
-			// when tells, after an event or when idle, that it is time to cancel.
+			// when reports, after an event or when idle, whether it is time to cancel.
 			when func(events int, idle bool) bool
-			// slow is a consumer that takes this long for an event.
+			// slow is how long the consumer takes for an event.
 			slow time.Duration
 		}{
 			{"catching up", fdbevents.Start, false, func(events int, _ bool) bool { return events == 1500 }, 0},
@@ -178,14 +178,14 @@ func TestCancelEndsSubscriptionsSoon(t *testing.T) {
 				best = min(best, timeToEnd(t, s, phase.after, phase.when, phase.slow))
 			}
 			if best > soon {
-				t.Errorf("%s: took %s to end", phase.name, best)
+				t.Errorf("%s: took %s to end, want 100 ms at most", phase.name, best)
 			}
 		}
 	})
 }
 
-// timeToEnd cancels a subscription when it is time to, from another goroutine, and
-// returns how long it took to end.
+// timeToEnd cancels a subscription from another goroutine when it is time to, and
+// returns how long it then took to end.
 func timeToEnd(t *testing.T, s *fdblayer.Store, after fdbevents.Position, when func(events int, idle bool) bool, slow time.Duration) time.Duration {
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()

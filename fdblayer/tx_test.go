@@ -20,22 +20,22 @@ func TestTransactCommitsAppendsAndDataTogether(t *testing.T) {
 			view := tx.Data("totals")
 			view.Set([]byte("a"), []byte("1"))
 			if r, err := tx.Append("s", fdbevents.NoStream, storetest.Event("x"), storetest.Event("y")); err != nil || r.LastRevision != 1 {
-				return fmt.Errorf("%+v, %w", r, err)
+				return fmt.Errorf("first append: got %+v, %w", r, err)
 			}
 			if r, err := tx.Append("s", 1, storetest.Event("z")); err != nil || r.LastRevision != 2 {
-				return fmt.Errorf("%+v, %w", r, err)
+				return fmt.Errorf("second append: got %+v, %w", r, err)
 			}
 			if v, err := view.Get([]byte("a")); err != nil || string(v) != "1" {
-				return fmt.Errorf("own write: %q, %w", v, err)
+				return fmt.Errorf("own write: got %q, %w", v, err)
 			}
 			return nil
 		})
 		if err != nil || len(results) != 2 {
-			t.Fatalf("%+v, %v", results, err)
+			t.Fatalf("got %+v, %v, want 2 results", results, err)
 		}
 		events := storetest.Collect(t, s.ReadStream(ctx, "s", 0, fdblayer.ReadOptions{}))
 		if len(events) != 3 || events[1].Position != results[0].Position || events[2].Position != results[1].Position {
-			t.Errorf("events %+v, results %+v", events, results)
+			t.Errorf("got events %+v, want 3 at the positions in %+v", events, results)
 		}
 
 		own := errors.New("changed my mind")
@@ -50,10 +50,10 @@ func TestTransactCommitsAppendsAndDataTogether(t *testing.T) {
 			t.Errorf("got %v, want the function's own error", err)
 		}
 		if got := dataGet(t, s, "totals", "a"); string(got) != "1" {
-			t.Errorf("data is %q, want 1", got)
+			t.Errorf("got data %q, want 1", got)
 		}
 		if n := len(storetest.Collect(t, s.ReadAll(ctx, fdbevents.Start, fdblayer.ReadOptions{}))); n != 3 {
-			t.Errorf("%d events, want 3", n)
+			t.Errorf("got %d events, want 3", n)
 		}
 	})
 }
@@ -70,8 +70,8 @@ func dataGet(t *testing.T, s *fdblayer.Store, name, key string) (value []byte) {
 	return value
 }
 
-// TestTransactReadsAndAppendsSerializably counts in a stream and in a key, each
-// writer reading before it writes: no update may be lost.
+// TestTransactReadsAndAppendsSerializably counts in a stream and in a key. Each writer
+// reads before it writes: no update may be lost.
 func TestTransactReadsAndAppendsSerializably(t *testing.T) {
 	storetest.EachStorePair(t, func(t *testing.T, a, b *fdblayer.Store) {
 		const writers, each = 6, 8
@@ -94,7 +94,7 @@ func TestTransactReadsAndAppendsSerializably(t *testing.T) {
 							return err
 						}
 						if value != nil && int64(binary.LittleEndian.Uint64(value)) != n {
-							return fmt.Errorf("the view says %d, the stream %d", binary.LittleEndian.Uint64(value), n)
+							return fmt.Errorf("got %d in the view, want %d as in the stream", binary.LittleEndian.Uint64(value), n)
 						}
 						view.Set([]byte("n"), binary.LittleEndian.AppendUint64(nil, uint64(n+1)))
 						view.Add([]byte("sum"), n)
@@ -112,14 +112,14 @@ func TestTransactReadsAndAppendsSerializably(t *testing.T) {
 		const n = writers * each
 		for i, ev := range storetest.Collect(t, a.ReadStream(t.Context(), "counter", 0, fdblayer.ReadOptions{})) {
 			if ev.Type != fmt.Sprint(i) {
-				t.Fatalf("event %d was written as number %s", i, ev.Type)
+				t.Fatalf("event %[1]d: got number %[2]s, want %[1]d", i, ev.Type)
 			}
 		}
 		if got := binary.LittleEndian.Uint64(dataGet(t, b, "counter", "n")); got != n {
-			t.Errorf("the view says %d, want %d", got, n)
+			t.Errorf("got %d in the view, want %d", got, n)
 		}
 		if got := binary.LittleEndian.Uint64(dataGet(t, b, "counter", "sum")); got != n*(n-1)/2 {
-			t.Errorf("the sum is %d, want %d", got, n*(n-1)/2)
+			t.Errorf("got sum %d, want %d", got, n*(n-1)/2)
 		}
 	})
 }
@@ -136,7 +136,7 @@ func TestTransactSeesItsOwnAppends(t *testing.T) {
 			return err
 		})
 		if err == nil || err.Error() != "append condition failed: an event appended earlier in the same transaction matches the query" {
-			t.Errorf("got %v", err)
+			t.Errorf("got %v, want the condition broken by the event appended before", err)
 		}
 		ev := storetest.EventWithID("e", "1")
 		results, err := s.Transact(ctx, func(tx *fdblayer.Tx) error {
@@ -145,12 +145,12 @@ func TestTransactSeesItsOwnAppends(t *testing.T) {
 			}
 			r, err := tx.Append("a", fdbevents.NoStream, ev)
 			if err == nil && !r.Repeat {
-				return errors.New("the second append is no repeat")
+				return errors.New("the second append is not a repeat")
 			}
 			return err
 		})
 		if err != nil || results[0].Position != results[1].Position {
-			t.Errorf("%+v, %v", results, err)
+			t.Errorf("got %+v, %v, want the same position twice", results, err)
 		}
 	})
 }
@@ -214,7 +214,7 @@ func TestTransactLimits(t *testing.T) {
 		})
 		var limit *fdbevents.LimitError
 		if !errors.As(err, &limit) || limit.What != "appends of a transaction, as stored" {
-			t.Errorf("got %v", err)
+			t.Errorf("large events: got %v, want a LimitError for the transaction", err)
 		}
 		_, err = s.Transact(t.Context(), func(tx *fdblayer.Tx) error {
 			for range fdbevents.MaxAppendEvents + 1 {
@@ -225,7 +225,7 @@ func TestTransactLimits(t *testing.T) {
 			return nil
 		})
 		if err == nil || err.Error() != "events of a transaction: 4097 events, limit 4096" {
-			t.Errorf("got %v", err)
+			t.Errorf("many events: got %v", err)
 		}
 	})
 }

@@ -13,8 +13,8 @@ import (
 	"github.com/fdbevents/fdbevents/internal/storetest"
 )
 
-// TestExactlyOnceUnderUnknownCommits runs every kind of append while two of five
-// commits fail, and counts afterwards.
+// TestExactlyOnceUnderUnknownCommits runs every kind of append while two in five commits
+// fail, and counts afterwards.
 func TestExactlyOnceUnderUnknownCommits(t *testing.T) {
 	storetest.EachHealthyEngine(t, func(t *testing.T, e storetest.EngineT) {
 		for seed := range uint64(3) {
@@ -99,21 +99,22 @@ func testExactlyOnce(t *testing.T, inner engine.Engine, seed uint64) {
 		}
 		seen[ev.Type] = true
 		if revision, ok := acked.Load(fmt.Sprint(seed, ev.Type)); !ok || revision != ev.Revision {
-			t.Errorf("seed %d: %s has revision %d, its writer was told %v", seed, ev.Type, ev.Revision, revision)
+			t.Errorf("seed %d: %s: got revision %d, want %v as its append returned", seed, ev.Type, ev.Revision, revision)
 		}
 	}
 	if want := writers * rounds * 6; len(seen) != want {
-		t.Errorf("seed %d: %d events, want %d", seed, len(seen), want)
+		t.Errorf("seed %d: got %d events, want %d", seed, len(seen), want)
 	}
 	if n := binary.LittleEndian.Uint64(dataGet(t, s, "count", fmt.Sprint(seed))); n != 2*writers*rounds {
-		t.Errorf("seed %d: transactions counted %d, want %d", seed, n, 2*writers*rounds)
+		t.Errorf("seed %d: got a count of %d from transactions, want %d", seed, n, 2*writers*rounds)
 	}
 	if e.UnknownIn.Load() < 50 || e.Unknowns.Load() < 50 {
-		t.Errorf("seed %d: only %d and %d commits were unknown", seed, e.UnknownIn.Load(), e.Unknowns.Load())
+		t.Errorf("seed %d: got only %d unknown commits that happened and %d that did not, want at least 50 of each", seed, e.UnknownIn.Load(), e.Unknowns.Load())
 	}
 }
 
-// TestOutcomeUnknown is what a caller sees when the store cannot find out.
+// TestOutcomeUnknown checks what a caller sees when the store cannot find out the
+// outcome.
 func TestOutcomeUnknown(t *testing.T) {
 	storetest.EachHealthyEngine(t, func(t *testing.T, inner storetest.EngineT) {
 		e := storetest.NewFlakyEngine(inner, 0, 0)
@@ -137,14 +138,14 @@ func TestOutcomeUnknown(t *testing.T) {
 			e.FailNext = nil
 			r, err := s.Append(t.Context(), stream, fdbevents.NoStream, ev)
 			if err != nil || r.Repeat != lands || r.LastRevision != 0 {
-				t.Errorf("after an append that lands: %v, its repeat gives %+v, %v", lands, r, err)
+				t.Errorf("the commit landed: %v; its repeat: got %+v, %v", lands, r, err)
 			}
 		}
 	})
 }
 
-// TestOutcomeUnknownOfAClosedEngine: a commit whose outcome is unknown does not
-// become one that failed because the engine is closed before it is looked up.
+// TestOutcomeUnknownOfAClosedEngine checks that a commit whose outcome is unknown is not
+// reported as failed because the engine is closed before the outcome is looked up.
 func TestOutcomeUnknownOfAClosedEngine(t *testing.T) {
 	storetest.EachHealthyEngine(t, func(t *testing.T, inner storetest.EngineT) {
 		e := storetest.NewFlakyEngine(inner, 0, 0)
@@ -164,8 +165,8 @@ func TestOutcomeUnknownOfAClosedEngine(t *testing.T) {
 	})
 }
 
-// TestLateCommitIsRefused lets an attempt that was given up land after the next
-// batch of its marker: the mark must keep it out.
+// TestLateCommitIsRefused has an attempt that was given up land after the next batch of
+// its marker. The mark must keep it out.
 func TestLateCommitIsRefused(t *testing.T) {
 	storetest.EachHealthyEngine(t, func(t *testing.T, inner storetest.EngineT) {
 		e := storetest.NewFlakyEngine(inner, 0, 0)
@@ -176,22 +177,22 @@ func TestLateCommitIsRefused(t *testing.T) {
 			return engine.ErrTimedOut
 		}
 		if _, err := s.Append(t.Context(), "a", fdbevents.Any, storetest.Event("late")); !errors.Is(err, fdbevents.ErrOutcomeUnknown) {
-			t.Fatalf("got %v", err)
+			t.Fatalf("got %v, want ErrOutcomeUnknown", err)
 		}
 		e.FailNext = nil
 		storetest.MustAppend(t, s, "b", fdbevents.Any, storetest.Event("next"))
 		if err := late.Commit(); !errors.Is(err, engine.ErrConflict) {
-			t.Errorf("the late commit gave %v, want a conflict", err)
+			t.Errorf("late commit: got %v, want a conflict", err)
 		}
 		late.Cancel()
 		if n := len(storetest.Collect(t, s.ReadAll(t.Context(), fdbevents.Start, fdblayer.ReadOptions{}))); n != 1 {
-			t.Errorf("%d events, want 1", n)
+			t.Errorf("got %d events, want 1", n)
 		}
 	})
 }
 
-// TestCloseGivesUp on an engine that does not answer. It takes as long as Close
-// is patient.
+// TestCloseGivesUp closes a store on an engine that does not answer. It takes as long as
+// Close is willing to wait.
 func TestCloseGivesUp(t *testing.T) {
 	t.Parallel()
 	e := storetest.NewFlakyEngine(storetest.OpenMemory(t), 0, 0)
@@ -214,7 +215,7 @@ func TestCloseGivesUp(t *testing.T) {
 	if err := s.Close(); err != nil {
 		t.Error(err)
 	}
-	// The caller's own context goes on, so that its end would explain nothing.
+	// The caller's own context goes on, so it cannot explain the error.
 	if _, err := pending.Wait(); !errors.Is(err, fdbevents.ErrOutcomeUnknown) || !errors.Is(err, fdbevents.ErrClosed) {
 		t.Errorf("got %v, want an unknown outcome of a closed store", err)
 	}

@@ -9,8 +9,9 @@ import (
 	"github.com/google/uuid"
 )
 
-// FuzzKeys: a key is refused, or is built again from what was read out of it. The
-// keys that are parsed come from ranges of one subspace, but are damaged beyond it.
+// FuzzKeys checks that a key is either refused or rebuilt from what was parsed out of
+// it. The store parses keys from ranges of one subspace, so only what follows the
+// subspace can be damaged.
 func FuzzKeys(f *testing.F) {
 	k := Keys{Prefix: []byte("pre")}
 	id, at := uuid.New(), fdbevents.PositionFromBytes([12]byte{1, 2, 3})
@@ -26,13 +27,13 @@ func FuzzKeys(f *testing.F) {
 		key := append(bytes.Clone(k.Prefix), src...)
 		same := func(what string, err error, again []byte) {
 			t.Helper()
-			// An integer with zeros before it is read, and written without.
+			// An integer with leading zeros is accepted, and written without them.
 			if err == nil && len(again) >= len(key) && !bytes.Equal(again[len(k.Prefix)+subspaceSize:], src[subspaceSize:]) {
-				t.Errorf("%s key %x is built again as %x", what, key, again)
+				t.Errorf("%s key %x: got %x when built again", what, key, again)
 			}
 		}
 		if len(src) < subspaceSize {
-			return // in no range that is read
+			return // outside every range that is read
 		}
 		stream, err := k.ParseHead(key)
 		same("head", err, k.Head(nil, stream))
@@ -58,7 +59,7 @@ func FuzzKeys(f *testing.F) {
 			}
 			at, chunk, err := k.ParseSlot(p, key)
 			if err == nil && chunk == 0 && !bytes.HasSuffix(key, k.Slot(nil, p, at)[k.partitionSize(p):]) && len(key) == k.SlotSize(p) {
-				t.Errorf("slot %x of partition %d is read as %s", key, p, at)
+				t.Errorf("slot %x of partition %d: got position %s, which has another key", key, p, at)
 			}
 		}
 		group, err := k.ParseGroup(key)
@@ -79,8 +80,8 @@ func FuzzKeys(f *testing.F) {
 	})
 }
 
-// FuzzValues: what a decoder accepts, it accepts and reads the same when it is
-// encoded again. FuzzRecord is about records.
+// FuzzValues checks that a value which a decoder accepts is accepted, and decodes the
+// same, after it is encoded again. FuzzRecord covers records.
 func FuzzValues(f *testing.F) {
 	at := fdbevents.PositionFromBytes([12]byte{1, 2, 3})
 	for _, value := range [][]byte{
@@ -98,7 +99,7 @@ func FuzzValues(f *testing.F) {
 		stable(t, "head", src, DecodeHead, AppendHead)
 		stable(t, "header", src, DecodeHeader, AppendHeader)
 		stable(t, "place", src, DecodePlace, AppendPlace)
-		stable(t, "progress", src, DecodeScavengePlace, AppendScavengePlace)
+		stable(t, "scavenge place", src, DecodeScavengePlace, AppendScavengePlace)
 		stable(t, "projection", src, DecodeProjection, AppendProjection)
 		stable(t, "group settings", src, DecodeGroupConfig, AppendGroupConfig)
 		stable(t, "group lease", src, DecodeGroupLease, AppendGroupLease)
@@ -117,8 +118,8 @@ func FuzzValues(f *testing.F) {
 	})
 }
 
-// stable checks that what was decoded is encoded to what decodes and encodes the
-// same.
+// stable checks that a decoded value encodes to bytes that decode, and that encode to
+// themselves.
 func stable[T any](t *testing.T, what string, src []byte, decode func([]byte) (T, error), encode func([]byte, T) []byte) {
 	t.Helper()
 	value, err := decode(src)
@@ -128,10 +129,10 @@ func stable[T any](t *testing.T, what string, src []byte, decode func([]byte) (T
 	encoded := encode(nil, value)
 	again, err := decode(encoded)
 	if err != nil {
-		t.Errorf("%s %x is decoded as %+v, which cannot be read again: %v", what, src, value, err)
+		t.Errorf("%s %x: decodes as %+v, whose encoding does not decode: %v", what, src, value, err)
 		return
 	}
 	if twice := encode(nil, again); !bytes.Equal(twice, encoded) {
-		t.Errorf("%s %x is decoded as %+v, and then as %+v", what, src, value, again)
+		t.Errorf("%s %x: decodes as %+v, whose encoding decodes as %+v", what, src, value, again)
 	}
 }

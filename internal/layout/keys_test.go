@@ -33,7 +33,7 @@ func TestRecordRoundTrip(t *testing.T) {
 		stream, revision := rapid.String().Draw(t, "stream"), rapid.Int64Min(0).Draw(t, "revision")
 		encoded := AppendRecord(nil, Record{Stream: stream, Revision: revision, Event: &ev})
 		if bound := RecordBound(stream, &ev); len(encoded) > bound {
-			t.Fatalf("record of %d bytes, bounded by %d", len(encoded), bound)
+			t.Fatalf("got a record of %d bytes, want at most %d", len(encoded), bound)
 		}
 		var got fdbevents.Event
 		if err := new(RecordDecoder).Record(encoded, &got); err != nil {
@@ -44,22 +44,22 @@ func TestRecordRoundTrip(t *testing.T) {
 			!got.Created.Equal(ev.Created) || !bytes.Equal(got.Data, ev.Data) || !bytes.Equal(got.Metadata, ev.Metadata) {
 			t.Fatalf("got %+v, want %+v", got, ev)
 		}
-		// Any change of one byte is noticed.
+		// A change of any single byte is detected.
 		i := rapid.IntRange(0, len(encoded)-1).Draw(t, "damaged byte")
 		damaged := bytes.Clone(encoded)
 		damaged[i] ^= byte(rapid.IntRange(1, 255).Draw(t, "damage"))
 		if err := new(RecordDecoder).Record(damaged, new(fdbevents.Event)); !errors.Is(err, fdbevents.ErrCorrupt) {
-			t.Fatalf("byte %d changed: got %v", i, err)
+			t.Fatalf("byte %d changed: got %v, want ErrCorrupt", i, err)
 		}
 	})
 }
 
-// TestRecordIsPlainMsgpack keeps the format readable without this package.
+// TestRecordIsPlainMsgpack makes sure that records can be read without this package.
 func TestRecordIsPlainMsgpack(t *testing.T) {
 	ev := fdbevents.EventData{ID: uuid.New(), Type: "t", ContentType: "c", Tags: []string{"x"}, Created: time.Unix(1, 5), Data: []byte("d"), Metadata: []byte("m")}
 	encoded := AppendRecord(nil, Record{Stream: "s", Revision: 3, Event: &ev})
 	if !new(RecordDecoder).plainRecord(encoded[:len(encoded)-crcSize], new(fdbevents.Event)) {
-		t.Error("the record needs the library to be decoded")
+		t.Error("plainRecord gave the record up to the library")
 	}
 	var fields []any
 	if err := msgpack.Unmarshal(encoded, &fields); err != nil {
@@ -67,7 +67,7 @@ func TestRecordIsPlainMsgpack(t *testing.T) {
 	}
 	want := []any{int8(1), ev.ID[:], "s", int8(3), "t", "c", []any{"x"}, int64(1e9 + 5), []byte("d"), []byte("m")}
 	if len(fields) != 11 || !reflect.DeepEqual(fields[:7], want[:7]) || !reflect.DeepEqual(fields[8:10], want[8:10]) {
-		t.Errorf("got %#v", fields)
+		t.Errorf("got %#v, want the fields of the event", fields)
 	}
 }
 
@@ -75,12 +75,12 @@ func TestHeadAndHeaderRoundTrip(t *testing.T) {
 	h := Head{Next: 1 << 40, TruncateBefore: 3, MaxAge: time.Hour, MaxCount: 9, State: StateTombstoned, Metadata: []byte("m")}
 	got, err := DecodeHead(AppendHead(nil, h))
 	if err != nil || !reflect.DeepEqual(got, h) {
-		t.Errorf("got %+v, %v", got, err)
+		t.Errorf("head: got %+v, %v, want what was encoded", got, err)
 	}
 	hd := Header{ID: uuid.New(), Partitions: 3, InlineLimit: 7, Indexes: []SystemIndex{{"type", true}, {"category", false}}}
 	gotHeader, err := DecodeHeader(AppendHeader(nil, hd))
 	if err != nil || !reflect.DeepEqual(gotHeader, hd) {
-		t.Errorf("got %+v, %v", gotHeader, err)
+		t.Errorf("header: got %+v, %v, want what was encoded", gotHeader, err)
 	}
 }
 
@@ -100,14 +100,14 @@ func TestPlaceAndProjectionRoundTrip(t *testing.T) {
 func TestNewerFormatsAreRefused(t *testing.T) {
 	_, err := DecodeHeader([]byte{0x95, 3, 0xc4, 0, 1, 1, 0x90})
 	if !errors.Is(err, fdbevents.ErrFormat) || err.Error() != "unknown store format 3: this build knows format 2; use a newer fdbevents" {
-		t.Errorf("got %v", err)
+		t.Errorf("format 3: got %v", err)
 	}
 	_, err = DecodeHeader([]byte{0x95, 1, 0xc4, 0, 1, 1, 0x90})
 	if !errors.Is(err, fdbevents.ErrFormat) || err.Error() != "unknown store format 1: this build knows format 2; read the events with the fdbevents that made it, and append them to a new store" {
-		t.Errorf("got %v", err)
+		t.Errorf("format 1: got %v", err)
 	}
 	if _, err := DecodeHead([]byte{0x97, 2, 0, 0, 0, 0, 0, 0xc0}); !errors.Is(err, fdbevents.ErrFormat) {
-		t.Errorf("got %v", err)
+		t.Errorf("head of format 2: got %v, want ErrFormat", err)
 	}
 }
 
@@ -120,7 +120,7 @@ func FuzzRecord(f *testing.F) {
 	f.Add(appendChunkHeader(nil, 100_000))
 	f.Fuzz(func(t *testing.T, src []byte) {
 		var d RecordDecoder
-		// With its checksum mended, the input reaches the fields.
+		// A valid checksum lets the input reach the decoding of the fields.
 		body := src
 		if len(src) >= crcSize {
 			body = src[: len(src)-crcSize : len(src)-crcSize]
@@ -129,14 +129,14 @@ func FuzzRecord(f *testing.F) {
 		var got, again, plain, library fdbevents.Event
 		if d.plainRecord(body, &plain) {
 			if err := d.anyRecord(body, &library); err != nil || !reflect.DeepEqual(plain, library) {
-				t.Errorf("decoded %+v, but by the library %+v, %v", plain, library, err)
+				t.Errorf("decoded as %+v, but by the library as %+v, %v", plain, library, err)
 			}
 		}
 		if d.Record(src, &got) == nil {
 			err := d.Record(AppendRecord(nil, Record{got.Stream, got.Revision, got.Erased, &fdbevents.EventData{ID: got.ID, Type: got.Type, ContentType: got.ContentType,
 				Tags: got.Tags, Created: got.Created, Data: got.Data, Metadata: got.Metadata}}), &again)
 			if err != nil || again.Stream != got.Stream || again.Erased != got.Erased || !bytes.Equal(again.Data, got.Data) {
-				t.Errorf("decoded %+v, but encoded and decoded again %+v, %v", got, again, err)
+				t.Errorf("decoded as %+v, but after encoding as %+v, %v", got, again, err)
 			}
 		}
 		if IsChunked(src) {
@@ -154,39 +154,39 @@ func TestKeysRoundTripAndSort(t *testing.T) {
 		p := rapid.IntRange(0, fdbevents.MaxPartitions-1).Draw(t, "partition")
 		at := fdbevents.PositionFromBytes([12]byte(rapid.SliceOfN(rapid.Byte(), 12, 12).Draw(t, "position")))
 		if got, err := k.ParseHead(k.Head(nil, stream)); err != nil || got != stream {
-			t.Fatalf("head: %q, %v", got, err)
+			t.Fatalf("head: got %q, %v", got, err)
 		}
 		if s, r, err := k.ParseEntry(k.Entry(nil, stream, revision)); err != nil || s != stream || r != revision {
-			t.Fatalf("entry: %q %d, %v", s, r, err)
+			t.Fatalf("entry: got %q %d, %v", s, r, err)
 		}
 		if got, chunk, err := k.ParseSlot(p, k.Slot(nil, p, at)); err != nil || got != at || chunk != 0 {
-			t.Fatalf("slot: %s, %v", got, err)
+			t.Fatalf("slot: got %s, %v", got, err)
 		}
 		if n := len(k.Slot(nil, p, at)); n != k.SlotSize(p) {
-			t.Fatalf("slot of %d bytes, want %d", n, k.SlotSize(p))
+			t.Fatalf("got a slot key of %d bytes, want %d", n, k.SlotSize(p))
 		}
 		if tag, got, err := k.ParseTag(k.Tag(nil, stream, at)); err != nil || tag != stream || got != at {
-			t.Fatalf("tag: %q %s, %v", tag, got, err)
+			t.Fatalf("tag: got %q %s, %v", tag, got, err)
 		}
 		id := uuid.UUID(rapid.SliceOfN(rapid.Byte(), 16, 16).Draw(t, "id"))
 		if got, s, err := k.ParseID(k.ID(nil, id, stream)); err != nil || got != id || s != stream {
-			t.Fatalf("id: %s %q, %v", got, s, err)
+			t.Fatalf("id: got %s %q, %v", got, s, err)
 		}
 		if name, err := k.ParseCheckpoint(k.Checkpoint(stream)); err != nil || name != stream {
-			t.Fatalf("checkpoint: %q, %v", name, err)
+			t.Fatalf("checkpoint: got %q, %v", name, err)
 		}
 		if name, g, view, err := k.ParseProjection(k.Projection(stream)); err != nil || name != stream || g != NoGeneration || view {
-			t.Fatalf("projection: %q %d %v, %v", name, g, view, err)
+			t.Fatalf("projection: got %q %d %v, %v", name, g, view, err)
 		}
 		if name, g, view, err := k.ParseProjection(k.Generation(stream, revision)); err != nil || name != stream || g != revision || view {
-			t.Fatalf("generation: %q %d %v, %v", name, g, view, err)
+			t.Fatalf("generation: got %q %d %v, %v", name, g, view, err)
 		}
 		key := appendPositionBytes(k.View(stream, revision).Begin, at)
 		if name, g, view, err := k.ParseProjection(key); err != nil || name != stream || g != revision || !view {
-			t.Fatalf("view: %q %d %v, %v", name, g, view, err)
+			t.Fatalf("view: got %q %d %v, %v", name, g, view, err)
 		}
 		if !k.WholeGeneration(stream, revision).Contains(key) || !k.WholeProjection(stream).Contains(key) || k.WholeGeneration(stream, revision+1).Contains(key) {
-			t.Fatalf("view key %x is not where it belongs", key)
+			t.Fatalf("view key %x: want it in the ranges of its own generation and projection only", key)
 		}
 	})
 }

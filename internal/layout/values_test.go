@@ -15,7 +15,7 @@ import (
 	"pgregory.net/rapid"
 )
 
-// stampedWith is the value that the engine makes of an operand.
+// stampedWith returns the value that the engine makes of a versionstamped operand.
 func stampedWith(at fdbevents.Position, operand []byte) []byte {
 	value := bytes.Clone(operand[:len(operand)-stampOffsetSize])
 	stamp := StampOf(at)
@@ -23,17 +23,18 @@ func stampedWith(at fdbevents.Position, operand []byte) []byte {
 	return value
 }
 
-// storedValue is a value as it is stored, and what it is decoded to.
+// storedValue is a value as it is stored, and what it decodes to.
 type storedValue struct {
 	name  string
 	bytes []byte
-	// hex is what bytes must be, for ever.
+	// hex is what bytes must be, forever.
 	hex    string
 	want   any
 	decode func(src []byte) (any, error)
 	// formatted is true when the value has a format number.
 	formatted bool
-	// alsoValid is the length to which the value can be cut and still be one.
+	// alsoValid is the length to which the value can be cut and still be valid; 0
+	// means that there is no such length.
 	alsoValid int
 }
 
@@ -75,7 +76,7 @@ func storedValues() []storedValue {
 		{"head", AppendHead(nil, h), "9701cf000001000000000003cf0000034630b8a0000901c4016d", h, decoding(DecodeHead), true, 0},
 		{"empty head", AppendHead(nil, Head{}), "97010000000000c0", Head{}, decoding(DecodeHead), true, 0},
 		{"header", AppendHeader(nil, hd), "9502c4106ba7b8109dad11d180b400c04fd430c808cd04009292a474797065c392a863617465676f7279c2", hd, decoding(DecodeHeader), true, 0},
-		{"progress", AppendScavengePlace(nil, []byte("stream")), "9201c40673747265616d", []byte("stream"), decoding(DecodeScavengePlace), true, 0},
+		{"scavenge place", AppendScavengePlace(nil, []byte("stream")), "9201c40673747265616d", []byte("stream"), decoding(DecodeScavengePlace), true, 0},
 		{"place", AppendPlace(nil, at), "9201c40c0005060708090a0b00010002", at, decoding(DecodePlace), true, 0},
 		{"projection", AppendProjection(nil, Projection{3, NoGeneration}), "930103ff", Projection{3, NoGeneration}, decoding(DecodeProjection), true, 0},
 		{"group settings", AppendGroupConfig(nil, config), "9901c4106ba7b8109dad11d180b400c04fd430c8a170919291a17492a161a162c40c0005060708090a0b00010002cf0000000df847580003cf0000000df8475800c3", config, decoding(DecodeGroupConfig), true, 0},
@@ -88,7 +89,7 @@ func storedValues() []storedValue {
 		{"entry with its record", AppendEntry(nil, holding), "0005060708090a0b00010002c80103726563", holding, decoding(DecodeEntry), false, 15},
 		{"stamped entry", stampedWith(at, AppendStampedEntry(nil, 2, pointing)), "0005060708090a0b00010002c801ac02", pointing, decoding(DecodeEntry), false, 0},
 		{"stamped entry with its record", stampedWith(at, AppendStampedEntry(nil, 2, holding)), "0005060708090a0b00010002c80103726563", holding, decoding(DecodeEntry), false, 15},
-		{"stamped entry around its record", stampedWith(at, around), "0005060708090a0b00010002c80103726563", holding, decoding(DecodeEntry), false, 15},
+		{"stamped entry built around its record", stampedWith(at, around), "0005060708090a0b00010002c80103726563", holding, decoding(DecodeEntry), false, 15},
 		{"id entry", AppendIDEntry(nil, IDEntry{300, at}), "0005060708090a0b00010002ac02", IDEntry{300, at}, decoding(DecodeIDEntry), false, 0},
 		{"stamped id entry", stampedWith(at, AppendStampedIDEntry(nil, 2, 300)), "0005060708090a0b00010002ac02", IDEntry{300, at}, decoding(DecodeIDEntry), false, 0},
 		{"stamped mark", stampedWith(at, AppendStampedMark(nil, 300)), "0005060708090a0b00010000ac02", Mark{300, first}, decoding(DecodeMark), false, 0},
@@ -99,13 +100,14 @@ func storedValues() []storedValue {
 	}
 }
 
-// TestStoredValues: each value has the bytes that it has always had, comes back, and
-// is refused when it is cut short, goes on, or has another format.
+// TestStoredValues checks that each value encodes to the bytes that it always had,
+// decodes to what it was, and is refused when it is cut short, has bytes after its
+// end, or has another format.
 func TestStoredValues(t *testing.T) {
 	for _, v := range storedValues() {
 		t.Run(v.name, func(t *testing.T) {
 			if got := hex.EncodeToString(v.bytes); got != v.hex {
-				t.Errorf("it is stored as %s, want %s", got, v.hex)
+				t.Errorf("got bytes %s, want %s", got, v.hex)
 			}
 			if got, err := v.decode(v.bytes); err != nil || !reflect.DeepEqual(got, v.want) {
 				t.Errorf("got %+v, %v, want %+v", got, err, v.want)
@@ -121,7 +123,7 @@ func TestStoredValues(t *testing.T) {
 					refused("cut short", v.bytes[:n], fdbevents.ErrCorrupt)
 				}
 			}
-			refused("one byte more", append(bytes.Clone(v.bytes), 0), fdbevents.ErrCorrupt)
+			refused("extra byte", append(bytes.Clone(v.bytes), 0), fdbevents.ErrCorrupt)
 			if !v.formatted {
 				return
 			}
@@ -135,7 +137,7 @@ func TestStoredValues(t *testing.T) {
 			body := bytes.Clone(v.bytes)
 			if isRecord {
 				body = body[:len(body)-crcSize]
-				refused("one byte more before the checksum", mended(append(bytes.Clone(body), 0)), fdbevents.ErrCorrupt)
+				refused("extra byte before the checksum", mended(append(bytes.Clone(body), 0)), fdbevents.ErrCorrupt)
 				for n := range len(body) {
 					refused("cut short before the checksum", mended(bytes.Clone(body[:n])), fdbevents.ErrCorrupt)
 				}
@@ -144,12 +146,13 @@ func TestStoredValues(t *testing.T) {
 			refused("unknown format", mended(bytes.Clone(body)), fdbevents.ErrFormat)
 			body[1] = v.bytes[1]
 			body[0]++
-			refused("one field more", mended(body), fdbevents.ErrFormat)
+			refused("extra field", mended(body), fdbevents.ErrFormat)
 		})
 	}
 }
 
-// TestAppendersAppend: what dst has already stays, and is not part of the value.
+// TestAppendersAppend checks that what dst already holds stays, and is not part of the
+// value.
 func TestAppendersAppend(t *testing.T) {
 	ev := fdbevents.EventData{Type: "t", Data: []byte("d")}
 	for name, appended := range map[string]func(dst []byte) []byte{
@@ -164,49 +167,49 @@ func TestAppendersAppend(t *testing.T) {
 		}
 	}
 	if got := hex.EncodeToString(AppendCounter(nil, -2)); got != "feffffffffffffff" {
-		t.Errorf("counter: got %s", got)
+		t.Errorf("counter: got %s, want feffffffffffffff", got)
 	}
 }
 
-// TestStampedEntryAround: the record moves, but within its memory.
+// TestStampedEntryAround checks that the record moves, but within its own memory.
 func TestStampedEntryAround(t *testing.T) {
 	encoded := append(make([]byte, 0, 100), "rec"...)
 	operand, moved := StampedEntryAround(encoded, 258, 200)
 	if got := hex.EncodeToString(operand); got != "000000000000000000000102c8010372656300000000" {
-		t.Errorf("got %s", got)
+		t.Errorf("got operand %s", got)
 	}
 	if &operand[0] != &encoded[0] || &moved[0] != &operand[15] || string(moved) != "rec" || cap(moved) != 3 {
-		t.Errorf("the record is %q and was copied", moved)
+		t.Errorf("got record %q, want \"rec\" moved within its own memory", moved)
 	}
 }
 
-// TestSplitRecord: the parts are as large as they may be, and joined they are the
-// record.
+// TestSplitRecord checks that the parts are as large as allowed, and that the first
+// holds the size of the record and its beginning.
 func TestSplitRecord(t *testing.T) {
 	ev := fdbevents.EventData{Type: "t", Data: bytes.Repeat([]byte("data"), 50_000)}
 	encoded := AppendRecord(nil, Record{Stream: "s", Event: &ev})
 	parts := SplitRecord(encoded)
 	if len(parts) != 3 || len(parts[0]) != ChunkSize || len(parts[1]) != ChunkSize || !IsChunked(parts[0]) {
-		t.Fatalf("%d parts, the first of %d bytes", len(parts), len(parts[0]))
+		t.Fatalf("got %d parts, the first of %d bytes, want 3, all but the last of ChunkSize", len(parts), len(parts[0]))
 	}
 	if total, first, err := DecodeChunkHeader(parts[0]); err != nil || total != len(encoded) || !bytes.Equal(first, encoded[:len(first)]) {
-		t.Errorf("got %d bytes in all, %d in the slot, %v", total, len(first), err)
+		t.Errorf("got %d bytes in total, %d in the slot, %v", total, len(first), err)
 	}
 	if got := hex.EncodeToString(appendChunkHeader(nil, 100_000)); got != "9202ce000186a0" {
-		t.Errorf("chunk header: got %s", got)
+		t.Errorf("chunk header: got %s, want 9202ce000186a0", got)
 	}
 	if _, _, err := DecodeChunkHeader([]byte{0x92, 9, 1}); !errors.Is(err, fdbevents.ErrFormat) {
-		t.Errorf("unknown format: got %v", err)
+		t.Errorf("unknown format: got %v, want ErrFormat", err)
 	}
 	for n := range 7 {
 		if _, _, err := DecodeChunkHeader(parts[0][:n]); !errors.Is(err, fdbevents.ErrCorrupt) {
-			t.Errorf("cut to %d bytes: got %v", n, err)
+			t.Errorf("cut to %d bytes: got %v, want ErrCorrupt", n, err)
 		}
 	}
 }
 
-// TestWriterIsTheLibrary: what the writer writes itself is what the library writes,
-// below and above the lengths at which it leaves it to the library.
+// TestWriterIsTheLibrary checks that the writer encodes as the library does, below and
+// above the lengths from which it leaves the work to the library.
 func TestWriterIsTheLibrary(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		array, number := rapid.IntRange(0, 70_000).Draw(t, "array"), rapid.Int64().Draw(t, "number")
