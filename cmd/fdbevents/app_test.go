@@ -90,7 +90,7 @@ func TestUsageErrors(t *testing.T) {
 		{"append a --type T --data {", "--data is not JSON; say what it is with --content-type"},
 		{"append a --type T --data 1 --id 7", `--id: id "7": want a UUID: invalid UUID length: 1`},
 		{"append a --type T --data 1 --id 00000000-0000-0000-0000-000000000000",
-			`--id: id "00000000-0000-0000-0000-000000000000": the UUID of zeros is no id; leave it out to get a random one`},
+			`--id: id "00000000-0000-0000-0000-000000000000": the zero UUID is not a valid id; leave it out to get a random one`},
 		{"append a --type T --data 1 --file x", "--data is for one event; --file, --batch and --in-order are for JSON lines"},
 		{"append a --type T --data 1 --batch 2", "--data is for one event; --file, --batch and --in-order are for JSON lines"},
 		{"append a --type T --data - --metadata -", "only one of --data and --metadata can be the standard input"},

@@ -144,22 +144,22 @@ func TestAppendLines(t *testing.T) {
 // comes after it is not looked at.
 func TestAppendBadLine(t *testing.T) {
 	for _, tt := range []struct{ line, message string }{
-		{`{"type":"T"`, "it is not JSON: the line ends within the object"},
-		{`{"type":T}`, "it is not JSON: invalid character 'T' looking for beginning of value (byte 9)"},
-		{`hello`, "it is not JSON: invalid character 'h' looking for beginning of value (byte 1)"},
-		{`[1]`, "it is a JSON array, want an object"},
-		{`7`, "it is a JSON number, want an object"},
-		{`{"type":"T"} {"type":"T"}`, "more follows after the JSON object; write one object a line"},
-		{`{"type":"T","datum":1}`, `unknown field "datum"; known are stream, type, id, data, dataBase64, metadata, metadataBase64, tags, contentType, created`},
+		{`{"type":"T"`, "not JSON: the line ends inside the object"},
+		{`{"type":T}`, "not JSON: invalid character 'T' looking for beginning of value (byte 9)"},
+		{`hello`, "not JSON: invalid character 'h' looking for beginning of value (byte 1)"},
+		{`[1]`, "got a JSON array, want an object"},
+		{`7`, "got a JSON number, want an object"},
+		{`{"type":"T"} {"type":"T"}`, "unexpected data after the JSON object; write one object per line"},
+		{`{"type":"T","datum":1}`, `unknown field "datum"; known fields are stream, type, id, data, dataBase64, metadata, metadataBase64, tags, contentType, created`},
 		{`{"type":7}`, `field "type" is a JSON number, want a string`},
 		{`{"type":"T","tags":"x"}`, `field "tags" is a JSON string, want an array of strings`},
 		{`{"type":"T","tags":[1]}`, `field "tags" is a JSON number, want an array of strings`},
-		{`{"data":1}`, `it has no "type", and the command line has no --type to use instead`},
+		{`{"data":1}`, `missing "type"; add it to the line or give --type`},
 		{`{"type":"T","id":""}`, `id "": want a UUID: invalid UUID length: 0`},
-		{`{"type":"T","id":"00000000-0000-0000-0000-000000000000"}`, `id "00000000-0000-0000-0000-000000000000": the UUID of zeros is no id; leave it out to get a random one`},
+		{`{"type":"T","id":"00000000-0000-0000-0000-000000000000"}`, `id "00000000-0000-0000-0000-000000000000": the zero UUID is not a valid id; leave it out to get a random one`},
 		{`{"type":"T","created":"yesterday"}`, `created "yesterday": want a time like 2026-01-31T12:00:00Z`},
 		{`{"type":"T","created":"1492-01-01T00:00:00Z"}`, `event 1 of 1 for stream "s": created "1492-01-01 00:00:00 +0000 UTC": must lie in the years 1678 to 2261`},
-		{`{"type":"T","data":1,"dataBase64":"Mg=="}`, "data and dataBase64 differ; give one of them"},
+		{`{"type":"T","data":1,"dataBase64":"Mg=="}`, "data and dataBase64 differ; give only one of them"},
 		{`{"type":"T","dataBase64":"%"}`, "near byte 29: illegal base64 data at input byte 0"},
 		{`{"type":"T","stream":"$all"}`, `stream name "$all": names that begin with $ are reserved for virtual streams`},
 		{`{"type":"T","tags":["a","a"]}`, `event 1 of 1 for stream "s": tag "a": is given twice on one event`},
@@ -185,7 +185,7 @@ func TestAppendBadFirstLine(t *testing.T) {
 	db := newDB(t)
 	r := invoke(t, `{"type":"T"}`, "append", db)
 	_, message, _ := strings.Cut(r.errors, "\n")
-	equal(t, "message", message, "fdbevents: line 1: it has no \"stream\", and the command line names no STREAM to use instead; 0 events stored before it\n")
+	equal(t, "message", message, "fdbevents: line 1: missing \"stream\"; add it to the line or name a STREAM; 0 events stored before it\n")
 }
 
 // Lines that wait for the rest of their group are not stored when it does not
@@ -198,8 +198,8 @@ func TestAppendBatchCutOff(t *testing.T) {
 	}
 	r := invoke(t, in.String()+"bad\n", "append", "s", "--batch", "3", db)
 	_, message, _ := strings.Cut(r.errors, "\n")
-	equal(t, "message", message, "fdbevents: line 6: it is not JSON: invalid character 'b' looking for beginning of value (byte 1); "+
-		"3 events stored before it, up to line 3; 2 events from line 4 on, which belong with what follows, not stored\n")
+	equal(t, "message", message, "fdbevents: line 6: not JSON: invalid character 'b' looking for beginning of value (byte 1); "+
+		"3 events stored before it, up to line 3; 2 events from line 4 on not stored, because their batch is incomplete\n")
 	checkClean(t, db, "clean: 3 events in 1 stream, 3 ids, 0 tags\n")
 	r = invoke(t, in.String()+`{"type":"T"}`, "append", "s", "--batch", "3", db)
 	if r.code != exitOK || !strings.HasSuffix(r.errors, ", in 2 appends; 3 had been stored before\n") {
@@ -322,7 +322,7 @@ func TestAppendRefusedAmongMany(t *testing.T) {
 	stored := len(lines(r.out))
 	want := `line 11: event id ` + someID + ` is already in stream "s" at revision 0, with other data; give new events new ids; 10 events stored before it, up to line 10`
 	if behind := stored - 10; behind > 0 {
-		want += fmt.Sprintf("; of %d under way after it, %d are stored", behind, behind)
+		want += fmt.Sprintf("; of %d events under way after it, %d are stored", behind, behind)
 	}
 	_, message, _ := strings.Cut(r.errors, "\n")
 	equal(t, "message", message, "fdbevents: "+want+"\n")
@@ -353,8 +353,8 @@ func TestAppendLineTooLong(t *testing.T) {
 		t.Errorf("exit code %d", r.code)
 	}
 	_, message, _ := strings.Cut(r.errors, "\n")
-	equal(t, "message", message, "fdbevents: line 2: it is longer than 33554432 bytes; an event's data and metadata may have 8 MiB: "+
-		"is the input one JSON object a line?; 1 event stored before it, up to line 1\n")
+	equal(t, "message", message, "fdbevents: line 2: longer than 33554432 bytes; an event's data and metadata are limited to 8 MiB; "+
+		"is the input one JSON object per line?; 1 event stored before it, up to line 1\n")
 }
 
 // Who feeds one line at a time sees each result before the next line.

@@ -131,7 +131,7 @@ func TestInterrupt(t *testing.T) {
 	}
 	_, message, _ := strings.Cut(appending.errors(), "\n")
 	// The third line may have been read, or not.
-	message, _, _ = strings.Cut(message, "; 1 event from line 3 on, ")
+	message, _, _ = strings.Cut(message, "; 1 event from line 3 on not stored, ")
 	equal(t, "append", strings.TrimSuffix(message, "\n"), "fdbevents: stopped: interrupt signal received; 2 events stored before it, up to line 2")
 	tail.stop()
 	if code := tail.wait(); code != exitOK || tail.errors() != "" {

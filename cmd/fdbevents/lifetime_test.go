@@ -32,7 +32,7 @@ func TestAppendUnlessQuery(t *testing.T) {
 	r = claim("all", position, `{"stream":"a","type":"b"}
 {"stream":"a"}
 `)
-	if r.code != exitFailure || !strings.Contains(r.errors, `line 2: it has no "type", and the command line has no --type to use instead; nothing was appended`) {
+	if r.code != exitFailure || !strings.Contains(r.errors, `line 2: missing "type"; add it to the line or give --type; nothing was appended`) {
 		t.Errorf("got %+v", r)
 	}
 	r = claim("all", "7f0000000000000000000000", `{"stream":"a","type":"b"}`)
