@@ -9,24 +9,24 @@ import (
 	"github.com/fdbevents/fdbevents/internal/layout"
 )
 
-// Gag is the engine of one process among several that share a database. It keeps the
-// process from being heard, as if that had stopped or ended.
+// Gag is the engine of one process among several that share a database. It can silence the
+// process, as if the process had been stopped or had ended.
 type Gag struct {
 	engine.Engine
 	silent, dead atomic.Bool
 }
 
-// NewGag wraps an engine. Nothing is kept back at first.
+// NewGag wraps an engine. It holds nothing back at first.
 func NewGag(e engine.Engine) *Gag { return &Gag{Engine: e} }
 
-// Silence lets no heartbeat of a consumer group's member through, and no farewell.
-// What members were handed they can settle as far as the store allows.
+// Silence blocks the heartbeats and the farewells of consumer group members. Members may
+// still settle the messages they hold, if the store lets them.
 func (g *Gag) Silence() { g.silent.Store(true) }
 
 // Speak ends Silence.
 func (g *Gag) Speak() { g.silent.Store(false) }
 
-// Die lets nothing through any more: what the process holds it does not give up.
+// Die blocks every commit from now on: the process cannot give up what it holds.
 func (g *Gag) Die() { g.dead.Store(true) }
 
 // Begin implements engine.Engine.
@@ -34,12 +34,12 @@ func (g *Gag) Begin(ctx context.Context) engine.Transaction {
 	return &gaggedTransaction{Transaction: g.Engine.Begin(ctx), gag: g}
 }
 
-var errGagged = errors.New("the process is not heard")
+var errGagged = errors.New("the process is gagged")
 
 type gaggedTransaction struct {
 	engine.Transaction
 	gag *Gag
-	// alive is true when the transaction says of a member that it lives, or leaves.
+	// alive is true if the transaction says that a member is alive, or leaves.
 	alive bool
 }
 
