@@ -49,7 +49,7 @@ func TestAppendOne(t *testing.T) {
 	checkClean(t, db, "clean: 6 events in 1 stream, 6 ids, 2 tags\n")
 }
 
-// created is the time in an event's JSON form, in quotes.
+// created returns the time of an event in JSON form, with its quotes.
 func created(t *testing.T, event string) string {
 	t.Helper()
 	var ev struct{ Created json.RawMessage }
@@ -126,7 +126,7 @@ func TestAppendLines(t *testing.T) {
 		t.Fatal(err)
 	}
 	r = invoke(t, "not this", "append", "--file", file, db)
-	if r.code != exitOK || !strings.Contains(r.out, `"repeat":true`) || !strings.HasSuffix(r.errors, "; 1 had been stored before\n") {
+	if r.code != exitOK || !strings.Contains(r.out, `"repeat":true`) || !strings.HasSuffix(r.errors, "; 1 already stored\n") {
 		t.Errorf("exit code %d: %s%s", r.code, r.out, r.errors)
 	}
 	r = invoke(t, "", "append", "--file", file+"x", db)
@@ -140,8 +140,8 @@ func TestAppendLines(t *testing.T) {
 	checkClean(t, db, "clean: 4 events in 2 streams, 4 ids, 2 tags\n")
 }
 
-// A bad line ends the run: what comes before it is stored and was printed, what
-// comes after it is not looked at.
+// A bad line ends the run. The events before it are stored and printed; the lines after it
+// are not read.
 func TestAppendBadLine(t *testing.T) {
 	for _, tt := range []struct{ line, message string }{
 		{`{"type":"T"`, "not JSON: the line ends inside the object"},
@@ -188,8 +188,8 @@ func TestAppendBadFirstLine(t *testing.T) {
 	equal(t, "message", message, "fdbevents: line 1: missing \"stream\"; add it to the line or name a STREAM; 0 events stored before it\n")
 }
 
-// Lines that wait for the rest of their group are not stored when it does not
-// come: the whole input can be appended again in the same groups.
+// Lines that wait for the rest of their batch are not stored if it does not come, so that
+// the whole input can be appended again in the same batches.
 func TestAppendBatchCutOff(t *testing.T) {
 	db := newDB(t)
 	var in strings.Builder
@@ -202,7 +202,7 @@ func TestAppendBatchCutOff(t *testing.T) {
 		"3 events stored before it, up to line 3; 2 events from line 4 on not stored, because their batch is incomplete\n")
 	checkClean(t, db, "clean: 3 events in 1 stream, 3 ids, 0 tags\n")
 	r = invoke(t, in.String()+`{"type":"T"}`, "append", "s", "--batch", "3", db)
-	if r.code != exitOK || !strings.HasSuffix(r.errors, ", in 2 appends; 3 had been stored before\n") {
+	if r.code != exitOK || !strings.HasSuffix(r.errors, ", in 2 appends; 3 already stored\n") {
 		t.Errorf("exit code %d: %s", r.code, r.errors)
 	}
 	checkClean(t, db, "clean: 6 events in 1 stream, 6 ids, 0 tags\n")
@@ -220,7 +220,7 @@ func TestAppendBatch(t *testing.T) {
 {"stream":"a","firstRevision":3,"lastRevision":5,"position":"POSITION"}
 {"stream":"a","firstRevision":6,"lastRevision":7,"position":"POSITION"}
 `)
-	// Each append is one transaction: its events have one versionstamp.
+	// Each append is one transaction, so its events share a versionstamp.
 	stamps := make(map[string]int)
 	for _, line := range lines(must(t, "", "read", "--all", db)) {
 		stamps[line[:20]]++
@@ -228,13 +228,13 @@ func TestAppendBatch(t *testing.T) {
 	if len(stamps) != 4 {
 		t.Errorf("stamps %v", stamps)
 	}
-	// A group that would be over the limit of an append becomes two.
+	// A batch that would exceed the limit of an append is split.
 	half := strings.Repeat("x", 4<<20)
 	out := must(t, strings.Repeat(fmt.Sprintf(`{"type":"T","data":"%s"}`+"\n", half), 2), "append", "c", "--batch", "10", db)
 	if len(lines(out)) != 2 {
 		t.Errorf("large events got\n%s", out)
 	}
-	// Where the store's own limit is reached first, the way out is in the message.
+	// If the store's own limit is reached first, the message says what to do.
 	tags := make([]string, 64)
 	for i := range tags {
 		tags[i] = fmt.Sprintf(`"%0250d"`, i)
@@ -247,8 +247,8 @@ func TestAppendBatch(t *testing.T) {
 	checkClean(t, db, "clean: 11 events in 3 streams, 11 ids, 0 tags\n")
 }
 
-// The expectation is for the first append to a stream; then each continues from
-// the one before.
+// The expectation is for the first append to a stream; each later append continues from the
+// one before.
 func TestAppendLinesExpected(t *testing.T) {
 	db := newDB(t)
 	const in = `{"stream":"a","type":"T"}
@@ -278,8 +278,8 @@ func TestAppendLinesExpected(t *testing.T) {
 	checkClean(t, db, "clean: 7 events in 2 streams, 7 ids, 0 tags\n")
 }
 
-// Many appends are under way at once; results and revisions are in the order of
-// the input, and with --in-order so is the log.
+// Many appends are under way at once. Results and revisions are in input order, and with
+// --in-order so is the log.
 func TestAppendManyLines(t *testing.T) {
 	const n, streams = 2000, 7
 	var in strings.Builder
@@ -303,8 +303,8 @@ func TestAppendManyLines(t *testing.T) {
 	}
 }
 
-// When one append is refused, those under way behind it are still stored, and
-// the message accounts for them.
+// When an append is refused, the appends under way behind it are still stored, and the
+// message accounts for them.
 func TestAppendRefusedAmongMany(t *testing.T) {
 	db := newDB(t)
 	must(t, "", "append", "s", "--type", "T", "--data", "1", "--id", someID, db)
@@ -339,7 +339,7 @@ func TestAppendLongLines(t *testing.T) {
 	if err := json.Unmarshal([]byte(got), &ev); err != nil || !bytes.Equal(ev.DataBase64, data) {
 		t.Errorf("read back %d bytes of %d: %v", len(ev.DataBase64), len(data), err)
 	}
-	// The output is input again, of the same bytes.
+	// The output can be appended again, and gives the same bytes.
 	copied := newDB(t)
 	must(t, must(t, "", "read", "--all", "-o", "json", db), "append", copied)
 	equal(t, "copy", withoutPositions(must(t, "", "read", "--all", "-o", "json", copied)), withoutPositions(must(t, "", "read", "--all", "-o", "json", db)))
@@ -357,7 +357,7 @@ func TestAppendLineTooLong(t *testing.T) {
 		"is the input one JSON object per line?; 1 event stored before it, up to line 1\n")
 }
 
-// Who feeds one line at a time sees each result before the next line.
+// A caller that feeds one line at a time sees each result before the next line.
 func TestAppendInteractive(t *testing.T) {
 	db := newDB(t)
 	s := start(t, "append", "s", "--type", "T", db)
@@ -378,7 +378,7 @@ type brokenWriter struct{ err error }
 
 func (w brokenWriter) Write([]byte) (int, error) { return 0, w.err }
 
-// When results cannot be printed, the run ends, and says what is stored.
+// If results cannot be printed, the run ends and says what is stored.
 func TestAppendBrokenOutput(t *testing.T) {
 	db := newDB(t)
 	var stderr strings.Builder
