@@ -27,7 +27,7 @@ func TestHelp(t *testing.T) {
 		equal(t, strings.Join(args, " "), must(t, "", args...), overview)
 	}
 	tail := must(t, "", "tail", "--help")
-	if !strings.Contains(tail, "begin after POSITION") || !strings.Contains(tail, "FDBEVENTS_DB") {
+	if !strings.Contains(tail, "begin after this POSITION") || !strings.Contains(tail, "FDBEVENTS_DB") {
 		t.Errorf("help of tail:\n%s", tail)
 	}
 	for _, args := range [][]string{{"help", "tail"}, {"tail", "-h"}, {"tail", "orders", "--help"}, {"tail", "--all", "--from", "x", "-h"}} {

@@ -30,7 +30,7 @@ func (p *program) benchCommand() *cli.Command {
 		Flags: []cli.Flag{
 			&cli.StringSliceFlag{Name: "only", Usage: "run only workloads named `TEXT` or containing it (repeatable)"},
 			&cli.IntFlag{Name: "rounds", Value: 3, Usage: "run each workload `N` times"},
-			&cli.DurationFlag{Name: "turn", Value: 2 * time.Second, Usage: "run each workload for `DURATION` each time"},
+			&cli.DurationFlag{Name: "turn", Value: 2 * time.Second, Usage: "let each run last `DURATION`"},
 			&cli.StringFlag{Name: "out", Usage: "write all results to `FILE`, as JSON"},
 			&cli.StringFlag{Name: "compare", Usage: "compare with the results in `FILE`, written by --out"},
 		},

@@ -11,24 +11,24 @@ import (
 )
 
 const checkDescription = `Compares every index with the log and prints each problem on one line. The exit code is
-1 if there are any. Other processes may use the store meanwhile.
+1 if there are any. The store can stay in use.
 
 With --sample, checks only events chosen at random, each with everything that leads to
 it. This is fast, but surplus index entries are found only without --sample. Pass the
 seed it prints to --seed to choose the same events again.
 
-With --repair, rebuilds from the log what it can: entries of streams, ids, tags and
-indexes, heads and doorbells; prints each repair. Records are never changed. What it
-cannot repair remains a problem.`
+With --repair, rebuilds what it can from the log (entries of streams, ids, tags and
+indexes, heads, doorbells) and prints each repair. Records are never changed. Problems
+that it cannot repair are printed as usual.`
 
 func (p *program) checkCommand() *cli.Command {
 	return &cli.Command{
 		Name:        "check",
-		Usage:       "verify every index against the log, and repair it",
+		Usage:       "verify every index against the log, and optionally repair it",
 		UsageText:   "fdbevents check [options]",
 		Description: checkDescription,
 		Flags: []cli.Flag{
-			&cli.StringFlag{Name: "sample", Usage: "check only a random `SAMPLE`: a percentage of the events, as in 1%, or a number", DefaultText: "all"},
+			&cli.StringFlag{Name: "sample", Usage: "check only a random `SAMPLE`: a percentage of the events, as in 1%, or a number of events", DefaultText: "all"},
 			&cli.Uint64Flag{Name: "seed", Usage: "with --sample: choose the events by seed `N`", DefaultText: "random"},
 			&cli.BoolFlag{Name: "repair", DisableDefaultText: true, Usage: "rebuild what can be rebuilt from the log"},
 		},

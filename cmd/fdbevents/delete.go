@@ -14,11 +14,11 @@ func (p *program) deleteCommand() *cli.Command {
 		Usage:     "delete a stream",
 		UsageText: "fdbevents delete STREAM [options]",
 		Description: "The stream no longer exists, until an append creates it again; its revisions then\n" +
-			"continue where they were. With --permanently, it refuses appends for ever. Readers of\n" +
-			"all streams see its events until \"scavenge\" removes them.",
+			"continue where they were. With --permanently, it never accepts an append again.\n" +
+			"Readers of all streams see its events until \"scavenge\" removes them.",
 		Flags: []cli.Flag{
 			&cli.StringFlag{Name: "expected", Value: "any", Usage: "expected `REVISION` of the stream: any, exists, or its last revision"},
-			&cli.BoolFlag{Name: "permanently", DisableDefaultText: true, Usage: "refuse appends to the stream for ever"},
+			&cli.BoolFlag{Name: "permanently", DisableDefaultText: true, Usage: "never accept an append to the stream again"},
 		},
 		Action: func(c *cli.Context) error {
 			stream, err := oneStream(c)

@@ -10,8 +10,8 @@ import (
 )
 
 const exportDescription = `FILE is compressed, checksummed, and independent of the store's engine; "import" reads
-it. It holds all events up to the last one when the export begins; others may append
-meanwhile. "-" writes to standard output.
+it. It holds all events up to the last one when the export begins; the store can stay
+in use. "-" writes to standard output.
 
 The export writes FILE.partial and renames it at the end. If it is interrupted, the
 same command resumes it.

@@ -11,9 +11,9 @@ import (
 	"github.com/urfave/cli/v2"
 )
 
-const importDescription = `FILE was written by "export"; "-" reads standard input. Appends its events in their
-order, with their ids, times, tags and contents, and skips events that are already in
-the store. To resume after an interruption, import again.
+const importDescription = `FILE was written by "export"; "-" reads standard input. Its events are appended in their
+order, with their ids, times, tags and contents. Events that are already in the store are
+skipped, so to resume after an interruption, import again.
 
 Whole streams keep their revisions. A stream of the same name that has other events
 here is refused and left unchanged. Streams get the settings in the file, including

@@ -15,11 +15,11 @@ func (p *program) readCommand() *cli.Command {
 		Name:      "read",
 		Usage:     "print the events of a stream or of all streams",
 		UsageText: "fdbevents read STREAM [options]\nfdbevents read --all [options]",
-		Description: "Prints the events that are there, and ends. A line of text is\n\n" +
+		Description: "Prints the events that are there, and exits. A line of text is\n\n" +
 			"   POSITION STREAM@REVISION TYPE CREATED [TAG TAG] DATA metadata=METADATA\n\n" +
 			"A JSON line holds the whole event and can be appended to another store.",
 		Flags: append([]cli.Flag{
-			&cli.StringFlag{Name: "from", Usage: "begin at `POSITION`, or at a revision of STREAM, inclusive; or start, or end (default: start; with --backward, end)"},
+			&cli.StringFlag{Name: "from", Usage: "begin at this `POSITION` (inclusive), or at this revision of STREAM, or at start or end (default: start; with --backward, end)"},
 			&cli.BoolFlag{Name: "backward", DisableDefaultText: true, Usage: "newest first"},
 			&cli.IntFlag{Name: "limit", DefaultText: "all", Usage: "print at most `N` events"},
 		}, selectionFlags()...),

@@ -13,8 +13,7 @@ func (p *program) scavengeCommand() *cli.Command {
 		Usage:     "remove events that are hidden from readers of their streams",
 		UsageText: "fdbevents scavenge",
 		Description: "Frees the space of events that were truncated, deleted, or exceed the limits of\n" +
-			"\"retain\". Other processes may use the store meanwhile. To resume after an\n" +
-			"interruption, run it again.",
+			"\"retain\". The store can stay in use. To resume after an interruption, run it again.",
 		Action: func(c *cli.Context) error {
 			if c.Args().Present() {
 				return usagef(c, "scavenge takes no arguments, got %q", c.Args().Slice())

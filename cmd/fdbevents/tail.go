@@ -18,12 +18,12 @@ func (p *program) tailCommand() *cli.Command {
 			"appends them, until it is interrupted. The store and the stream need not exist yet.\n" +
 			"To continue after the last line that was printed, pass its position, or for a STREAM\n" +
 			"its revision, to --from.\n\n" +
-			"With --group, it joins a consumer group. Each event is printed by one of the members,\n" +
+			"With --group, tail joins a consumer group. Each event is printed by one of the members,\n" +
 			"the events of a stream in order, and acknowledged once its line is written; after a\n" +
 			"crash it is printed again. The first member sets the --from, --type, --tag and\n" +
 			"--stream-prefix of the group; later members leave them out.",
 		Flags: append([]cli.Flag{
-			&cli.StringFlag{Name: "from", Usage: "begin after `POSITION`, or after a revision of STREAM; or start, or end for new events only (default: start)"},
+			&cli.StringFlag{Name: "from", Usage: "begin after this `POSITION`, or after this revision of STREAM, or at start, or at end for new events only (default: start)"},
 			&cli.StringFlag{Name: "group", Usage: "with --all: share the events with the other members of consumer group `NAME`, created if necessary"},
 		}, selectionFlags()...),
 		Action: func(c *cli.Context) error {
