@@ -286,7 +286,7 @@ func readAccounts(t *testing.T, s *fdblayer.Store) *accounts {
 	return a
 }
 
-// verify verifies that each event of a stream was handed out in order, and not again after
+// verify checks that each event of a stream was handed out in order, and not again after
 // it was acknowledged. A member that takes a partition, and so a higher epoch, begins with
 // what was settled before. An acknowledgement that was accepted under an expired epoch would
 // be one that a later epoch did not see.

@@ -18,7 +18,7 @@ func (e *usageError) Error() string {
 	return fmt.Sprintf("%s\nSee '%s --help'.", e.text, e.command)
 }
 
-// Kind is Invalid.
+// Kind returns fdbevents.Invalid.
 func (e *usageError) Kind() fdbevents.Kind { return fdbevents.Invalid }
 
 func usagef(c *cli.Context, format string, args ...any) error {

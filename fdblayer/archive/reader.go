@@ -134,7 +134,7 @@ func (in *reader) block(kind byte, payload []byte) (c content, err error) {
 	return c, nil
 }
 
-// Describe reads only the header of an archive. Its errors are those of Import.
+// Describe reads only the header of an archive. It returns the errors of Import.
 func Describe(r io.Reader) (Header, error) {
 	in, err := newReader(r)
 	if err != nil {

@@ -20,7 +20,7 @@ import (
 )
 
 // checkRepairs repairs a damaged store. If repair is empty, the problems and every key
-// must stay as they are; otherwise a repair that says so must leave nothing wrong.
+// must stay as they are; otherwise the repair must report it and leave nothing wrong.
 func checkRepairs(t *testing.T, s *fdblayer.Store, problems []string, repair string) {
 	t.Helper()
 	ctx := t.Context()

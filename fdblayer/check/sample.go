@@ -161,8 +161,8 @@ func (c *checker) verifySample(ctx context.Context, names []entryName) error {
 	return c.add(ctx, f)
 }
 
-// sampleEntries follows stream entries to their records, and verifies the indexes of
-// these.
+// sampleEntries follows stream entries to their records, and verifies the indexes of the
+// records.
 func (c *checker) sampleEntries(r engine.Reader, names []entryName, f *findings) error {
 	indexes, err := c.systemIndexes(r)
 	if err != nil {
