@@ -9,34 +9,34 @@ import (
 )
 
 const (
-	// maxUnderWay bounds the appends under way, and with them what is in memory:
-	// in bytes of data, and perEvent for each event.
+	// maxUnderWay bounds the appends under way, and so the memory in use. An event counts
+	// as its bytes of data and metadata plus perEvent.
 	maxUnderWay = 64 << 20
 	perEvent    = 4 << 10
-	// maxOutcomes is more than there can be of single events.
+	// maxOutcomes is at least the number of appends that can be under way.
 	maxOutcomes = maxUnderWay / perEvent
-	// entriesAhead is how many events are read before they are asked for.
+	// entriesAhead is how many events are read ahead.
 	entriesAhead = 16
 )
 
 // run appends the events of a source.
 //
-// It is a pipeline. One goroutine reads; the caller's groups what was read and starts
-// appends; a third, the settler, waits for the appends in the order of the input. Only
-// this last one knows what is stored.
+// It is a pipeline of three goroutines. One reads; the caller's own groups events and
+// starts appends; the settler waits for the appends in input order. Only the settler knows
+// what is stored.
 type run struct {
 	store *fdblayer.Store
 	o     Options
-	// last is the last revision of each stream in this run; kept only when there
-	// is an expectation to carry on.
+	// last is the last revision of each stream in this run. It is kept only if there is an
+	// expectation to carry on.
 	last map[string]int64
-	// room bounds what is under way.
+	// room bounds the appends under way.
 	room *semaphore.Weighted
 }
 
-// Run appends until the source ends, something fails, or ctx ends. Appends under way
-// are then waited for, so that it is known what is stored: the summary counts it also
-// when there is an error, which is an *[Error].
+// Run appends until the source ends, something fails, or ctx ends. It then waits for the
+// appends under way, because only their outcome tells what is stored. The summary is
+// complete even if there is an error, which is always an *[Error].
 func Run(ctx context.Context, store *fdblayer.Store, source Source, o Options) (Summary, error) {
 	o.Batch = max(o.Batch, 1)
 	o.InOrder = o.InOrder || o.Expected != fdbevents.Any
@@ -46,7 +46,8 @@ func Run(ctx context.Context, store *fdblayer.Store, source Source, o Options) (
 	defer stop(nil)
 	s := &settler{o: o, room: r.room, stop: stop}
 	entries := make(chan read, entriesAhead)
-	// Not waited for: a read of the standard input cannot be interrupted.
+	// Run does not wait for readAhead, because a read from standard input cannot be
+	// interrupted.
 	go readAhead(reading, source, entries)
 
 	underWay := make(chan submitted, maxOutcomes)

@@ -40,10 +40,10 @@ func openStore(t *testing.T) *fdblayer.Store {
 	return store
 }
 
-// input is a source of events, one line each, and then of an error.
+// input is a source that yields one event per line, and then an error.
 type input struct {
 	streams []string
-	// ids are those of some events, by line.
+	// ids holds the ids of some events, by line.
 	ids  map[int]uuid.UUID
 	end  error
 	line int
@@ -60,7 +60,7 @@ func (in *input) Next() (jsonl.Entry, error) {
 
 func of(streams string) *input { return &input{streams: strings.Fields(streams), end: io.EOF} }
 
-// results keeps what it is called with, as "stream first to last".
+// results records the calls of Stored, as "stream first to last".
 type results struct{ list []string }
 
 func (r *results) stored(a fdbevents.AppendResult, events int) error {
@@ -78,7 +78,7 @@ func (r *results) want(t *testing.T, want ...string) {
 	}
 }
 
-// log is the data of the events in the store, in the order of the log.
+// log returns the data of all events in the store, in log order.
 func log(t *testing.T, store *fdblayer.Store) (data []string) {
 	t.Helper()
 	for ev, err := range store.ReadAll(t.Context(), fdbevents.Start, fdblayer.ReadOptions{}) {
@@ -111,19 +111,19 @@ func TestRun(t *testing.T) {
 	}
 	r.want(t, "a 0 to 0", "b 0 to 0", "a 1 to 1", "c 0 to 0", "a 2 to 2")
 	if idle == 0 {
-		t.Error("it was never idle")
+		t.Error("Idle was never called")
 	}
-	// Nobody need listen.
+	// Stored and Idle are optional.
 	if summary, err := ingest.Run(t.Context(), store, of(""), ingest.Options{}); err != nil || summary != (ingest.Summary{}) {
-		t.Errorf("of nothing: %+v, %v", summary, err)
+		t.Errorf("empty source: %+v, %v", summary, err)
 	}
 	if summary, err := ingest.Run(t.Context(), store, of("a"), ingest.Options{Expected: 2}); err != nil || summary.Events != 1 {
 		t.Errorf("%+v, %v", summary, err)
 	}
 }
 
-// Results come in the order of the input, and streams keep theirs; InOrder makes the
-// log keep it, too.
+// Results come in input order, and streams keep their order. With InOrder, the log keeps
+// it, too.
 func TestRunManyInOrder(t *testing.T) {
 	const n, streams = 1000, 7
 	in := &input{end: io.EOF}
@@ -160,17 +160,17 @@ func TestRunBatches(t *testing.T) {
 	}
 	r.want(t, "a 0 to 2", "b 0 to 0", "a 3 to 5", "a 6 to 7")
 
-	// The rest of a batch does not come: its beginning is not stored.
+	// If the rest of a batch does not come, its beginning is not stored.
 	in := of("c c c c c")
 	in.end = errors.New("broken")
 	summary, err = ingest.Run(t.Context(), store, in, ingest.Options{Expected: fdbevents.Any, Batch: 3})
-	e := wantError(t, err, "broken; 3 events stored before it, up to line 3; 2 events from line 4 on, which belong with what follows, not stored")
+	e := wantError(t, err, "broken; 3 events stored before it, up to line 3; 2 events from line 4 on not stored, because their batch is incomplete")
 	if summary.Events != 3 || e.Stored != 3 || e.LastLine != 3 || e.Waiting != 2 || e.WaitingLine != 4 || !errors.Is(err, in.end) {
 		t.Errorf("%+v, %+v", summary, e)
 	}
 }
 
-// A batch that would be over the limit of an append becomes several.
+// A batch that would exceed the limit of an append is split.
 func TestRunLargeEvents(t *testing.T) {
 	store := openStore(t)
 	var lines strings.Builder
@@ -187,7 +187,7 @@ func TestRunLargeEvents(t *testing.T) {
 	r.want(t, "s 0 to 1", "s 2 to 3")
 }
 
-// The expectation is for the first append to a stream; what follows continues from it.
+// The expectation is for the first append to a stream; later appends continue from it.
 func TestRunExpected(t *testing.T) {
 	store := openStore(t)
 	for _, tt := range []struct {
@@ -215,8 +215,8 @@ func TestRunExpected(t *testing.T) {
 	}
 }
 
-// When one append is refused, those behind it are accounted for: all that are stored
-// were reported.
+// When an append is refused, the appends behind it are accounted for: every stored event
+// was reported.
 func TestRunRefusedAmongMany(t *testing.T) {
 	store := openStore(t)
 	id := uuid.New()
@@ -252,7 +252,7 @@ func TestRunAgain(t *testing.T) {
 	}
 }
 
-// A caller that cannot take a result ends the run, and is not called again.
+// A callback that fails ends the run, and is not called again.
 func TestRunUnheard(t *testing.T) {
 	full := errors.New("disk full")
 	for name, o := range map[string]func(calls *int) ingest.Options{
@@ -278,7 +278,7 @@ func TestRunUnheard(t *testing.T) {
 	}
 }
 
-// endless blocks after its events, as a terminal does.
+// endless blocks after its events, like a terminal.
 type endless struct{ input }
 
 func (in *endless) Next() (jsonl.Entry, error) {
@@ -288,7 +288,7 @@ func (in *endless) Next() (jsonl.Entry, error) {
 	return in.input.Next()
 }
 
-// A run that is stopped waits for what is under way, but not for its source.
+// A stopped run waits for the appends under way, but not for its source.
 func TestRunStopped(t *testing.T) {
 	store := openStore(t)
 	ctx, stop := context.WithCancel(t.Context())
@@ -299,7 +299,7 @@ func TestRunStopped(t *testing.T) {
 		return nil
 	}})
 	var e *ingest.Error
-	// The third event may have been read, or not.
+	// The third event may or may not have been read.
 	if !errors.As(err, &e) || !errors.Is(err, context.Canceled) || e.Stored != 2 || e.Waiting > 1 ||
 		!strings.HasPrefix(err.Error(), "stopped: context canceled; 2 events stored before it, up to line 2") {
 		t.Error(err)

@@ -6,13 +6,13 @@ import (
 	"github.com/fdbevents/fdbevents/jsonl"
 )
 
-// read is an event, or why there is no further one.
+// read is an event, or the error that ended the source.
 type read struct {
 	entry jsonl.Entry
 	err   error
 }
 
-// readAhead hands on what the source has, up to its first error.
+// readAhead sends what the source yields, up to and including its first error.
 func readAhead(ctx context.Context, source Source, entries chan<- read) {
 	for {
 		e, err := source.Next()

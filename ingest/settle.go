@@ -10,12 +10,12 @@ import (
 	"golang.org/x/sync/semaphore"
 )
 
-// outcome waits for an append.
+// outcome is the result of an append, once it is known.
 type outcome interface {
 	Wait() (fdbevents.AppendResult, error)
 }
 
-// finished is an outcome that is there already.
+// finished is an outcome that is already known.
 type finished struct {
 	result fdbevents.AppendResult
 	err    error
@@ -29,27 +29,27 @@ type submitted struct {
 	outcome
 }
 
-// settler waits for appends in the order of the input. It belongs to one goroutine
-// until that has ended.
+// settler waits for appends in input order. It belongs to one goroutine until that
+// goroutine has ended.
 type settler struct {
 	o    Options
 	room *semaphore.Weighted
-	// stop ends the reading.
+	// stop stops the reading.
 	stop context.CancelCauseFunc
 
 	summary Summary
-	// lastLine is the line up to which all is stored.
+	// lastLine is the line up to which everything is stored.
 	lastLine int
-	// failure is the first append that failed, or what Stored or Idle returned;
-	// storedAfter and failedAfter count the events under way behind it.
+	// failure is the error of the first append that failed, or of Stored or Idle.
+	// storedAfter and failedAfter count the events that were under way behind it.
 	failure                  error
 	storedAfter, failedAfter int64
-	// deaf is that nobody wants to hear of results any more.
+	// deaf is true after Stored or Idle has failed. Neither is called again.
 	deaf bool
 }
 
-// settle waits for appends and reports their results. After a failure it ends the
-// reading, and goes on with what is under way.
+// settle waits for appends and reports their results. After a failure it stops the reading,
+// and still waits for what is under way.
 func (s *settler) settle(underWay <-chan submitted) {
 	for next := range underWay {
 		result, err := next.Wait()
@@ -78,7 +78,7 @@ func (s *settler) idle() {
 	}
 }
 
-// report calls back, unless that has failed before.
+// report calls callback, unless a callback has failed before.
 func (s *settler) report(callback func() error) {
 	if s.deaf {
 		return

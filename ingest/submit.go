@@ -9,7 +9,7 @@ import (
 	"github.com/fdbevents/fdbevents/jsonl"
 )
 
-// group is events in a row that are appended as one.
+// group is a run of consecutive events that are appended as one.
 type group struct {
 	stream      string
 	first, last int // lines
@@ -17,10 +17,10 @@ type group struct {
 	size        int
 }
 
-// sizeOf is what the limit of an append counts.
+// sizeOf returns the bytes that count towards fdbevents.MaxAppendSize.
 func sizeOf(e *jsonl.Entry) int { return len(e.Event.Data) + len(e.Event.Metadata) }
 
-// takes reports whether the group, if it has events, can have this one, too.
+// takes reports whether a group that has events can take one more.
 func (g *group) takes(e *jsonl.Entry) bool {
 	return e.Stream == g.stream && g.size+sizeOf(e) <= fdbevents.MaxAppendSize
 }
@@ -34,13 +34,13 @@ func (g *group) add(e *jsonl.Entry) {
 	g.events = append(g.events, e.Event)
 }
 
-// weight is how much of the room it takes.
+// weight returns how much of maxUnderWay the group takes.
 func (g *group) weight() int64 {
 	return min(int64(g.size)+int64(len(g.events))*perEvent, maxUnderWay)
 }
 
-// partialError says that events were read, but not appended: they wait for the rest
-// of their group, which must be stored as a whole or not at all.
+// partialError says that events were read but not appended. They wait for the rest of
+// their group, which must be stored as a whole or not at all.
 type partialError struct {
 	group
 	err error
@@ -49,7 +49,7 @@ type partialError struct {
 func (e *partialError) Error() string { return e.err.Error() }
 func (e *partialError) Unwrap() error { return e.err }
 
-// errFailed ends submit when the failure itself is with the settler.
+// errFailed ends submit when the settler has the actual failure.
 var errFailed = errors.New("an append failed")
 
 // submit groups events and starts their appends. It returns nil at the end of the
@@ -77,7 +77,8 @@ func (r *run) submit(ctx context.Context, entries <-chan read, underWay chan<- s
 			return nil
 		}
 		g.add(&next.entry)
-		// Whoever feeds us one event at a time wants its result at once.
+		// Do not wait for the next event before starting a full group: a caller that feeds
+		// us one event at a time wants its result at once.
 		if len(g.events) == r.o.Batch {
 			if err := r.start(ctx, g, underWay); err != nil {
 				return err
@@ -87,14 +88,13 @@ func (r *run) submit(ctx context.Context, entries <-chan read, underWay chan<- s
 	}
 }
 
-// start starts the append of a group, once there is room for it. A failed append is
-// reported through underWay, where it has its place among the others.
+// start starts the append of a group once there is room for it. It reports a failed append
+// through underWay, in its place among the others.
 func (r *run) start(ctx context.Context, g group, underWay chan<- submitted) error {
 	if err := r.room.Acquire(ctx, g.weight()); err != nil {
 		return &partialError{g, context.Cause(ctx)}
 	}
-	// An append that has been started is better finished than given up: then it
-	// is known whether it is stored.
+	// Finish a started append rather than give it up, so that its outcome is known.
 	appending := context.WithoutCancel(ctx)
 	if r.o.InOrder {
 		result, err := r.store.Append(appending, g.stream, r.expect(g.stream), g.events...)
@@ -116,7 +116,7 @@ func (r *run) start(ctx context.Context, g group, underWay chan<- submitted) err
 	return nil
 }
 
-// expect is the expectation of the next append to a stream.
+// expect returns the expected revision of the next append to a stream.
 func (r *run) expect(stream string) fdbevents.ExpectedRevision {
 	if last, ok := r.last[stream]; ok {
 		return fdbevents.ExpectedRevision(last)

@@ -14,33 +14,32 @@ import (
 	"github.com/google/uuid"
 )
 
-// Entry is an event to append, and where it belongs. It shares no memory with the
-// reader.
+// Entry is an event to append. It shares no memory with the reader.
 type Entry struct {
-	// Line is its number in the input, from 1.
-	Line   int
+	// Line is the line of the input that holds the event, from 1.
+	Line int
+	// Stream is the stream to append to.
 	Stream string
 	Event  fdbevents.EventData
 }
 
-// Defaults stand in for what a line leaves out. An empty one stands in for nothing.
+// Defaults replace fields that a line leaves out. An empty default replaces nothing.
 type Defaults struct {
 	Stream, Type string
 }
 
-// MissingError says that a line lacks a field that every event needs, and that the
-// defaults have no value for it either.
+// MissingError reports a line without a required field for which there is no default.
 type MissingError struct {
 	// Field is "stream" or "type".
 	Field string
 }
 
-func (e *MissingError) Error() string { return fmt.Sprintf("it has no %q", e.Field) }
+func (e *MissingError) Error() string { return fmt.Sprintf("missing %q", e.Field) }
 
-// ContentType is the content type of an event's data that is JSON.
+// ContentType is the content type of JSON data.
 const ContentType = "application/json"
 
-// jsonEntry is a line of the input. Its fields are those that AppendEvent writes;
+// jsonEntry is a line of the input. It has all fields that AppendEvent writes, although
 // revision and position mean nothing for a new event.
 type jsonEntry struct {
 	Stream         string          `json:"stream"`
@@ -55,14 +54,14 @@ type jsonEntry struct {
 	DataBase64     []byte          `json:"dataBase64"`
 	Metadata       json.RawMessage `json:"metadata"`
 	MetadataBase64 []byte          `json:"metadataBase64"`
-	// Erased is accepted, because an event without data is as good as any.
+	// Erased is accepted and ignored: events may be empty.
 	Erased bool `json:"erased"`
 }
 
-// entryFields are those that mean something for a new event.
+// entryFields are the fields that mean something for a new event.
 const entryFields = "stream, type, id, data, dataBase64, metadata, metadataBase64, tags, contentType, created"
 
-// parse reads one line. The entry's Line is left to the caller.
+// parse reads one line. The caller sets the entry's Line.
 func parse(line []byte, defaults Defaults) (e Entry, err error) {
 	var in jsonEntry
 	decoder := json.NewDecoder(bytes.NewReader(line))
@@ -71,7 +70,7 @@ func parse(line []byte, defaults Defaults) (e Entry, err error) {
 		return e, explainJSON(err, decoder.InputOffset())
 	}
 	if _, err := decoder.Token(); !errors.Is(err, io.EOF) {
-		return e, errors.New("more follows after the JSON object; write one object a line")
+		return e, errors.New("unexpected data after the JSON object; write one object per line")
 	}
 	if e.Stream = cmp.Or(in.Stream, defaults.Stream); e.Stream == "" {
 		return e, &MissingError{"stream"}
@@ -103,8 +102,8 @@ func parse(line []byte, defaults Defaults) (e Entry, err error) {
 	return e, nil
 }
 
-// payload chooses between the two forms of data or metadata. Where AppendEvent writes
-// both, the base64 is exact and the JSON is the same without line breaks.
+// payload chooses between the two forms of data or metadata. If AppendEvent wrote both,
+// the base64 form is exact, and the JSON form is the same without line breaks.
 func payload(name string, value json.RawMessage, exact []byte) ([]byte, error) {
 	switch {
 	case exact == nil:
@@ -114,44 +113,44 @@ func payload(name string, value json.RawMessage, exact []byte) ([]byte, error) {
 	}
 	var a, b bytes.Buffer
 	if json.Compact(&a, value) != nil || json.Compact(&b, exact) != nil || !bytes.Equal(a.Bytes(), b.Bytes()) {
-		return nil, fmt.Errorf("%s and %sBase64 differ; give one of them", name, name)
+		return nil, fmt.Errorf("%s and %sBase64 differ; give only one of them", name, name)
 	}
 	return exact, nil
 }
 
-// ParseID reads the id of an event. The UUID of zeros is refused, because to the
-// store it means that there is no id.
+// ParseID parses the id of an event. It refuses the zero UUID, which means "no id" to the
+// store.
 func ParseID(text string) (uuid.UUID, error) {
 	id, err := uuid.Parse(text)
 	if err != nil {
 		return id, fmt.Errorf("id %q: want a UUID: %w", text, err)
 	}
 	if id == uuid.Nil {
-		return id, fmt.Errorf("id %q: the UUID of zeros is no id; leave it out to get a random one", text)
+		return id, fmt.Errorf("id %q: the zero UUID is not a valid id; leave it out to get a random one", text)
 	}
 	return id, nil
 }
 
-// explainJSON says what the decoder's error means for a line of the input.
+// explainJSON turns an error of the decoder into one about a line of the input.
 func explainJSON(err error, offset int64) error {
 	var mismatch *json.UnmarshalTypeError
 	var syntax *json.SyntaxError
 	switch field, unknown := strings.CutPrefix(err.Error(), "json: unknown field "); {
 	case unknown:
-		return fmt.Errorf("unknown field %s; known are %s", field, entryFields)
+		return fmt.Errorf("unknown field %s; known fields are %s", field, entryFields)
 	case errors.As(err, &mismatch) && mismatch.Field == "":
-		return fmt.Errorf("it is a JSON %s, want an object", mismatch.Value)
+		return fmt.Errorf("got a JSON %s, want an object", mismatch.Value)
 	case errors.As(err, &mismatch):
 		return fmt.Errorf("field %q is a JSON %s, want %s", mismatch.Field, mismatch.Value, wanted(mismatch.Field))
 	case errors.As(err, &syntax):
-		return fmt.Errorf("it is not JSON: %w (byte %d)", syntax, syntax.Offset)
+		return fmt.Errorf("not JSON: %w (byte %d)", syntax, syntax.Offset)
 	case errors.Is(err, io.ErrUnexpectedEOF):
-		return errors.New("it is not JSON: the line ends within the object")
+		return errors.New("not JSON: the line ends inside the object")
 	}
 	return fmt.Errorf("near byte %d: %w", offset, err)
 }
 
-// wanted says what a field of jsonEntry takes.
+// wanted names the type of a field of jsonEntry.
 func wanted(field string) string {
 	if field == "tags" || strings.HasPrefix(field, "tags.") {
 		return "an array of strings"

@@ -11,8 +11,8 @@ import (
 	"github.com/fdbevents/fdbevents"
 )
 
-// AppendEvent appends an event as one line, with its line break, for those who have a
-// buffer of their own. It does not use json.Marshal, which would rewrite the data.
+// AppendEvent appends an event to dst as one line, including the line break, and returns
+// the extended buffer. It does not use json.Marshal, which would rewrite the data.
 func AppendEvent(dst []byte, ev *fdbevents.Event) []byte {
 	dst = append(dst, `{"stream":`...)
 	dst = AppendString(dst, ev.Stream)
@@ -47,9 +47,9 @@ func AppendEvent(dst []byte, ev *fdbevents.Event) []byte {
 	return append(dst, '}', '\n')
 }
 
-// appendPayloadJSON appends data or metadata: JSON as it is, anything else as
-// base64. JSON that does not survive as part of a line, because it has several
-// itself, is there in both forms, one to look at and one that is exact.
+// appendPayloadJSON appends data or metadata: JSON unchanged, anything else as base64. JSON
+// that would not survive inside a line, because it spans several lines or has space around
+// it, is written in both forms, one readable and one exact.
 func appendPayloadJSON(dst []byte, name string, payload []byte) []byte {
 	if len(payload) == 0 {
 		return dst
@@ -76,8 +76,8 @@ func appendPayloadJSON(dst []byte, name string, payload []byte) []byte {
 
 func isSpace(b byte) bool { return b == ' ' || b == '\t' || b == '\r' || b == '\n' }
 
-// AppendString appends s as a JSON string. It leaves signs of HTML as they are, as
-// AppendEvent does, and is for lines that have more in them than an event.
+// AppendString appends s to dst as a JSON string and returns the extended buffer. Like
+// AppendEvent, it does not escape HTML. It is for lines that hold more than an event.
 func AppendString(dst []byte, s string) []byte {
 	plain := func(c byte) bool { return c >= 0x20 && c < 0x7f && c != '"' && c != '\\' }
 	for i := range len(s) {
@@ -85,7 +85,7 @@ func AppendString(dst []byte, s string) []byte {
 			quoted := bytes.NewBuffer(dst)
 			encoder := json.NewEncoder(quoted)
 			encoder.SetEscapeHTML(false)
-			_ = encoder.Encode(s) // a string cannot fail
+			_ = encoder.Encode(s) // encoding a string cannot fail
 			return bytes.TrimSuffix(quoted.Bytes(), []byte{'\n'})
 		}
 	}

@@ -9,8 +9,8 @@ import (
 	"github.com/fdbevents/fdbevents/jsonl"
 )
 
-// FuzzEntry: each line of input is an event with a stream and a type, or an error
-// that names the line.
+// FuzzEntry verifies that each line of input is an event with a stream and a type, or an
+// error that names the line.
 func FuzzEntry(f *testing.F) {
 	f.Add([]byte(`{"stream":"s","type":"t","data":{"a":1},"tags":["x"],"created":"2026-01-31T12:00:00Z"}`))
 	f.Add([]byte(`{"id":"00000000-0000-4000-8000-000000000001","dataBase64":"e30=","data":{},"metadata":null}`))

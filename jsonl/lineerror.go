@@ -2,11 +2,11 @@ package jsonl
 
 import "fmt"
 
-// LineError is about lines of the input.
+// LineError is an error about one or more lines of the input.
 type LineError struct {
-	// First and Last are their numbers, from 1; the same when it is one line.
+	// First and Last are the numbers of the lines, from 1; they are equal for one line.
 	First, Last int
-	// Err says what is wrong, and has the value in it.
+	// Err says what is wrong, and includes the value.
 	Err error
 }
 

@@ -8,14 +8,14 @@ import (
 	"io"
 )
 
-// MaxLine is the longest line of input in bytes. An event of 8 MiB has room in it,
-// with escapes or as base64.
+// MaxLine is the maximum length of a line of input in bytes. An event of 8 MiB fits, with
+// escapes or as base64.
 const MaxLine = 32 << 20
 
 // lineReader reads lines of any length up to MaxLine.
 type lineReader struct {
 	r *bufio.Reader
-	// number is that of the line read last, from 1.
+	// number is the number of the line read last, from 1.
 	number int
 	long   []byte
 }
@@ -24,9 +24,9 @@ func newLineReader(r io.Reader) *lineReader {
 	return &lineReader{r: bufio.NewReaderSize(r, 256<<10)}
 }
 
-// next returns the next line that is not blank, without surrounding space. It
-// is valid until the following call. The last line needs no line break. At the
-// end, err is io.EOF.
+// next returns the next line that is not blank, without surrounding space. The line is
+// valid until the next call. The last line needs no line break. At the end, the error is
+// io.EOF.
 func (l *lineReader) next() ([]byte, error) {
 	for {
 		line, err := l.read()
@@ -50,7 +50,7 @@ func (l *lineReader) read() ([]byte, error) {
 	l.long = l.long[:0]
 	for {
 		if len(l.long)+len(line) > MaxLine {
-			return nil, &LineError{l.number, l.number, fmt.Errorf("it is longer than %d bytes; an event's data and metadata may have 8 MiB: is the input one JSON object a line?", MaxLine)}
+			return nil, &LineError{l.number, l.number, fmt.Errorf("longer than %d bytes; an event's data and metadata are limited to 8 MiB; is the input one JSON object per line?", MaxLine)}
 		}
 		l.long = append(l.long, line...)
 		if !errors.Is(err, bufio.ErrBufferFull) {

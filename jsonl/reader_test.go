@@ -39,7 +39,6 @@ func TestReader(t *testing.T) {
 		"4 main Default  [] <\x00\x01> <>",
 		"5 main Default application/json [] <null> <>",
 	}
-	// However the bytes come.
 	for name, input := range map[string]io.Reader{"whole": strings.NewReader(in), "byte by byte": iotest.OneByteReader(strings.NewReader(in))} {
 		entries, err := readAll(input, jsonl.Defaults{Stream: "main", Type: "Default"})
 		if err != nil || len(entries) != len(want) {
@@ -59,32 +58,32 @@ func TestReader(t *testing.T) {
 
 func TestReaderRefuses(t *testing.T) {
 	for _, tt := range []struct{ line, message string }{
-		{`{"type":"T"`, "it is not JSON: the line ends within the object"},
-		{`{"type":T}`, "it is not JSON: invalid character 'T' looking for beginning of value (byte 9)"},
-		{`hello`, "it is not JSON: invalid character 'h' looking for beginning of value (byte 1)"},
-		{`[1]`, "it is a JSON array, want an object"},
-		{`7`, "it is a JSON number, want an object"},
-		{`{"type":"T"} {"type":"T"}`, "more follows after the JSON object; write one object a line"},
-		{`{"type":"T","datum":1}`, `unknown field "datum"; known are stream, type, id, data, dataBase64, metadata, metadataBase64, tags, contentType, created`},
+		{`{"type":"T"`, "not JSON: the line ends inside the object"},
+		{`{"type":T}`, "not JSON: invalid character 'T' looking for beginning of value (byte 9)"},
+		{`hello`, "not JSON: invalid character 'h' looking for beginning of value (byte 1)"},
+		{`[1]`, "got a JSON array, want an object"},
+		{`7`, "got a JSON number, want an object"},
+		{`{"type":"T"} {"type":"T"}`, "unexpected data after the JSON object; write one object per line"},
+		{`{"type":"T","datum":1}`, `unknown field "datum"; known fields are stream, type, id, data, dataBase64, metadata, metadataBase64, tags, contentType, created`},
 		{`{"type":7}`, `field "type" is a JSON number, want a string`},
 		{`{"type":"T","tags":"x"}`, `field "tags" is a JSON string, want an array of strings`},
 		{`{"type":"T","tags":[1]}`, `field "tags" is a JSON number, want an array of strings`},
-		{`{"data":1}`, `it has no "type"`},
+		{`{"data":1}`, `missing "type"`},
 		{`{"type":"T","id":""}`, `id "": want a UUID: invalid UUID length: 0`},
-		{`{"type":"T","id":"00000000-0000-0000-0000-000000000000"}`, `id "00000000-0000-0000-0000-000000000000": the UUID of zeros is no id; leave it out to get a random one`},
+		{`{"type":"T","id":"00000000-0000-0000-0000-000000000000"}`, `id "00000000-0000-0000-0000-000000000000": the zero UUID is not a valid id; leave it out to get a random one`},
 		{`{"type":"T","created":"yesterday"}`, `created "yesterday": want a time like 2026-01-31T12:00:00Z`},
-		{`{"type":"T","data":1,"dataBase64":"Mg=="}`, "data and dataBase64 differ; give one of them"},
-		{`{"type":"T","metadata":1,"metadataBase64":"Mg=="}`, "metadata and metadataBase64 differ; give one of them"},
+		{`{"type":"T","data":1,"dataBase64":"Mg=="}`, "data and dataBase64 differ; give only one of them"},
+		{`{"type":"T","metadata":1,"metadataBase64":"Mg=="}`, "metadata and metadataBase64 differ; give only one of them"},
 		{`{"type":"T","dataBase64":"%"}`, "near byte 29: illegal base64 data at input byte 0"},
 		{`{"type":"T","data":"` + strings.Repeat("x", jsonl.MaxLine) + `"}`,
-			"it is longer than 33554432 bytes; an event's data and metadata may have 8 MiB: is the input one JSON object a line?"},
+			"longer than 33554432 bytes; an event's data and metadata are limited to 8 MiB; is the input one JSON object per line?"},
 	} {
 		t.Run(tt.line[:min(len(tt.line), 40)], func(t *testing.T) {
 			reader := jsonl.NewReader(strings.NewReader("\n{\"type\":\"T\"}\n"+tt.line+"\n{\"type\":\"T\"}\n"), jsonl.Defaults{Stream: "s"})
 			if e, err := reader.Next(); err != nil || e.Line != 2 {
 				t.Fatalf("line %d, %v", e.Line, err)
 			}
-			for range 2 { // it stays there
+			for range 2 { // the error is final
 				_, err := reader.Next()
 				var line *jsonl.LineError
 				if !errors.As(err, &line) || line.First != 3 || line.Last != 3 || err.Error() != "line 3: "+tt.message {
@@ -105,8 +104,8 @@ func TestReaderMissing(t *testing.T) {
 	}
 }
 
-// An input that breaks off is an error, and its last line, which may be half of one,
-// no event.
+// An input that fails is an error, and its last line, which may be incomplete, is not an
+// event.
 func TestReaderBreaksOff(t *testing.T) {
 	broken := errors.New("broken")
 	entries, err := readAll(io.MultiReader(strings.NewReader("{\"type\":\"T\"}\n{\"type\":\"T\"}"), iotest.ErrReader(broken)), jsonl.Defaults{Stream: "s"})
@@ -129,7 +128,7 @@ func TestReaderLongLines(t *testing.T) {
 	if err := w.Flush(); err != nil {
 		t.Fatal(err)
 	}
-	// Their ids are zeros, which no stored event has.
+	// The events have zero ids, which Next would refuse.
 	in := strings.ReplaceAll(out.String(), `"id":"00000000-0000-0000-0000-000000000000",`, "")
 	entries, err := readAll(strings.NewReader(in), jsonl.Defaults{})
 	if err != nil || len(entries) != len(sizes) {

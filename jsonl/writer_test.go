@@ -74,7 +74,7 @@ func TestWriterErrors(t *testing.T) {
 	}
 }
 
-// A Reader reads what a Writer wrote: the same event, its bytes the same.
+// A Reader reads back exactly the event that a Writer wrote.
 func TestRoundTrip(t *testing.T) {
 	payload := rapid.OneOf(
 		rapid.SliceOf(rapid.Byte()),

@@ -14,7 +14,7 @@ type program struct {
 	stdout, stderr io.Writer
 }
 
-// run carries out one command line and returns the exit code.
+// run executes one command line and returns the exit code.
 func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	p := &program{stdin: stdin, stdout: stdout, stderr: stderr}
 	app := p.app()
@@ -63,9 +63,9 @@ func (p *program) app() *cli.App {
 		},
 		Action:         p.noCommand,
 		OnUsageError:   onUsageError,
-		ExitErrHandler: func(*cli.Context, error) {}, // run decides
-		// The library's own help and version flags are global variables, which
-		// two runs in one process would share.
+		ExitErrHandler: func(*cli.Context, error) {}, // run chooses the exit code
+		// The library keeps its own help and version flags in global variables, which two
+		// runs in one process would share.
 		HideHelp:    true,
 		HideVersion: true,
 		// A tag may contain a comma.
@@ -76,7 +76,7 @@ func (p *program) app() *cli.App {
 	}
 }
 
-// command adds what all commands have.
+// command adds what all commands share.
 func (p *program) command(c *cli.Command) *cli.Command {
 	c.Flags = append(c.Flags, helpFlag())
 	c.OnUsageError = onUsageError
@@ -88,7 +88,7 @@ GLOBAL OPTIONS:
 	return c
 }
 
-// noCommand is what happens when the command line names no command of ours.
+// noCommand handles a command line without a known command.
 func (p *program) noCommand(c *cli.Context) error {
 	switch {
 	case c.Bool("version"):

@@ -27,7 +27,7 @@ func TestHelp(t *testing.T) {
 		equal(t, strings.Join(args, " "), must(t, "", args...), overview)
 	}
 	tail := must(t, "", "tail", "--help")
-	if !strings.Contains(tail, "AFTER this position") || !strings.Contains(tail, "FDBEVENTS_DB") {
+	if !strings.Contains(tail, "begin after this POSITION") || !strings.Contains(tail, "FDBEVENTS_DB") {
 		t.Errorf("help of tail:\n%s", tail)
 	}
 	for _, args := range [][]string{{"help", "tail"}, {"tail", "-h"}, {"tail", "orders", "--help"}, {"tail", "--all", "--from", "x", "-h"}} {
@@ -35,8 +35,7 @@ func TestHelp(t *testing.T) {
 	}
 }
 
-// Every way to write a command line that is wrong gives exit code 2, a message,
-// and the command whose help tells more.
+// Every wrong command line gives exit code 2, a message, and the command whose help to read.
 func TestUsageErrors(t *testing.T) {
 	for _, tt := range []struct {
 		args    string
@@ -49,64 +48,64 @@ func TestUsageErrors(t *testing.T) {
 		{"read", "read needs a STREAM or --all"},
 		{"read a b", `read takes one STREAM, got ["a" "b"]`},
 		{"read a --all", "read takes a STREAM or --all, not both"},
-		{"read a --stream-prefix x", "--stream-prefix goes with --all"},
+		{"read a --stream-prefix x", "--stream-prefix needs --all"},
 		{"read a --limit 0", "--limit 0: want 1 or more"},
 		{"read a --limit -3", "--limit -3: want 1 or more"},
 		{"read a --limit x", `invalid value "x" for flag -limit: parse error`},
 		{"read a --from", "flag needs an argument: -from"},
 		{"read a --from x", `--from "x": want start, end or a revision (0, 1, 2, …)`},
 		{"read a --from -1", `--from "-1": want start, end or a revision (0, 1, 2, …)`},
-		{"read --all --from 7", `--from "7": want start, end or a position, 24 hex digits as read prints them`},
+		{"read --all --from 7", `--from "7": want start, end or a position (24 hex digits, as printed by read)`},
 		{"read --all -o yaml", `--output "yaml": want text or json`},
 		{"tail", "tail needs a STREAM or --all"},
 		{"tail --all --backward", "flag provided but not defined: -backward"},
 		{"tail a --from x", `--from "x": want start, end or a revision (0, 1, 2, …)`},
-		{"tail a --group g", "--group goes with --all"},
-		{"groups", "groups needs to know what to do: list, show, parked, replay, reset, pause, resume, delete"},
-		{"groups frob", `groups cannot "frob"; it can list, show, parked, replay, reset, pause, resume, delete`},
+		{"tail a --group g", "--group needs --all"},
+		{"groups", "groups needs an action: list, show, parked, replay, reset, pause, resume, delete"},
+		{"groups frob", `groups has no action "frob"; want one of list, show, parked, replay, reset, pause, resume, delete`},
 		{"groups list x", `groups list takes no arguments, got ["x"]`},
 		{"groups show", `groups show takes one NAME, got []`},
 		{"groups delete a b", `groups delete takes one NAME, got ["a" "b"]`},
 		{"groups reset a", "groups reset needs --to: start, end or a position"},
-		{"groups reset a --to 7", `--to "7": want start, end or a position, 24 hex digits as read prints them`},
-		{"groups show a --to start", "--to goes with groups reset"},
+		{"groups reset a --to 7", `--to "7": want start, end or a position (24 hex digits, as printed by read)`},
+		{"groups show a --to start", "--to is only for groups reset"},
 		{"groups list -o x", `--output "x": want text or json`},
 		{"streams a b", `streams takes one PREFIX, got ["a" "b"]`},
 		{"streams -o x", `--output "x": want text or json`},
 		{"stat x", `stat takes no arguments, got ["x"]`},
 		{"stat -o x", `--output "x": want text or json`},
 		{"check x", `check takes no arguments, got ["x"]`},
-		{"check --seed 7", "--seed goes with --sample"},
-		{"check --sample 1% --repair", "--repair looks at everything; --sample does not go with it"},
-		{"check --sample 0", `--sample "0": want a share of the events as in 1%, up to 100%, or a number of events`},
-		{"check --sample 101%", `--sample "101%": want a share of the events as in 1%, up to 100%, or a number of events`},
-		{"check --sample x%", `--sample "x%": want a share of the events as in 1%, up to 100%, or a number of events`},
-		{"completion", "completion takes one of bash, zsh, fish"},
-		{"completion csh", `no completion for "csh"; there is one for bash, zsh and fish`},
+		{"check --seed 7", "--seed needs --sample"},
+		{"check --sample 1% --repair", "--repair checks the whole store; it cannot be combined with --sample"},
+		{"check --sample 0", `--sample "0": want a percentage of the events, as in 1%, up to 100%, or a number of events`},
+		{"check --sample 101%", `--sample "101%": want a percentage of the events, as in 1%, up to 100%, or a number of events`},
+		{"check --sample x%", `--sample "x%": want a percentage of the events, as in 1%, up to 100%, or a number of events`},
+		{"completion", "completion takes one of bash, zsh and fish, got []"},
+		{"completion csh", `no completion for "csh"; want bash, zsh or fish`},
 		{"append a b", `append takes one STREAM, got ["a" "b"]`},
 		{"append a --expected x", `--expected: expected revision "x": want any, none, exists or a revision (0, 1, 2, …)`},
 		{"append --type T --data 1", "append --data needs a STREAM"},
 		{"append a --data 1", "append --data needs a --type"},
-		{"append a --type T --data {", "--data is not JSON; say what it is with --content-type"},
+		{"append a --type T --data {", "--data is not JSON; name its type with --content-type"},
 		{"append a --type T --data 1 --id 7", `--id: id "7": want a UUID: invalid UUID length: 1`},
 		{"append a --type T --data 1 --id 00000000-0000-0000-0000-000000000000",
-			`--id: id "00000000-0000-0000-0000-000000000000": the UUID of zeros is no id; leave it out to get a random one`},
+			`--id: id "00000000-0000-0000-0000-000000000000": the zero UUID is not a valid id; leave it out to get a random one`},
 		{"append a --type T --data 1 --file x", "--data is for one event; --file, --batch and --in-order are for JSON lines"},
 		{"append a --type T --data 1 --batch 2", "--data is for one event; --file, --batch and --in-order are for JSON lines"},
-		{"append a --type T --data - --metadata -", "only one of --data and --metadata can be the standard input"},
-		{"append a --tag x", "--tag is for one event and goes with --data; of JSON lines, each has its own"},
-		{"append a --id x", "--id is for one event and goes with --data; of JSON lines, each has its own"},
-		{"append a --metadata 1", "--metadata is for one event and goes with --data; of JSON lines, each has its own"},
-		{"append a --content-type x", "--content-type is for one event and goes with --data; of JSON lines, each has its own"},
+		{"append a --type T --data - --metadata -", "only one of --data and --metadata can be standard input"},
+		{"append a --tag x", "--tag needs --data; with JSON lines, set it in each line"},
+		{"append a --id x", "--id needs --data; with JSON lines, set it in each line"},
+		{"append a --metadata 1", "--metadata needs --data; with JSON lines, set it in each line"},
+		{"append a --content-type x", "--content-type needs --data; with JSON lines, set it in each line"},
 		{"append a --batch 0", "--batch 0: want 1 to 4096"},
 		{"append a --batch 4097", "--batch 4097: want 1 to 4096"},
-		{"append a --type T --data 1 --after start", "--after goes with --unless-query"},
+		{"append a --type T --data 1 --after start", "--after needs --unless-query"},
 		{"append a --type T --data 1 --unless-query x", `--unless-query: query "x": 1:1: unexpected token "x"; want for example: type=A,B tag=X or tag="Y Z"`},
-		{"append a --type T --data 1 --unless-query all --after 7", `--after "7": want start, end or a position, 24 hex digits as read prints them`},
+		{"append a --type T --data 1 --unless-query all --after 7", `--after "7": want start, end or a position (24 hex digits, as printed by read)`},
 		{"append a --type T --data 1 --unless-query all --after end",
-			"--after end: no event can come after the end, so that nothing would be ruled out; give the position of the last event that was seen"},
-		{"append a --unless-query all --batch 3", "--unless-query appends all of the input as one, in order; --batch and --in-order do not go with it"},
-		{"read --all --query type=A --tag x", "--query says all; give it, or --type and --tag"},
+			"--after end: no event comes after the end, so the condition could never fail; give the position of the last event you have read"},
+		{"append a --unless-query all --batch 3", "--unless-query appends the whole input as one; it cannot be combined with --batch or --in-order"},
+		{"read --all --query type=A --tag x", "--query cannot be combined with --type or --tag"},
 		{"read --all --query=", `--query: query "": is empty; want for example: type=A,B tag=X or tag="Y Z"`},
 		{"delete", "delete takes one STREAM, got []"},
 		{"delete a --expected x", `--expected: expected revision "x": want any, none, exists or a revision (0, 1, 2, …)`},
@@ -114,15 +113,15 @@ func TestUsageErrors(t *testing.T) {
 		{"truncate a --before x", `--before "x": want start, end or a revision (0, 1, 2, …)`},
 		{"retain", "retain takes one STREAM, got []"},
 		{"retain a --max-age x", `invalid value "x" for flag -max-age: parse error`},
-		{"index", "index needs to know what to do: list, create, drop"},
-		{"index build type", `index cannot "build"; it can list, create, drop`},
+		{"index", "index needs an action: list, create, drop"},
+		{"index build type", `index has no action "build"; want one of list, create, drop`},
 		{"index list x", `index list takes no arguments, got ["x"]`},
-		{"index create", "index create takes one of type and category, got []"},
+		{"index create", "index create takes type or category, got []"},
 		{"export", "export takes one FILE, got []"},
 		{"export a b", `export takes one FILE, got ["a" "b"]`},
 		{"export a --query x", `--query: query "x": 1:1: unexpected token "x"; want for example: type=A,B tag=X or tag="Y Z"`},
 		{"import", "import takes one FILE, got []"},
-		{"import - --verify", "--verify reads the archive twice, which the standard input does not allow; name a FILE"},
+		{"import - --verify", "--verify reads the archive twice, which standard input does not allow; name a FILE"},
 		{"scavenge x", `scavenge takes no arguments, got ["x"]`},
 		{"erase", "erase takes one EVENT-ID, got []"},
 		{"erase x", `id "x": want a UUID: invalid UUID length: 1`},
@@ -138,7 +137,7 @@ func TestUsageErrors(t *testing.T) {
 			if !strings.HasPrefix(args[0], "-") && args[0] != "frobnicate" {
 				see += " " + args[0]
 			}
-			equal(t, "message", r.errors, fmt.Sprintf("fdbevents: %s\nSee: %s --help\n", tt.message, see))
+			equal(t, "message", r.errors, fmt.Sprintf("fdbevents: %s\nSee '%s --help'.\n", tt.message, see))
 			equal(t, "output", r.out, "")
 			if entries, _ := os.ReadDir("."); len(entries) > 0 {
 				t.Errorf("it left %v behind", entries)
@@ -147,8 +146,8 @@ func TestUsageErrors(t *testing.T) {
 	}
 }
 
-// Values that only the store finds wrong are usage errors too when they come
-// from the command line.
+// Values that only the store finds invalid are usage errors, too, if they come from the
+// command line.
 func TestUsageErrorsOfTheStore(t *testing.T) {
 	db := newDB(t)
 	for _, tt := range []struct {
@@ -257,7 +256,7 @@ func TestDatabaseFlag(t *testing.T) {
 	must(t, "", "read", "--all", "--db", "mem:")
 }
 
-// A command that only reads does not make a store of a mistyped directory.
+// A command that only reads does not create a store in a mistyped directory.
 func TestNoStore(t *testing.T) {
 	missing, empty := filepath.Join(t.TempDir(), "missing"), t.TempDir()
 	for _, args := range [][]string{{"read", "a"}, {"read", "--all"}, {"groups", "list"}, {"streams"}, {"stat"}, {"export", "x"}, {"check"}} {
@@ -267,13 +266,13 @@ func TestNoStore(t *testing.T) {
 				t.Errorf("%q: exit code %d", args, r.code)
 			}
 			equal(t, fmt.Sprintf("%q", args), r.errors, fmt.Sprintf(
-				"fdbevents: there is no store in %s: %s; name another one with --db or FDBEVENTS_DB, or create a store with: fdbevents append\n", dir, reason))
+				"fdbevents: no store in %s: %s; choose another with --db or FDBEVENTS_DB, or create a store with: fdbevents append\n", dir, reason))
 		}
 	}
 	if _, err := os.Stat(missing); err == nil {
-		t.Error("the missing directory is there now")
+		t.Error("it created the missing directory")
 	}
 	if entries, _ := os.ReadDir(empty); len(entries) > 0 {
-		t.Errorf("the empty directory has %v now", entries)
+		t.Errorf("it wrote %v to the empty directory", entries)
 	}
 }

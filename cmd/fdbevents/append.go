@@ -18,29 +18,29 @@ import (
 	"github.com/urfave/cli/v2"
 )
 
-const appendDescription = `With --data, one event is appended to STREAM.
+const appendDescription = `With --data, appends one event to STREAM.
 
-Without it, events are read from the standard input or --file, one JSON object a
-line. Only "type" is required, and "stream" unless STREAM is given:
+Without --data, reads events from standard input or --file, one JSON object per line.
+"type" is required, and so is "stream" unless STREAM is given:
 
    {"stream": "order-1", "type": "OrderPlaced", "id": "UUID", "data": {"any": "JSON"},
     "metadata": {"any": "JSON"}, "tags": ["customer:7"], "contentType": "application/json",
     "created": "2026-01-31T12:00:00Z"}
 
-What is not JSON goes into "dataBase64" and "metadataBase64". The output of
-"read --all -o json" is such input. An event whose id its stream already has is
-not stored again, so input with ids can be appended again after a failure.
+Anything that is not JSON goes into "dataBase64" and "metadataBase64". The output of
+"read --all -o json" is valid input. An event whose id is already in its stream is not
+stored again, so input with ids can be appended again after a failure.
 
-For each append, one JSON line is printed once it is durable, in the order of the
-input. Many are under way at once, so that events of different streams can come
-into the log in another order; with --in-order, each waits for the one before.
+Prints one JSON line for each append once it is durable, in the order of the input.
+Many appends run at once, so events of different streams may enter the log in another
+order. With --in-order, each append waits for the one before.
 
-With --expected they wait as well: the expectation holds for the first append to
-each stream, and what follows continues from there.
+With --expected, appends wait as well: the expectation holds for the first append to
+each stream, and later appends continue from there.
 
-With --unless-query, all events of the input are one append, which happens only if
-no event that QUERY selects exists after the position of --after: the last one that
-the decision to append was made from.`
+With --unless-query, all events of the input are one append, which is refused if an
+event that matches QUERY exists after the position given by --after: the position of the
+last event that the decision to append was based on.`
 
 func (p *program) appendCommand() *cli.Command {
 	return &cli.Command{
@@ -49,18 +49,18 @@ func (p *program) appendCommand() *cli.Command {
 		UsageText:   "fdbevents append STREAM --type TYPE --data JSON [options]\nfdbevents append [STREAM] [--file FILE] [options]",
 		Description: appendDescription,
 		Flags: []cli.Flag{
-			&cli.StringFlag{Name: "expected", Value: "any", Usage: "`REVISION` that the stream must have: any, none (no events), exists, or the last revision"},
-			&cli.StringFlag{Name: "unless-query", Usage: "append nothing if an event that `QUERY` selects exists, for example: type=A,B tag=X or tag=Y"},
-			&cli.StringFlag{Name: "after", Value: "start", Usage: "with --unless-query: only events after this `POSITION` count"},
-			&cli.StringFlag{Name: "type", Usage: "event `TYPE`; for JSON lines, of those that have none"},
-			&cli.StringFlag{Name: "data", Usage: "the event's data: `JSON`, @FILE, or - for the standard input"},
-			&cli.StringFlag{Name: "metadata", Usage: "with --data: the event's metadata, as `JSON` or @FILE"},
-			&cli.StringFlag{Name: "content-type", Usage: "with --data: media `TYPE` of the data, which need not be JSON then"},
-			&cli.StringSliceFlag{Name: "tag", KeepSpace: true, Usage: "with --data: a `TAG` of the event (repeatable)"},
+			&cli.StringFlag{Name: "expected", Value: "any", Usage: "expected `REVISION` of the stream: any, none (no events), exists, or its last revision"},
+			&cli.StringFlag{Name: "unless-query", Usage: "append nothing if an event matches `QUERY`, for example: type=A,B tag=X or tag=Y"},
+			&cli.StringFlag{Name: "after", Value: "start", Usage: "with --unless-query: consider only events after `POSITION`"},
+			&cli.StringFlag{Name: "type", Usage: "event `TYPE`; for JSON lines, the default"},
+			&cli.StringFlag{Name: "data", Usage: "event data: `JSON`, @FILE, or - for standard input"},
+			&cli.StringFlag{Name: "metadata", Usage: "with --data: event metadata, `JSON` or @FILE"},
+			&cli.StringFlag{Name: "content-type", Usage: "with --data: media `TYPE` of the data, which then need not be JSON"},
+			&cli.StringSliceFlag{Name: "tag", KeepSpace: true, Usage: "with --data: add `TAG` to the event (repeatable)"},
 			&cli.StringFlag{Name: "id", Usage: "with --data: `UUID` of the event (default: random)"},
-			&cli.StringFlag{Name: "file", Usage: "read JSON lines from `FILE` instead of the standard input"},
-			&cli.BoolFlag{Name: "in-order", DisableDefaultText: true, Usage: "keep the order of the input between streams too, which is slower"},
-			&cli.IntFlag{Name: "batch", Value: 1, Usage: "append up to `N` lines in a row for the same stream, and up to 8 MiB, as one: all or nothing"},
+			&cli.StringFlag{Name: "file", Usage: "read JSON lines from `FILE` instead of standard input"},
+			&cli.BoolFlag{Name: "in-order", DisableDefaultText: true, Usage: "keep the order of the input across streams, too (slower)"},
+			&cli.IntFlag{Name: "batch", Value: 1, Usage: "append up to `N` consecutive lines of the same stream, at most 8 MiB, as one: all or nothing"},
 		},
 		Action: func(c *cli.Context) error {
 			if c.NArg() > 1 {
@@ -93,7 +93,7 @@ func (p *program) appendOne(c *cli.Context, expected fdbevents.ExpectedRevision,
 	case c.IsSet("file") || c.IsSet("batch") || c.IsSet("in-order"):
 		return usagef(c, "--data is for one event; --file, --batch and --in-order are for JSON lines")
 	case c.String("data") == "-" && c.String("metadata") == "-":
-		return usagef(c, "only one of --data and --metadata can be the standard input")
+		return usagef(c, "only one of --data and --metadata can be standard input")
 	}
 	ev := fdbevents.EventData{Type: c.String("type"), ContentType: c.String("content-type"), Tags: c.StringSlice("tag")}
 	var err error
@@ -110,7 +110,7 @@ func (p *program) appendOne(c *cli.Context, expected fdbevents.ExpectedRevision,
 	}
 	if ev.ContentType == "" {
 		if len(ev.Data) > 0 && !json.Valid(ev.Data) {
-			return usagef(c, "--data is not JSON; say what it is with --content-type")
+			return usagef(c, "--data is not JSON; name its type with --content-type")
 		}
 		ev.ContentType = jsonl.ContentType
 	}
@@ -119,7 +119,7 @@ func (p *program) appendOne(c *cli.Context, expected fdbevents.ExpectedRevision,
 		results, err := appendMaybeIf(c.Context, store, condition, one)
 		if err != nil {
 			if errors.Is(err, fdbevents.ErrOutcomeUnknown) && ev.ID == uuid.Nil {
-				err = fmt.Errorf("%w; this one had none: look into the stream before trying again", err)
+				err = fmt.Errorf("%w; this event had no id, so read the stream before you try again", err)
 			}
 			return err
 		}
@@ -131,7 +131,7 @@ func (p *program) appendOne(c *cli.Context, expected fdbevents.ExpectedRevision,
 	})
 }
 
-// payloadFlag is the value of --data or --metadata, or what the value refers to.
+// payloadFlag returns the value of --data or --metadata, or what the value refers to.
 func (p *program) payloadFlag(c *cli.Context, name string) (payload []byte, err error) {
 	value := c.String(name)
 	file, isFile := strings.CutPrefix(value, "@")
@@ -153,11 +153,11 @@ func (p *program) payloadFlag(c *cli.Context, name string) (payload []byte, err 
 func (p *program) appendLines(c *cli.Context, expected fdbevents.ExpectedRevision, condition *fdbevents.Condition) error {
 	for _, flag := range []string{"metadata", "content-type", "tag", "id"} {
 		if c.IsSet(flag) {
-			return usagef(c, "--%s is for one event and goes with --data; of JSON lines, each has its own", flag)
+			return usagef(c, "--%s needs --data; with JSON lines, set it in each line", flag)
 		}
 	}
 	if condition != nil && (c.IsSet("batch") || c.IsSet("in-order")) {
-		return usagef(c, "--unless-query appends all of the input as one, in order; --batch and --in-order do not go with it")
+		return usagef(c, "--unless-query appends the whole input as one; it cannot be combined with --batch or --in-order")
 	}
 	batch := c.Int("batch")
 	if batch < 1 || batch > fdbevents.MaxAppendEvents {
@@ -172,7 +172,7 @@ func (p *program) appendLines(c *cli.Context, expected fdbevents.ExpectedRevisio
 		defer f.Close()
 		input = f
 	} else if isTerminal(input) {
-		fmt.Fprintln(p.stderr, "Reading events from the terminal, one JSON object a line; end with Ctrl-D.")
+		fmt.Fprintln(p.stderr, "Reading events from the terminal, one JSON object per line. Press Ctrl-D to finish.")
 	}
 	if condition != nil {
 		appends, err := readAppends(input, expected, inputDefaults(c))
@@ -197,10 +197,10 @@ func (p *program) appendLines(c *cli.Context, expected fdbevents.ExpectedRevisio
 	})
 }
 
-// ingest appends the events of the input, and prints what became of each.
+// ingest appends the events of the input, and prints the result of each append.
 func (p *program) ingest(c *cli.Context, store *fdblayer.Store, input io.Reader, expected fdbevents.ExpectedRevision) error {
 	out := bufio.NewWriter(p.stdout)
-	// The bar would mix with results on the same terminal.
+	// On the same terminal, the bar would mix with the results.
 	bar := newProgress(p.stderr, isTerminal(p.stderr) && !isTerminal(p.stdout), "appending", -1)
 	var line []byte
 	o := ingest.Options{
@@ -227,7 +227,7 @@ func (p *program) ingest(c *cli.Context, store *fdblayer.Store, input io.Reader,
 	return err
 }
 
-// inputDefaults are what the command line has for lines that leave it out.
+// inputDefaults returns the stream and type for lines that leave them out.
 func inputDefaults(c *cli.Context) jsonl.Defaults {
 	return jsonl.Defaults{Stream: c.Args().First(), Type: c.String("type")}
 }
@@ -239,19 +239,19 @@ func printingResults(err error) error {
 	return nil
 }
 
-// ingested is the line for the end of a run.
+// ingested returns the summary of a run.
 func ingested(s ingest.Summary, took time.Duration, batched bool) string {
 	text := fmt.Sprintf("%s in %.1f s (%.0f/s)", numberOf(s.Events, "event"), took.Seconds(), float64(s.Events)/took.Seconds())
 	if batched {
 		text += fmt.Sprintf(", in %s", numberOf(s.Appends, "append"))
 	}
 	if s.Repeats > 0 {
-		text += fmt.Sprintf("; %d had been stored before", s.Repeats)
+		text += fmt.Sprintf("; %d already stored", s.Repeats)
 	}
 	return text
 }
 
-// appendResultJSON appends the line that tells of an append.
+// appendResultJSON appends the result of an append to dst, as one line.
 func appendResultJSON(dst []byte, r fdbevents.AppendResult) []byte {
 	dst = append(dst, `{"stream":`...)
 	dst = jsonl.AppendString(dst, r.Stream)

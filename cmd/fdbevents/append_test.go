@@ -49,7 +49,7 @@ func TestAppendOne(t *testing.T) {
 	checkClean(t, db, "clean: 6 events in 1 stream, 6 ids, 2 tags\n")
 }
 
-// created is the time in an event's JSON form, in quotes.
+// created returns the time of an event in JSON form, with its quotes.
 func created(t *testing.T, event string) string {
 	t.Helper()
 	var ev struct{ Created json.RawMessage }
@@ -126,7 +126,7 @@ func TestAppendLines(t *testing.T) {
 		t.Fatal(err)
 	}
 	r = invoke(t, "not this", "append", "--file", file, db)
-	if r.code != exitOK || !strings.Contains(r.out, `"repeat":true`) || !strings.HasSuffix(r.errors, "; 1 had been stored before\n") {
+	if r.code != exitOK || !strings.Contains(r.out, `"repeat":true`) || !strings.HasSuffix(r.errors, "; 1 already stored\n") {
 		t.Errorf("exit code %d: %s%s", r.code, r.out, r.errors)
 	}
 	r = invoke(t, "", "append", "--file", file+"x", db)
@@ -140,26 +140,26 @@ func TestAppendLines(t *testing.T) {
 	checkClean(t, db, "clean: 4 events in 2 streams, 4 ids, 2 tags\n")
 }
 
-// A bad line ends the run: what comes before it is stored and was printed, what
-// comes after it is not looked at.
+// A bad line ends the run. The events before it are stored and printed; the lines after it
+// are not read.
 func TestAppendBadLine(t *testing.T) {
 	for _, tt := range []struct{ line, message string }{
-		{`{"type":"T"`, "it is not JSON: the line ends within the object"},
-		{`{"type":T}`, "it is not JSON: invalid character 'T' looking for beginning of value (byte 9)"},
-		{`hello`, "it is not JSON: invalid character 'h' looking for beginning of value (byte 1)"},
-		{`[1]`, "it is a JSON array, want an object"},
-		{`7`, "it is a JSON number, want an object"},
-		{`{"type":"T"} {"type":"T"}`, "more follows after the JSON object; write one object a line"},
-		{`{"type":"T","datum":1}`, `unknown field "datum"; known are stream, type, id, data, dataBase64, metadata, metadataBase64, tags, contentType, created`},
+		{`{"type":"T"`, "not JSON: the line ends inside the object"},
+		{`{"type":T}`, "not JSON: invalid character 'T' looking for beginning of value (byte 9)"},
+		{`hello`, "not JSON: invalid character 'h' looking for beginning of value (byte 1)"},
+		{`[1]`, "got a JSON array, want an object"},
+		{`7`, "got a JSON number, want an object"},
+		{`{"type":"T"} {"type":"T"}`, "unexpected data after the JSON object; write one object per line"},
+		{`{"type":"T","datum":1}`, `unknown field "datum"; known fields are stream, type, id, data, dataBase64, metadata, metadataBase64, tags, contentType, created`},
 		{`{"type":7}`, `field "type" is a JSON number, want a string`},
 		{`{"type":"T","tags":"x"}`, `field "tags" is a JSON string, want an array of strings`},
 		{`{"type":"T","tags":[1]}`, `field "tags" is a JSON number, want an array of strings`},
-		{`{"data":1}`, `it has no "type", and the command line has no --type to use instead`},
+		{`{"data":1}`, `missing "type"; add it to the line or give --type`},
 		{`{"type":"T","id":""}`, `id "": want a UUID: invalid UUID length: 0`},
-		{`{"type":"T","id":"00000000-0000-0000-0000-000000000000"}`, `id "00000000-0000-0000-0000-000000000000": the UUID of zeros is no id; leave it out to get a random one`},
+		{`{"type":"T","id":"00000000-0000-0000-0000-000000000000"}`, `id "00000000-0000-0000-0000-000000000000": the zero UUID is not a valid id; leave it out to get a random one`},
 		{`{"type":"T","created":"yesterday"}`, `created "yesterday": want a time like 2026-01-31T12:00:00Z`},
 		{`{"type":"T","created":"1492-01-01T00:00:00Z"}`, `event 1 of 1 for stream "s": created "1492-01-01 00:00:00 +0000 UTC": must lie in the years 1678 to 2261`},
-		{`{"type":"T","data":1,"dataBase64":"Mg=="}`, "data and dataBase64 differ; give one of them"},
+		{`{"type":"T","data":1,"dataBase64":"Mg=="}`, "data and dataBase64 differ; give only one of them"},
 		{`{"type":"T","dataBase64":"%"}`, "near byte 29: illegal base64 data at input byte 0"},
 		{`{"type":"T","stream":"$all"}`, `stream name "$all": names that begin with $ are reserved for virtual streams`},
 		{`{"type":"T","tags":["a","a"]}`, `event 1 of 1 for stream "s": tag "a": is given twice on one event`},
@@ -185,11 +185,11 @@ func TestAppendBadFirstLine(t *testing.T) {
 	db := newDB(t)
 	r := invoke(t, `{"type":"T"}`, "append", db)
 	_, message, _ := strings.Cut(r.errors, "\n")
-	equal(t, "message", message, "fdbevents: line 1: it has no \"stream\", and the command line names no STREAM to use instead; 0 events stored before it\n")
+	equal(t, "message", message, "fdbevents: line 1: missing \"stream\"; add it to the line or name a STREAM; 0 events stored before it\n")
 }
 
-// Lines that wait for the rest of their group are not stored when it does not
-// come: the whole input can be appended again in the same groups.
+// Lines that wait for the rest of their batch are not stored if it does not come, so that
+// the whole input can be appended again in the same batches.
 func TestAppendBatchCutOff(t *testing.T) {
 	db := newDB(t)
 	var in strings.Builder
@@ -198,11 +198,11 @@ func TestAppendBatchCutOff(t *testing.T) {
 	}
 	r := invoke(t, in.String()+"bad\n", "append", "s", "--batch", "3", db)
 	_, message, _ := strings.Cut(r.errors, "\n")
-	equal(t, "message", message, "fdbevents: line 6: it is not JSON: invalid character 'b' looking for beginning of value (byte 1); "+
-		"3 events stored before it, up to line 3; 2 events from line 4 on, which belong with what follows, not stored\n")
+	equal(t, "message", message, "fdbevents: line 6: not JSON: invalid character 'b' looking for beginning of value (byte 1); "+
+		"3 events stored before it, up to line 3; 2 events from line 4 on not stored, because their batch is incomplete\n")
 	checkClean(t, db, "clean: 3 events in 1 stream, 3 ids, 0 tags\n")
 	r = invoke(t, in.String()+`{"type":"T"}`, "append", "s", "--batch", "3", db)
-	if r.code != exitOK || !strings.HasSuffix(r.errors, ", in 2 appends; 3 had been stored before\n") {
+	if r.code != exitOK || !strings.HasSuffix(r.errors, ", in 2 appends; 3 already stored\n") {
 		t.Errorf("exit code %d: %s", r.code, r.errors)
 	}
 	checkClean(t, db, "clean: 6 events in 1 stream, 6 ids, 0 tags\n")
@@ -220,7 +220,7 @@ func TestAppendBatch(t *testing.T) {
 {"stream":"a","firstRevision":3,"lastRevision":5,"position":"POSITION"}
 {"stream":"a","firstRevision":6,"lastRevision":7,"position":"POSITION"}
 `)
-	// Each append is one transaction: its events have one versionstamp.
+	// Each append is one transaction, so its events share a versionstamp.
 	stamps := make(map[string]int)
 	for _, line := range lines(must(t, "", "read", "--all", db)) {
 		stamps[line[:20]]++
@@ -228,13 +228,13 @@ func TestAppendBatch(t *testing.T) {
 	if len(stamps) != 4 {
 		t.Errorf("stamps %v", stamps)
 	}
-	// A group that would be over the limit of an append becomes two.
+	// A batch that would exceed the limit of an append is split.
 	half := strings.Repeat("x", 4<<20)
 	out := must(t, strings.Repeat(fmt.Sprintf(`{"type":"T","data":"%s"}`+"\n", half), 2), "append", "c", "--batch", "10", db)
 	if len(lines(out)) != 2 {
 		t.Errorf("large events got\n%s", out)
 	}
-	// Where the store's own limit is reached first, the way out is in the message.
+	// If the store's own limit is reached first, the message says what to do.
 	tags := make([]string, 64)
 	for i := range tags {
 		tags[i] = fmt.Sprintf(`"%0250d"`, i)
@@ -247,8 +247,8 @@ func TestAppendBatch(t *testing.T) {
 	checkClean(t, db, "clean: 11 events in 3 streams, 11 ids, 0 tags\n")
 }
 
-// The expectation is for the first append to a stream; then each continues from
-// the one before.
+// The expectation is for the first append to a stream; each later append continues from the
+// one before.
 func TestAppendLinesExpected(t *testing.T) {
 	db := newDB(t)
 	const in = `{"stream":"a","type":"T"}
@@ -278,8 +278,8 @@ func TestAppendLinesExpected(t *testing.T) {
 	checkClean(t, db, "clean: 7 events in 2 streams, 7 ids, 0 tags\n")
 }
 
-// Many appends are under way at once; results and revisions are in the order of
-// the input, and with --in-order so is the log.
+// Many appends are under way at once. Results and revisions are in input order, and with
+// --in-order so is the log.
 func TestAppendManyLines(t *testing.T) {
 	const n, streams = 2000, 7
 	var in strings.Builder
@@ -303,8 +303,8 @@ func TestAppendManyLines(t *testing.T) {
 	}
 }
 
-// When one append is refused, those under way behind it are still stored, and
-// the message accounts for them.
+// When an append is refused, the appends under way behind it are still stored, and the
+// message accounts for them.
 func TestAppendRefusedAmongMany(t *testing.T) {
 	db := newDB(t)
 	must(t, "", "append", "s", "--type", "T", "--data", "1", "--id", someID, db)
@@ -322,7 +322,7 @@ func TestAppendRefusedAmongMany(t *testing.T) {
 	stored := len(lines(r.out))
 	want := `line 11: event id ` + someID + ` is already in stream "s" at revision 0, with other data; give new events new ids; 10 events stored before it, up to line 10`
 	if behind := stored - 10; behind > 0 {
-		want += fmt.Sprintf("; of %d under way after it, %d are stored", behind, behind)
+		want += fmt.Sprintf("; of %d events under way after it, %d are stored", behind, behind)
 	}
 	_, message, _ := strings.Cut(r.errors, "\n")
 	equal(t, "message", message, "fdbevents: "+want+"\n")
@@ -339,7 +339,7 @@ func TestAppendLongLines(t *testing.T) {
 	if err := json.Unmarshal([]byte(got), &ev); err != nil || !bytes.Equal(ev.DataBase64, data) {
 		t.Errorf("read back %d bytes of %d: %v", len(ev.DataBase64), len(data), err)
 	}
-	// The output is input again, of the same bytes.
+	// The output can be appended again, and gives the same bytes.
 	copied := newDB(t)
 	must(t, must(t, "", "read", "--all", "-o", "json", db), "append", copied)
 	equal(t, "copy", withoutPositions(must(t, "", "read", "--all", "-o", "json", copied)), withoutPositions(must(t, "", "read", "--all", "-o", "json", db)))
@@ -353,11 +353,11 @@ func TestAppendLineTooLong(t *testing.T) {
 		t.Errorf("exit code %d", r.code)
 	}
 	_, message, _ := strings.Cut(r.errors, "\n")
-	equal(t, "message", message, "fdbevents: line 2: it is longer than 33554432 bytes; an event's data and metadata may have 8 MiB: "+
-		"is the input one JSON object a line?; 1 event stored before it, up to line 1\n")
+	equal(t, "message", message, "fdbevents: line 2: longer than 33554432 bytes; an event's data and metadata are limited to 8 MiB; "+
+		"is the input one JSON object per line?; 1 event stored before it, up to line 1\n")
 }
 
-// Who feeds one line at a time sees each result before the next line.
+// A caller that feeds one line at a time sees each result before the next line.
 func TestAppendInteractive(t *testing.T) {
 	db := newDB(t)
 	s := start(t, "append", "s", "--type", "T", db)
@@ -378,7 +378,7 @@ type brokenWriter struct{ err error }
 
 func (w brokenWriter) Write([]byte) (int, error) { return 0, w.err }
 
-// When results cannot be printed, the run ends, and says what is stored.
+// If results cannot be printed, the run ends and says what is stored.
 func TestAppendBrokenOutput(t *testing.T) {
 	db := newDB(t)
 	var stderr strings.Builder

@@ -7,10 +7,9 @@ import (
 	"github.com/urfave/cli/v2"
 )
 
-// arrange puts a command line into the order that the flag parser wants: global
-// flags, the command, its flags, its arguments. So people can write flags where
-// they like, as in "append orders --type Placed --db file:shop". After "--"
-// everything is an argument.
+// arrange reorders a command line for the flag parser: global flags, the command, its
+// flags, its arguments. This allows flags anywhere, as in "append orders --type Placed --db
+// file:shop". Everything after "--" is an argument.
 func arrange(app *cli.App, args []string) []string {
 	out := []string{app.Name}
 	if n := len(args); n > 0 && args[n-1] == "--generate-bash-completion" {
@@ -46,7 +45,7 @@ func arrange(app *cli.App, args []string) []string {
 				}
 			}
 			if command != nil && (name == "help" || name == "h") {
-				// Anything more would be taken for the name of a help topic.
+				// The library would take anything more for the name of a help topic.
 				return slices.Concat(out, global, []string{command.Name, "--help"})
 			}
 			*flags = append(*flags, arg)
@@ -54,7 +53,7 @@ func arrange(app *cli.App, args []string) []string {
 				break
 			}
 			if len(args) == 0 {
-				// The value is missing. Nothing else may come to stand in its place.
+				// The value is missing. Drop the rest, or it would be taken for the value.
 				if flags == &global {
 					return slices.Concat(out, global)
 				}

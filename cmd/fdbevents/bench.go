@@ -13,26 +13,26 @@ import (
 	"github.com/urfave/cli/v2"
 )
 
-const benchDescription = `Measures appending, reading and following where the store is, on the same cluster or
-the same disk, in a new store that is removed afterwards. The store itself is not
-touched. It uses all that it can get: others on the cluster will notice.
+const benchDescription = `Measures appending, reading and following on the cluster or the disk of the store, in
+a scratch store that is removed afterwards. The store itself is not touched. The
+benchmark uses all the capacity it can get: other users of a cluster will notice.
 
-Latencies are of single operations; those of "live" are from the acknowledgement of
+Latencies are of single operations; "live" latencies are from the acknowledgement of
 an event to its receipt. To compare with plain Pebble, or with other software, run
-"go run ./bench" in the source.`
+"go run ./bench" in the source tree.`
 
 func (p *program) benchCommand() *cli.Command {
 	return &cli.Command{
 		Name:        "bench",
-		Usage:       "measure how fast a store is here",
+		Usage:       "measure how fast a store is on this cluster or disk",
 		UsageText:   "fdbevents bench [options]",
 		Description: benchDescription,
 		Flags: []cli.Flag{
-			&cli.StringSliceFlag{Name: "only", Usage: "run but the workload with this name, or those whose names contain `TEXT`; may be given again"},
-			&cli.IntFlag{Name: "rounds", Value: 3, Usage: "do each workload `N` times"},
-			&cli.DurationFlag{Name: "turn", Value: 2 * time.Second, Usage: "for `TIME` each time"},
-			&cli.StringFlag{Name: "out", Usage: "write all figures to `FILE`, as JSON"},
-			&cli.StringFlag{Name: "compare", Usage: "say what differs from `FILE`, which --out wrote"},
+			&cli.StringSliceFlag{Name: "only", Usage: "run only workloads named `TEXT` or containing it (repeatable)"},
+			&cli.IntFlag{Name: "rounds", Value: 3, Usage: "run each workload `N` times"},
+			&cli.DurationFlag{Name: "turn", Value: 2 * time.Second, Usage: "let each run last `DURATION`"},
+			&cli.StringFlag{Name: "out", Usage: "write all results to `FILE`, as JSON"},
+			&cli.StringFlag{Name: "compare", Usage: "compare with the results in `FILE`, written by --out"},
 		},
 		Action: p.bench,
 	}
@@ -47,7 +47,7 @@ func (p *program) bench(c *cli.Context) (err error) {
 		return usagef(c, "--rounds %d, --turn %v: want more than 0", o.Rounds, o.Turn)
 	}
 	if o.Sessions = harness.Select(harness.ClusterSuite(), c.StringSlice("only")); len(o.Sessions) == 0 {
-		return usagef(c, "--only %s: no workload has a name like that; there are\n  %s",
+		return usagef(c, "--only %s: no such workload; the workloads are\n  %s",
 			strings.Join(c.StringSlice("only"), ", "), strings.Join(harness.Names(harness.ClusterSuite()), "\n  "))
 	}
 	var old *harness.Report
@@ -73,7 +73,7 @@ func (p *program) bench(c *cli.Context) (err error) {
 		return err
 	}
 	if err != nil {
-		err = fmt.Errorf("%w; these are the workloads that were done", stopped(c.Context, err))
+		err = fmt.Errorf("%w; the results are of the workloads that finished", stopped(c.Context, err))
 	}
 	err = errors.Join(err, report.Summary(p.stdout, r), r.Failed())
 	if path := c.String("out"); path != "" {

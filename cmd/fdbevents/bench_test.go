@@ -9,8 +9,8 @@ import (
 	"github.com/fdbevents/fdbevents/bench/harness"
 )
 
-// TestBench measures beside a store and leaves it, and the folder that it is in, as
-// they were.
+// TestBench measures beside a store, and verifies that the store and its folder stay
+// unchanged.
 func TestBench(t *testing.T) {
 	t.Run("file", func(t *testing.T) { testBench(t, seed(t)) })
 	t.Run("mem", func(t *testing.T) { testBench(t, "--db=mem:") })
@@ -45,16 +45,16 @@ func testBench(t *testing.T, db string) {
 	equal(t, "the store itself", must(t, "", "check", db), before)
 	beside, err := os.ReadDir(filepath.Dir(dir))
 	if err != nil || len(beside) != 1 {
-		t.Errorf("beside the store there are now %v, %v", beside, err)
+		t.Errorf("the folder of the store now has %v, %v", beside, err)
 	}
 }
 
 func TestBenchRefuses(t *testing.T) {
 	for want, args := range map[string][]string{
-		`bench takes no arguments, got ["x"]`:                                              {"x"},
-		"--rounds 0, --turn 2s: want more than 0":                                          {"--rounds", "0"},
-		"--only nothing: no workload has a name like that; there are\n  append/writers=1/": {"--only", "nothing"},
-		"read report: open ":                                                               {"--compare", filepath.Join(t.TempDir(), "none")},
+		`bench takes no arguments, got ["x"]`:                                      {"x"},
+		"--rounds 0, --turn 2s: want more than 0":                                  {"--rounds", "0"},
+		"--only nothing: no such workload; the workloads are\n  append/writers=1/": {"--only", "nothing"},
+		"read report: open ":                                                       {"--compare", filepath.Join(t.TempDir(), "none")},
 	} {
 		r := invoke(t, "", append([]string{"bench", "--db=mem:"}, args...)...)
 		if r.code == exitOK || !strings.Contains(r.errors, want) {

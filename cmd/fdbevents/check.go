@@ -10,27 +10,27 @@ import (
 	"github.com/urfave/cli/v2"
 )
 
-const checkDescription = `Reads the whole store and compares. Prints the problems, a line each; the exit
-code is 1 when there are any. Others may use the store meanwhile.
+const checkDescription = `Compares every index with the log and prints each problem on one line. The exit code is
+1 if there are any. The store can stay in use.
 
-With --sample it looks at events chosen at random only, each with all that leads to
-it: fast, but what an index has too much is found without --sample only. The seed
-that is printed makes the same choice again, with --seed.
+With --sample, checks only events chosen at random, each with everything that leads to
+it. This is fast, but surplus index entries are found only without --sample. Pass the
+seed it prints to --seed to choose the same events again.
 
-With --repair it mends what the records in the log tell: entries of streams, ids, tags
-and indexes, heads and doorbells; and prints what it did. Records are never touched.
-What cannot be mended is a problem still.`
+With --repair, rebuilds what it can from the log (entries of streams, ids, tags and
+indexes, heads, doorbells) and prints each repair. Records are never changed. Problems
+that it cannot repair are printed as usual.`
 
 func (p *program) checkCommand() *cli.Command {
 	return &cli.Command{
 		Name:        "check",
-		Usage:       "verify every index against the log, and repair them",
+		Usage:       "verify every index against the log, and optionally repair it",
 		UsageText:   "fdbevents check [options]",
 		Description: checkDescription,
 		Flags: []cli.Flag{
-			&cli.StringFlag{Name: "sample", Usage: "look at `SHARE` of the events, as in 1%, or at so many of them", DefaultText: "all"},
-			&cli.Uint64Flag{Name: "seed", Usage: "with --sample: make the choice that belongs to `N`", DefaultText: "random"},
-			&cli.BoolFlag{Name: "repair", DisableDefaultText: true, Usage: "mend what can be rebuilt from the log"},
+			&cli.StringFlag{Name: "sample", Usage: "check only a random `SAMPLE`: a percentage of the events, as in 1%, or a number of events", DefaultText: "all"},
+			&cli.Uint64Flag{Name: "seed", Usage: "with --sample: choose the events by seed `N`", DefaultText: "random"},
+			&cli.BoolFlag{Name: "repair", DisableDefaultText: true, Usage: "rebuild what can be rebuilt from the log"},
 		},
 		Action: func(c *cli.Context) error {
 			if c.Args().Present() {
@@ -39,9 +39,9 @@ func (p *program) checkCommand() *cli.Command {
 			o := check.Options{Repair: c.Bool("repair")}
 			switch {
 			case c.IsSet("seed") && !c.IsSet("sample"):
-				return usagef(c, "--seed goes with --sample")
+				return usagef(c, "--seed needs --sample")
 			case c.IsSet("sample") && o.Repair:
-				return usagef(c, "--repair looks at everything; --sample does not go with it")
+				return usagef(c, "--repair checks the whole store; it cannot be combined with --sample")
 			case c.IsSet("sample"):
 				var err error
 				if o.Sample, err = parseSample(c.String("sample")); err != nil {
@@ -63,7 +63,7 @@ func parseSample(text string) (s check.Sample, err error) {
 	} else if s.Events, err = strconv.ParseInt(text, 10, 64); err == nil && s.Events > 0 {
 		return s, nil
 	}
-	return s, fmt.Errorf("%q: want a share of the events as in 1%%, up to 100%%, or a number of events", text)
+	return s, fmt.Errorf("%q: want a percentage of the events, as in 1%%, up to 100%%, or a number of events", text)
 }
 
 func (p *program) check(c *cli.Context, store *fdblayer.Store, o check.Options) error {
@@ -73,17 +73,17 @@ func (p *program) check(c *cli.Context, store *fdblayer.Store, o check.Options) 
 	checking.finish()
 	if err != nil {
 		if report.Mended > 0 {
-			return fmt.Errorf("%w; %s mended", stopped(c.Context, err), numberOf(report.Mended, "problem"))
+			return fmt.Errorf("%w; %s repaired", stopped(c.Context, err), numberOf(report.Mended, "problem"))
 		}
 		return stopped(c.Context, err)
 	}
 	for _, repair := range report.Repairs {
-		if _, err := fmt.Fprintf(p.stdout, "mended: %s\n", repair); err != nil {
+		if _, err := fmt.Fprintf(p.stdout, "repaired: %s\n", repair); err != nil {
 			return err
 		}
 	}
 	if more := report.Mended - int64(len(report.Repairs)); more > 0 {
-		if _, err := fmt.Fprintf(p.stdout, "mended: %d more\n", more); err != nil {
+		if _, err := fmt.Fprintf(p.stdout, "repaired: %d more\n", more); err != nil {
 			return err
 		}
 	}
@@ -95,11 +95,11 @@ func (p *program) check(c *cli.Context, store *fdblayer.Store, o check.Options) 
 	counts := fmt.Sprintf("%s in %s, %s, %s", numberOf(report.Events, "event"), numberOf(report.Streams, "stream"),
 		numberOf(report.IDs, "id"), numberOf(report.Tags, "tag"))
 	if report.Seed != 0 {
-		counts = fmt.Sprintf("%s looked at, of %s, seed %d", numberOf(report.Events, "event"), numberOf(report.Streams, "stream"), report.Seed)
+		counts = fmt.Sprintf("%s sampled from %s, seed %d", numberOf(report.Events, "event"), numberOf(report.Streams, "stream"), report.Seed)
 	}
 	found := "found"
 	if report.Mended > 0 {
-		found = fmt.Sprintf("left, %d mended,", report.Mended)
+		found = fmt.Sprintf("left, %d repaired,", report.Mended)
 	}
 	switch n := int64(len(report.Problems)); {
 	case report.More:
@@ -107,7 +107,7 @@ func (p *program) check(c *cli.Context, store *fdblayer.Store, o check.Options) 
 	case n > 0:
 		return fmt.Errorf("%s %s in %s", numberOf(n, "problem"), found, counts)
 	case report.Mended > 0:
-		_, err = fmt.Fprintf(p.stdout, "clean, %s mended: %s\n", numberOf(report.Mended, "problem"), counts)
+		_, err = fmt.Fprintf(p.stdout, "clean, %s repaired: %s\n", numberOf(report.Mended, "problem"), counts)
 		return err
 	}
 	_, err = fmt.Fprintf(p.stdout, "clean: %s\n", counts)

@@ -13,7 +13,7 @@ func TestCheck(t *testing.T) {
 	db := seed(t)
 	equal(t, "check", must(t, "", "check", db), "clean: 4 events in 3 streams, 4 ids, 6 tags\n")
 
-	// The tag index gets lost.
+	// Lose the tag index.
 	e, err := engines.Open(t.Context(), strings.TrimPrefix(db, "--db="))
 	if err != nil {
 		t.Fatal(err)
@@ -37,17 +37,17 @@ func TestCheck(t *testing.T) {
 		t.Errorf("problems\n%s", r.out)
 	}
 	r = invoke(t, "", "check", db, "--sample", "50%")
-	if r.code != exitFailure || !strings.Contains(r.errors, " found in 2 events looked at, of 3 streams, seed ") {
+	if r.code != exitFailure || !strings.Contains(r.errors, " found in 2 events sampled from 3 streams, seed ") {
 		t.Errorf("got %+v", r)
 	}
 	out := must(t, "", "check", db, "--repair")
-	if all := lines(out); len(all) != 7 || !strings.HasPrefix(all[0], "mended: event ") || !strings.HasSuffix(all[5], ": the index entry was written anew") ||
-		all[6] != "clean, 6 problems mended: 4 events in 3 streams, 4 ids, 6 tags" {
+	if all := lines(out); len(all) != 7 || !strings.HasPrefix(all[0], "repaired: event ") || !strings.HasSuffix(all[5], ": tag index entry rewritten") ||
+		all[6] != "clean, 6 problems repaired: 4 events in 3 streams, 4 ids, 6 tags" {
 		t.Errorf("repair:\n%s", out)
 	}
 	equal(t, "check", must(t, "", "check", db, "--repair"), "clean: 4 events in 3 streams, 4 ids, 6 tags\n")
-	equal(t, "sample", must(t, "", "check", db, "--sample", "3", "--seed", "7"), "clean: 3 events looked at, of 3 streams, seed 7\n")
-	equal(t, "sample", must(t, "", "check", db, "--sample", "100%", "--seed", "7"), "clean: 4 events looked at, of 3 streams, seed 7\n")
+	equal(t, "sample", must(t, "", "check", db, "--sample", "3", "--seed", "7"), "clean: 3 events sampled from 3 streams, seed 7\n")
+	equal(t, "sample", must(t, "", "check", db, "--sample", "100%", "--seed", "7"), "clean: 4 events sampled from 3 streams, seed 7\n")
 }
 
 func TestProgress(t *testing.T) {
@@ -73,6 +73,6 @@ func TestProgress(t *testing.T) {
 	bar.finish()
 	equal(t, "hidden bar", terminal.String(), "")
 	if isTerminal(&terminal) {
-		t.Error("a buffer is no terminal")
+		t.Error("a buffer is taken for a terminal")
 	}
 }

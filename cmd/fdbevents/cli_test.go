@@ -19,8 +19,8 @@ import (
 	"github.com/fdbevents/fdbevents/jsonl"
 )
 
-// asProgram makes the test binary be the program itself, so that tests can kill
-// it.
+// asProgram is an environment variable that makes the test binary act as the program, so
+// that tests can kill it.
 const asProgram = "FDBEVENTS_TEST_AS_PROGRAM"
 
 func TestMain(m *testing.M) {
@@ -34,12 +34,12 @@ func TestMain(m *testing.M) {
 		}
 		main()
 	}
-	// What the environment of the tests says must not matter to them.
+	// The environment must not influence the tests.
 	_ = os.Unsetenv("FDBEVENTS_DB")
 	os.Exit(runTests(m))
 }
 
-// result is what a run of the program gave.
+// result is the result of a run of the program.
 type result struct {
 	code        int
 	out, errors string
@@ -53,7 +53,7 @@ func invoke(t *testing.T, stdin string, args ...string) result {
 	return result{code, out.String(), errors.String()}
 }
 
-// must is invoke for what has to succeed.
+// must is invoke for a command that has to succeed.
 func must(t *testing.T, stdin string, args ...string) string {
 	t.Helper()
 	r := invoke(t, stdin, args...)
@@ -63,13 +63,13 @@ func must(t *testing.T, stdin string, args ...string) string {
 	return r.out
 }
 
-// newDB is the --db flag of a store that does not exist yet.
+// newDB returns the --db flag of a store that does not exist yet.
 func newDB(t *testing.T) string {
 	t.Helper()
 	return "--db=file:" + filepath.Join(t.TempDir(), "store")
 }
 
-// seed makes a store with a few events of two streams.
+// seed creates a store with a few events in three streams.
 func seed(t *testing.T) (db string) {
 	t.Helper()
 	db = newDB(t)
@@ -86,7 +86,7 @@ var (
 	uuids     = regexp.MustCompile(`[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}`)
 )
 
-// plain replaces what differs from run to run.
+// plain replaces positions and ids, which differ from run to run.
 func plain(text string) string {
 	return uuids.ReplaceAllString(positions.ReplaceAllString(text, "POSITION"), "UUID")
 }
@@ -119,7 +119,7 @@ func appended(t *testing.T, out string) []fdbevents.AppendResult {
 	return results
 }
 
-// checkClean runs check, which every test that writes ends with.
+// checkClean runs check. Every test that writes ends with it.
 func checkClean(t *testing.T, db string, want string) {
 	t.Helper()
 	out := must(t, "", "check", db)
@@ -129,21 +129,21 @@ func checkClean(t *testing.T, db string, want string) {
 	equal(t, "check", out, want)
 }
 
-// session is a run under way: in this process, or in one that can be killed.
+// session is a run under way, in this process or in one that can be killed.
 type session struct {
 	t     *testing.T
 	lines *bufio.Scanner
-	// stdin is what it reads.
+	// stdin feeds its standard input.
 	stdin io.WriteCloser
-	// stop asks it to end, as an interrupt does; output is its standard output,
-	// closed when nobody reads any more.
+	// stop interrupts it. output is its standard output, to be closed if nobody reads it
+	// any more.
 	stop   func()
 	output io.Closer
-	// errors is its standard error, to be asked for after the end.
+	// errors returns its standard error, after it has ended.
 	errors func() string
 	code   chan int
 	kill   func()
-	// pid is that of a process of its own.
+	// pid is the id of its process, if it has its own.
 	pid int
 }
 
@@ -167,11 +167,11 @@ func start(t *testing.T, args ...string) *session {
 		stop()
 		_ = stdin.Close()
 		_ = out.Close()
-		// Its store must be closed before the directory is removed.
+		// The store must be closed before its directory is removed.
 		select {
 		case <-ended:
 		case <-time.After(time.Minute):
-			t.Error("it does not end")
+			t.Error("the program does not end")
 		}
 	})
 	return s
@@ -213,7 +213,7 @@ func spawn(t *testing.T, args ...string) *session {
 		<-ended
 	}
 	go func() {
-		// Not Wait, which would close the pipe before all of it is read.
+		// Do not use cmd.Wait, which would close the pipe before it is read to the end.
 		state, _ := cmd.Process.Wait()
 		_ = stderr.Close()
 		close(ended)
@@ -230,7 +230,7 @@ func programCommand(t *testing.T, args ...string) *exec.Cmd {
 		t.Fatal(err)
 	}
 	cmd := exec.Command(self, args...)
-	// Under the race detector, a process sleeps a second at its end unless told not to.
+	// By default, the race detector makes a process sleep for a second at its end.
 	cmd.Env = append(os.Environ(), asProgram+"=1", "GORACE=atexit_sleep_ms=0")
 	return cmd
 }
@@ -257,14 +257,14 @@ func (s *session) rest() (all []string) {
 	return all
 }
 
-// wait waits for the end and its exit code.
+// wait waits for the program to end, and returns its exit code.
 func (s *session) wait() int {
 	s.t.Helper()
 	select {
 	case code := <-s.code:
 		return code
 	case <-time.After(time.Minute):
-		s.t.Fatal("it does not end")
+		s.t.Fatal("the program does not end")
 		return 0
 	}
 }

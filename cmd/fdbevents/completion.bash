@@ -1,4 +1,4 @@
-# Completion of fdbevents for bash: the program itself says what can follow.
+# bash completion for fdbevents. The program itself lists what can follow.
 _fdbevents() {
   local cur=${COMP_WORDS[COMP_CWORD]}
   local words=("${COMP_WORDS[@]:0:COMP_CWORD}")

@@ -16,7 +16,7 @@ var zshCompletion string
 func (p *program) completionCommand() *cli.Command {
 	return &cli.Command{
 		Name:      "completion",
-		Usage:     "print a completion script for a shell",
+		Usage:     "print a shell completion script",
 		UsageText: "fdbevents completion bash|zsh|fish",
 		Description: "In bash and zsh:  source <(fdbevents completion bash)\n" +
 			"In fish:          fdbevents completion fish | source",
@@ -25,7 +25,7 @@ func (p *program) completionCommand() *cli.Command {
 			var err error
 			switch shell := c.Args().First(); {
 			case c.NArg() != 1:
-				return usagef(c, "completion takes one of bash, zsh, fish")
+				return usagef(c, "completion takes one of bash, zsh and fish, got %q", c.Args().Slice())
 			case shell == "bash":
 				script = bashCompletion
 			case shell == "zsh":
@@ -33,7 +33,7 @@ func (p *program) completionCommand() *cli.Command {
 			case shell == "fish":
 				script, err = c.App.ToFishCompletion()
 			default:
-				return usagef(c, "no completion for %q; there is one for bash, zsh and fish", shell)
+				return usagef(c, "no completion for %q; want bash, zsh or fish", shell)
 			}
 			if err == nil {
 				_, err = io.WriteString(p.stdout, script)

@@ -1,5 +1,5 @@
 #compdef fdbevents
-# Completion of fdbevents for zsh: the program itself says what can follow.
+# zsh completion for fdbevents. The program itself lists what can follow.
 _fdbevents() {
   local -a options given
   given=(${words[1,CURRENT-1]})

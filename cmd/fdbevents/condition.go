@@ -12,11 +12,11 @@ import (
 	"github.com/urfave/cli/v2"
 )
 
-// parseCondition reads --unless-query and --after; nil is no condition.
+// parseCondition reads --unless-query and --after. It returns nil for no condition.
 func parseCondition(c *cli.Context) (*fdbevents.Condition, error) {
 	if !c.IsSet("unless-query") {
 		if c.IsSet("after") {
-			return nil, usagef(c, "--after goes with --unless-query")
+			return nil, usagef(c, "--after needs --unless-query")
 		}
 		return nil, nil
 	}
@@ -29,12 +29,12 @@ func parseCondition(c *cli.Context) (*fdbevents.Condition, error) {
 		return nil, usagef(c, "--after %v", err)
 	}
 	if after == fdbevents.End {
-		return nil, usagef(c, "--after end: no event can come after the end, so that nothing would be ruled out; give the position of the last event that was seen")
+		return nil, usagef(c, "--after end: no event comes after the end, so the condition could never fail; give the position of the last event you have read")
 	}
 	return &fdbevents.Condition{Query: q, After: after}, nil
 }
 
-// appendMaybeIf appends, on a condition if there is one.
+// appendMaybeIf appends, under a condition if there is one.
 func appendMaybeIf(ctx context.Context, store *fdblayer.Store, condition *fdbevents.Condition, appends ...fdbevents.StreamAppend) ([]fdbevents.AppendResult, error) {
 	if condition == nil {
 		return store.AppendMany(ctx, appends...)
@@ -42,9 +42,8 @@ func appendMaybeIf(ctx context.Context, store *fdblayer.Store, condition *fdbeve
 	return store.AppendIf(ctx, *condition, appends...)
 }
 
-// readAppends reads an input that is to be one append: a run of lines for the same
-// stream is one of its parts. The expectation holds for the first part of each
-// stream.
+// readAppends reads an input that becomes one append. A run of lines for the same stream is
+// one part of it. The expectation holds for the first part of each stream.
 func readAppends(input io.Reader, expected fdbevents.ExpectedRevision, defaults jsonl.Defaults) (appends []fdbevents.StreamAppend, err error) {
 	reader := jsonl.NewReader(input, defaults)
 	seen := make(map[string]bool)
@@ -58,7 +57,7 @@ func readAppends(input io.Reader, expected fdbevents.ExpectedRevision, defaults 
 			return nil, fmt.Errorf("%w; nothing was appended", withHint(err))
 		}
 		if n++; n > fdbevents.MaxAppendEvents {
-			return nil, fmt.Errorf("the input has more than %d events, and with --unless-query they are one append; nothing was appended", fdbevents.MaxAppendEvents)
+			return nil, fmt.Errorf("the input has more than %d events, too many for the one append that --unless-query makes; nothing was appended", fdbevents.MaxAppendEvents)
 		}
 		last := len(appends) - 1
 		if last < 0 || appends[last].Stream != e.Stream {

@@ -11,18 +11,17 @@ import (
 	"github.com/urfave/cli/v2"
 )
 
-// access is what a command means to do with a store that is not there.
+// access says what a command does if the store does not exist.
 type access int
 
 const (
-	// mayCreate makes a new store.
+	// mayCreate creates the store.
 	mayCreate access = iota
-	// mustExist is for commands that only read: a mistyped directory is an
-	// error, not a new and empty store.
+	// mustExist fails, so that a mistyped directory does not become a new, empty store.
 	mustExist
 )
 
-// withStore opens the store that --db names, for the time of use.
+// withStore opens the store that --db names, calls use, and closes the store.
 func (p *program) withStore(c *cli.Context, a access, use func(store *fdblayer.Store) error) (err error) {
 	url := c.String("db")
 	if a == mustExist {
@@ -43,8 +42,8 @@ func (p *program) withStore(c *cli.Context, a access, use func(store *fdblayer.S
 	return use(store)
 }
 
-// exists fails when a file: URL names a directory without a store. Other engines
-// cannot tell, or begin empty in any case.
+// exists fails if a file: URL names a directory without a store. Other engines cannot tell,
+// or always begin empty.
 func exists(url string) error {
 	dir, ok := engines.Directory(url)
 	if !ok {
@@ -53,13 +52,13 @@ func exists(url string) error {
 	entries, err := os.ReadDir(dir)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		return fmt.Errorf("there is no store in %s: the directory does not exist; "+
-			"name another one with --db or FDBEVENTS_DB, or create a store with: fdbevents append", dir)
+		return fmt.Errorf("no store in %s: the directory does not exist; "+
+			"choose another with --db or FDBEVENTS_DB, or create a store with: fdbevents append", dir)
 	case err != nil:
 		return fmt.Errorf("looking for a store in %s: %w", dir, err)
 	case len(entries) == 0:
-		return fmt.Errorf("there is no store in %s: the directory is empty; "+
-			"name another one with --db or FDBEVENTS_DB, or create a store with: fdbevents append", dir)
+		return fmt.Errorf("no store in %s: the directory is empty; "+
+			"choose another with --db or FDBEVENTS_DB, or create a store with: fdbevents append", dir)
 	}
 	return nil
 }

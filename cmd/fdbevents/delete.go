@@ -13,12 +13,12 @@ func (p *program) deleteCommand() *cli.Command {
 		Name:      "delete",
 		Usage:     "delete a stream",
 		UsageText: "fdbevents delete STREAM [options]",
-		Description: "The stream does not exist then, until an append creates it again; its revisions go\n" +
-			"on where they were. With --permanently it never takes events again. Readers of all\n" +
-			"streams see its events until \"scavenge\" removes them.",
+		Description: "The stream no longer exists, until an append creates it again; its revisions then\n" +
+			"continue where they were. With --permanently, it never accepts an append again.\n" +
+			"Readers of all streams see its events until \"scavenge\" removes them.",
 		Flags: []cli.Flag{
-			&cli.StringFlag{Name: "expected", Value: "any", Usage: "`REVISION` that the stream must have: any, exists, or the last revision"},
-			&cli.BoolFlag{Name: "permanently", DisableDefaultText: true, Usage: "for ever"},
+			&cli.StringFlag{Name: "expected", Value: "any", Usage: "expected `REVISION` of the stream: any, exists, or its last revision"},
+			&cli.BoolFlag{Name: "permanently", DisableDefaultText: true, Usage: "never accept an append to the stream again"},
 		},
 		Action: func(c *cli.Context) error {
 			stream, err := oneStream(c)

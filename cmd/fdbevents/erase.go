@@ -11,10 +11,10 @@ import (
 func (p *program) eraseCommand() *cli.Command {
 	return &cli.Command{
 		Name:      "erase",
-		Usage:     "erase the data and metadata of one event",
+		Usage:     "erase the data and metadata of an event",
 		UsageText: "fdbevents erase EVENT-ID",
 		Description: "For personal data. The event keeps its place, type, tags, time and id. If several\n" +
-			"streams have an event with this id, all of them are erased. Prints where they are.",
+			"streams have an event with this id, all of them are erased. Prints where each one is.",
 		Action: func(c *cli.Context) error {
 			if c.NArg() != 1 {
 				return usagef(c, "erase takes one EVENT-ID, got %q", c.Args().Slice())

@@ -16,7 +16,7 @@ import (
 	"github.com/fdbevents/fdbevents"
 )
 
-// textWriter writes events as lines to look at.
+// textWriter writes events as lines for people.
 type textWriter struct {
 	out  *bufio.Writer
 	line []byte
@@ -34,7 +34,7 @@ func (w *textWriter) Write(ev *fdbevents.Event) error {
 
 func (w *textWriter) Flush() error { return w.out.Flush() }
 
-// appendEventText appends an event as one line to look at:
+// appendEventText appends an event as one line for people:
 //
 //	POSITION STREAM@REVISION TYPE CREATED [TAG TAG] DATA metadata=METADATA
 func appendEventText(dst []byte, ev *fdbevents.Event) []byte {
@@ -71,7 +71,7 @@ func appendEventText(dst []byte, ev *fdbevents.Event) []byte {
 	return append(dst, '\n')
 }
 
-// appendWord appends a name, in quotes when it could be taken for several.
+// appendWord appends a name, quoted if it could be taken for several words.
 func appendWord(dst []byte, s string) []byte {
 	if strings.ContainsFunc(s, func(r rune) bool { return r == '"' || unicode.IsSpace(r) || unicode.IsControl(r) }) {
 		return strconv.AppendQuote(dst, s)
@@ -79,8 +79,8 @@ func appendWord(dst []byte, s string) []byte {
 	return append(dst, s...)
 }
 
-// appendPayloadText appends data or metadata on one line: JSON without its line
-// breaks, other text with escapes, and the rest as base64.
+// appendPayloadText appends data or metadata as one line: JSON without line breaks, other
+// text with escapes, anything else as base64.
 func appendPayloadText(dst, payload []byte) []byte {
 	if !utf8.Valid(payload) {
 		return base64.StdEncoding.AppendEncode(append(dst, "base64:"...), payload)

@@ -19,23 +19,23 @@ const (
 	exitNotFound = 4
 )
 
-// exits is the one table of exit codes. The help and exitCode are made from it.
+// exits is the table of exit codes, used by the help and by exitCode.
 var exits = []struct {
 	code int
-	// meaning is for the help.
+	// meaning is the text of the help.
 	meaning string
-	// kinds are those of the errors that lead to the code. The row without kinds is for
-	// all others.
+	// kinds are the kinds of error that lead to the code. The row without kinds stands
+	// for all others.
 	kinds []fdbevents.Kind
 }{
 	{exitOK, "success", []fdbevents.Kind{fdbevents.OK}},
 	{exitFailure, "any other failure", nil},
-	{exitUsage, "wrong command line", []fdbevents.Kind{fdbevents.Invalid, fdbevents.TooLarge}},
+	{exitUsage, "usage error", []fdbevents.Kind{fdbevents.Invalid, fdbevents.TooLarge}},
 	{exitRefused, "wrong expected revision, failed append condition, or another conflict", []fdbevents.Kind{fdbevents.Conflict}},
 	{exitNotFound, "stream, event, group or projection not found, deleted or truncated", []fdbevents.Kind{fdbevents.NotFound, fdbevents.Gone}},
 }
 
-// exitCode is the exit code for an error.
+// exitCode returns the exit code for an error.
 func exitCode(err error) int {
 	kind := fdbevents.KindOf(err)
 	for _, e := range exits {
@@ -46,15 +46,15 @@ func exitCode(err error) int {
 	return exitFailure
 }
 
-// fromInput reports whether lines of the input, or an archive, are to blame for err. A
-// value that the store finds invalid came from the command line otherwise.
+// fromInput reports whether lines of the input, or an archive, are to blame for err.
+// Otherwise, a value that the store finds invalid came from the command line.
 func fromInput(err error) bool {
 	var line *jsonl.LineError
 	var block *archive.BlockError
 	return errors.As(err, &line) || errors.As(err, &block)
 }
 
-// exitHelp says what the codes mean, a line each.
+// exitHelp lists the exit codes and their meanings.
 func exitHelp() string {
 	var b strings.Builder
 	b.WriteString("Exit codes:")

@@ -10,26 +10,27 @@ import (
 )
 
 const exportDescription = `FILE is compressed, checksummed, and independent of the store's engine; "import" reads
-it. It has all events up to the last one there is when the export begins; others may
-go on writing. With "-" it goes to the standard output.
+it. It holds all events up to the last one when the export begins; the store can stay
+in use. "-" writes to standard output.
 
-It is written as FILE.partial, and renamed at the end. When it is interrupted, the same
-command goes on where it was.
+The export writes FILE.partial and renames it at the end. If it is interrupted, the
+same command resumes it.
 
-Without --query it has whole streams, with all that is not scavenged, and their
-settings; imported, they behave alike. With --query it has those of the events that
-readers of their streams see, and no settings; imported, they get new revisions.
-Checkpoints, projections, consumer groups and an application's own keys are not in it.`
+Without --query, the file holds whole streams, with everything not yet scavenged, and
+their settings; the imported streams behave like the originals. With --query, it holds
+the matching events that readers of their streams see, and no settings; imported, they
+get new revisions. Checkpoints, projections, consumer groups and an application's own
+keys are not exported.`
 
 func (p *program) exportCommand() *cli.Command {
 	return &cli.Command{
 		Name:        "export",
-		Usage:       "write the store, or a part of it, into a portable file",
+		Usage:       "export the store, or part of it, to a portable file",
 		UsageText:   "fdbevents export FILE [options]\nfdbevents export - [options]",
 		Description: exportDescription,
 		Flags: []cli.Flag{
-			&cli.StringFlag{Name: "query", Usage: "only what `QUERY` selects, for example: type=A,B tag=X or tag=Y"},
-			&cli.StringFlag{Name: "stream-prefix", Usage: "only streams whose name begins with `PREFIX`"},
+			&cli.StringFlag{Name: "query", Usage: "only events that match `QUERY`, for example: type=A,B tag=X or tag=Y"},
+			&cli.StringFlag{Name: "stream-prefix", Usage: "only streams whose names begin with `PREFIX`"},
 		},
 		Action: func(c *cli.Context) error {
 			if c.NArg() != 1 {
@@ -41,7 +42,7 @@ func (p *program) exportCommand() *cli.Command {
 			}
 			name := c.Args().First()
 			if name == "-" && isTerminal(p.stdout) {
-				return usagef(c, "an archive is not for a terminal; name a FILE, or send the output elsewhere")
+				return usagef(c, "will not write an archive to a terminal; name a FILE, or redirect the output")
 			}
 			o := archive.Options{Filter: filter}
 			return p.withStore(c, mustExist, func(store *fdblayer.Store) error { return p.export(c, store, name, o) })
@@ -63,14 +64,14 @@ func (p *program) export(c *cli.Context, store *fdblayer.Store, name string, o a
 	bar.finish()
 	switch {
 	case err != nil && c.Context.Err() != nil && name != "-":
-		return fmt.Errorf("%w; export again to go on with %s%s", stopped(c.Context, err), name, archive.PartialSuffix)
+		return fmt.Errorf("%w; export again to resume %s%s", stopped(c.Context, err), name, archive.PartialSuffix)
 	case err != nil:
 		return stopped(c.Context, err)
 	}
 	took := time.Since(began).Seconds()
-	text := fmt.Sprintf("%s exported in %.1f s (%.0f/s), in %d bytes", numberOf(summary.Events, "event"), took, float64(summary.Events-summary.Kept)/took, summary.Bytes)
+	text := fmt.Sprintf("%s exported in %.1f s (%.0f/s), %d bytes", numberOf(summary.Events, "event"), took, float64(summary.Events-summary.Kept)/took, summary.Bytes)
 	if summary.Kept > 0 {
-		text += fmt.Sprintf("; %d had been exported before", summary.Kept)
+		text += fmt.Sprintf("; %d kept from the interrupted export", summary.Kept)
 	}
 	_, err = fmt.Fprintln(p.stderr, text)
 	return err

@@ -9,9 +9,9 @@ import (
 	"testing"
 )
 
-var figures = regexp.MustCompile(`in [0-9.]+ s \(\d+/s\)(, in \d+ bytes)?`)
+var figures = regexp.MustCompile(`in [0-9.]+ s \(\d+/s\)(, \d+ bytes)?`)
 
-// counts is a summary without the figures that differ from run to run.
+// counts removes the figures that differ from run to run from a summary.
 func counts(text string) string { return figures.ReplaceAllString(text, "in TIME") }
 
 func TestExportImport(t *testing.T) {
@@ -23,8 +23,8 @@ func TestExportImport(t *testing.T) {
 	}
 	equal(t, "export", counts(r.errors), "4 events exported in TIME\n")
 	for _, want := range []string{
-		"4 events imported in TIME\nverified: 4 events as in the archive\n",
-		"4 events imported in TIME; 4 had been there before\nverified: 4 events as in the archive\n",
+		"4 events imported in TIME\nverified: 4 events match the archive\n",
+		"4 events imported in TIME; 4 already stored\nverified: 4 events match the archive\n",
 	} {
 		r = invoke(t, "", "import", to, name, "--verify")
 		if r.code != exitOK || r.out != "" {
@@ -41,13 +41,13 @@ func TestExportImport(t *testing.T) {
 	if r.code != exitFailure {
 		t.Errorf("exit code %d", r.code)
 	}
-	equal(t, "again", r.errors, "fdbevents: exporting: "+name+": file already exists; remove it, or name another one\n")
+	equal(t, "again", r.errors, "fdbevents: exporting: "+name+": file already exists; remove it or choose another name\n")
 	if _, err := os.Stat(name + ".partial"); err == nil {
-		t.Error("it left something behind")
+		t.Error("it left a partial file behind")
 	}
 }
 
-// TestExportPipe: from one store into another, without a file.
+// TestExportPipe copies from one store to another without a file.
 func TestExportPipe(t *testing.T) {
 	db, to := seed(t), newDB(t)
 	file := must(t, "", "export", "-", db, "--query", "tag=vip")
@@ -57,7 +57,7 @@ func TestExportPipe(t *testing.T) {
 	}
 	equal(t, "import", counts(r.errors), "2 events imported in TIME\n")
 	file = must(t, "", "export", "-", db, "--query", "type=Shipped")
-	equal(t, "import", counts(invoke(t, file, "import", "-", newDB(t)).errors), "1 event imported in TIME; revisions are new in 1 stream\n")
+	equal(t, "import", counts(invoke(t, file, "import", "-", newDB(t)).errors), "1 event imported in TIME; new revisions in 1 stream\n")
 }
 
 func TestImportRefuses(t *testing.T) {
@@ -75,20 +75,20 @@ func TestImportRefuses(t *testing.T) {
 		}
 		return name
 	}
-	// What is no archive leaves no store behind.
+	// Input that is not an archive leaves no store behind.
 	to := filepath.Join(dir, "new")
 	r := invoke(t, "", "import", "--db", "file:"+to, write([]byte(`{"type":"x"}`)))
-	if r.code != exitFailure || !strings.Contains(r.errors, `damaged: reading the archive: this is not an archive of events: it begins with "{\"type\":\"x\"}"`) {
+	if r.code != exitFailure || !strings.Contains(r.errors, `damaged: reading the archive: not an archive of events: it begins with "{\"type\":\"x\"}"`) {
 		t.Errorf("got %+v", r)
 	}
 	if _, err := os.Stat(to); err == nil {
-		t.Error("there is a store now")
+		t.Error("it created a store")
 	}
 	if r = invoke(t, "", "import", "--db", "file:"+to, filepath.Join(dir, "missing")); r.code != exitFailure || !strings.Contains(r.errors, "no such file") {
 		t.Errorf("got %+v", r)
 	}
 	r = invoke(t, "", "import", "--db", "file:"+to, write(whole[:len(whole)-3]))
-	if r.code != exitFailure || !strings.Contains(r.errors, "the archive is not complete: of ") || !strings.HasSuffix(r.errors, "; 4 events before it are in the store\n") {
+	if r.code != exitFailure || !strings.Contains(r.errors, "the archive is incomplete: only ") || !strings.HasSuffix(r.errors, "; 4 events before it are in the store\n") {
 		t.Errorf("got %+v", r)
 	}
 	whole[len(whole)/2] ^= 1
@@ -104,7 +104,7 @@ func TestImportRefuses(t *testing.T) {
 	}
 }
 
-// TestExportInterrupted: the same command goes on.
+// TestExportInterrupted verifies that the same command resumes an interrupted export.
 func TestExportInterrupted(t *testing.T) {
 	db, name := seed(t), filepath.Join(t.TempDir(), "archive")
 	file := must(t, "", "export", "-", db)
@@ -121,6 +121,6 @@ func TestExportInterrupted(t *testing.T) {
 	if r.code != exitOK {
 		t.Fatalf("got %+v", r)
 	}
-	equal(t, "export", counts(r.errors), "4 events exported in TIME; 4 had been exported before\n")
+	equal(t, "export", counts(r.errors), "4 events exported in TIME; 4 kept from the interrupted export\n")
 	must(t, "", "import", name, newDB(t), "--verify")
 }

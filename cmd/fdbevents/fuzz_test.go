@@ -6,7 +6,7 @@ import (
 	"testing"
 )
 
-// FuzzArrange: no word of a command line is lost, and none is invented but the
+// FuzzArrange verifies that no word of a command line is lost, and none added but the
 // program's name and "--".
 func FuzzArrange(f *testing.F) {
 	for _, line := range []string{
@@ -23,13 +23,13 @@ func FuzzArrange(f *testing.F) {
 			t.Fatalf("%q is arranged as %q", args, got)
 		}
 		if slices.Contains(got, "--help") {
-			return // everything else is left out on purpose
+			return // everything else is dropped on purpose
 		}
 		want, have := slices.Clone(args), slices.Clone(got[1:])
 		separator := func(s string) bool { return s == "--" }
 		want, have = slices.DeleteFunc(want, separator), slices.DeleteFunc(have, separator)
 		if n, m := len(want), len(have); n > 0 && m > 0 && want[n-1] == have[m-1] && strings.HasPrefix(have[m-1], "-") {
-			// A flag without its value: arguments are left out, lest one is taken for it.
+			// A flag lacks its value. The arguments are dropped, so that none is taken for it.
 			want = slices.DeleteFunc(want, func(s string) bool { return !slices.Contains(have, s) })
 		}
 		slices.Sort(want)

@@ -24,8 +24,8 @@ import (
 	"github.com/google/uuid"
 )
 
-// memberCommand makes the test binary be a member of the group "work" of the
-// store that the next argument names.
+// memberCommand makes the test binary act as a member of the group "work" in the store that
+// the next argument names.
 const memberCommand = "member-of-group"
 
 const (
@@ -47,22 +47,22 @@ func openGroup(ctx context.Context, url string) (s *fdblayer.Store, g *groups.Gr
 	return s, g, closeAll, err
 }
 
-// account is what a member writes down: that it was handed an event, that it was
-// told that it is acknowledged, or that it was refused.
+// account is what a member writes down: that it was handed an event, that its
+// acknowledgement succeeded, or that it was refused.
 type account struct {
 	Stream   string
 	Revision int64
-	// Partition and Epoch are those of the lease.
+	// Partition and Epoch are the partition and the epoch of the lease.
 	Partition int
 	Epoch     int64
 }
 
-// member works on messages until it is interrupted or its input ends, and keeps
-// accounts in a stream of the same store.
+// member processes messages until it is interrupted or its input ends, and keeps accounts
+// in a stream of the same store.
 func member(url string) (err error) {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
-	go func() { // who started it may die
+	go func() { // the process that started it may die
 		_, _ = io.Copy(io.Discard, os.Stdin)
 		stop()
 	}()
@@ -129,11 +129,11 @@ func member(url string) (err error) {
 	return <-failures
 }
 
-// Four members of a group are killed, or stopped for so long that others take
-// over, at random, while events are appended.
+// Four members of a group are killed at random, or stopped until others take over, while
+// events are appended.
 func TestKillGroupMembers(t *testing.T) {
 	if testing.Short() {
-		t.Skip("skipped: it takes half a minute")
+		t.Skip("takes half a minute")
 	}
 	t.Run("file", func(t *testing.T) { testKillGroupMembers(t, "file:"+filepath.Join(t.TempDir(), "store")) })
 	t.Run("fdb", func(t *testing.T) { testKillGroupMembers(t, fdbURL(t)) })
@@ -154,7 +154,7 @@ func testKillGroupMembers(t *testing.T, url string) {
 			t.Fatalf("got %q", line)
 		}
 	}
-	// A member holds the directory of a file: URL, and what holds it is killed.
+	// With a file: URL, a member holds the directory, so we kill the process that holds it.
 	s, g, closeAll, err := openGroup(ctx, url)
 	if err != nil {
 		t.Fatal(err)
@@ -197,7 +197,7 @@ func testKillGroupMembers(t *testing.T, url string) {
 			kills++
 			continue
 		}
-		// Others take over, and it does not know that it was away.
+		// Others take over, and it does not notice that it was stopped.
 		pid := members[i].pid
 		if syscall.Kill(pid, syscall.SIGSTOP) == nil {
 			stops++
@@ -221,7 +221,7 @@ func testKillGroupMembers(t *testing.T, url string) {
 			break
 		}
 		if time.Now().After(deadline) {
-			t.Fatalf("the group does not get done: %+v", info)
+			t.Fatalf("the group still has a lag: %+v", info)
 		}
 	}
 	for i, m := range members {
@@ -242,17 +242,17 @@ func testKillGroupMembers(t *testing.T, url string) {
 	}
 }
 
-// accounts are those of all members, in the one order of the log.
+// accounts are the accounts of all members, in log order.
 type accounts struct {
-	// first is the revisions of each stream, in the order in which they were
-	// handed out for the first time.
+	// first holds the revisions of each stream, in the order in which they were first
+	// handed out.
 	first map[string][]int64
-	// epochs are those in which an event was handed out, acked the one in which it
-	// was acknowledged.
+	// epochs holds the epochs in which an event was handed out, acked the epoch in which
+	// it was acknowledged.
 	epochs map[string][]int64
 	acked  map[string]int64
 	handed int
-	// refused counts the acknowledgements that were.
+	// refused counts the acknowledgements that were refused.
 	refused int
 }
 
@@ -286,10 +286,10 @@ func readAccounts(t *testing.T, s *fdblayer.Store) *accounts {
 	return a
 }
 
-// verify: each event was handed out, in order, and not after it was acknowledged.
-// Who gets a partition, and so a higher epoch, begins with what was settled
-// before: an acknowledgement that is accepted under an epoch which was over is
-// one that a later epoch did not see.
+// verify checks that each event of a stream was handed out in order, and not again after
+// it was acknowledged. A member that takes a partition, and so a higher epoch, begins with
+// what was settled before. An acknowledgement that was accepted under an expired epoch would
+// be one that a later epoch did not see.
 func (a *accounts) verify(t *testing.T, stream string, n int64) {
 	t.Helper()
 	first := a.first[stream]

@@ -16,27 +16,27 @@ import (
 	"github.com/urfave/cli/v2"
 )
 
-// groupActions are what "groups" can do, its first argument.
+// groupActions are the possible first arguments of "groups".
 var groupActions = []string{"list", "show", "parked", "replay", "reset", "pause", "resume", "delete"}
 
 func (p *program) groupsCommand() *cli.Command {
 	return &cli.Command{
 		Name:  "groups",
-		Usage: "list, look at and change consumer groups",
+		Usage: "list, show and change consumer groups",
 		UsageText: "fdbevents groups list [options]\n" +
 			"fdbevents groups show|parked|replay|pause|resume|delete NAME [options]\n" +
 			"fdbevents groups reset NAME --to POSITION|start|end",
-		Description: "list    all groups: members, events not settled (lag), parked ones, name\n" +
-			"show    one group, and who has which partition\n" +
-			"parked  the parked messages: how often they were tried, when and why they were\n" +
-			"        parked, and the event\n" +
-			"replay  have the parked messages delivered again\n" +
-			"reset   go on after a position; what was settled after it is delivered again\n" +
-			"pause   deliver nothing more, until resume\n" +
-			"delete  forget the group and what it has parked; the events stay\n\n" +
-			"A group is made, and joined, by: fdbevents tail --all --group NAME",
+		Description: "list    list all groups: members, unsettled events (lag), parked messages, name\n" +
+			"show    show a group, and which member has which partition\n" +
+			"parked  list parked messages: when they were parked, attempts, reason, and the event\n" +
+			"replay  deliver the parked messages again\n" +
+			"reset   continue after a position; messages settled after it are delivered again\n" +
+			"pause   deliver nothing until resume\n" +
+			"resume  deliver again after pause\n" +
+			"delete  delete the group and its parked messages; the events stay\n\n" +
+			"To create or join a group: fdbevents tail --all --group NAME",
 		Flags: []cli.Flag{
-			&cli.StringFlag{Name: "to", Usage: "with reset: go on `AFTER` this position, exclusive; or start, or end"},
+			&cli.StringFlag{Name: "to", Usage: "with reset: continue after `POSITION`, or start, or end"},
 			outputFlag(),
 		},
 		BashComplete: func(c *cli.Context) {
@@ -56,9 +56,9 @@ func (p *program) groups(c *cli.Context) error {
 	case err != nil:
 		return err
 	case action == "":
-		return usagef(c, "groups needs to know what to do: %s", strings.Join(groupActions, ", "))
+		return usagef(c, "groups needs an action: %s", strings.Join(groupActions, ", "))
 	case !slices.Contains(groupActions, action):
-		return usagef(c, "groups cannot %q; it can %s", action, strings.Join(groupActions, ", "))
+		return usagef(c, "groups has no action %q; want one of %s", action, strings.Join(groupActions, ", "))
 	case action == "list" && len(args) > 0:
 		return usagef(c, "groups list takes no arguments, got %q", args)
 	case action != "list" && len(args) != 1:
@@ -67,7 +67,7 @@ func (p *program) groups(c *cli.Context) error {
 		if action == "reset" {
 			return usagef(c, "groups reset needs --to: start, end or a position")
 		}
-		return usagef(c, "--to goes with groups reset")
+		return usagef(c, "--to is only for groups reset")
 	}
 	to := fdbevents.Start
 	if action == "reset" {
@@ -155,7 +155,7 @@ func printGroup(w io.Writer, i groups.Info) error {
 	for _, it := range o.Filter.Query.Items {
 		line("events", "types %q, tags %q", it.Types, it.Tags)
 	}
-	line("message time-out", "%v", o.MessageTimeout)
+	line("message timeout", "%v", o.MessageTimeout)
 	line("retries", "%d", max(o.MaxRetries, 0))
 	line("lease time", "%v", o.LeaseTime)
 	line("members", "%d", len(i.Members))
@@ -230,7 +230,7 @@ func (p *program) replayGroup(c *cli.Context, g *groups.Group, asJSON bool) erro
 	if asJSON {
 		_, err = fmt.Fprintf(p.stdout, "{\"replayed\":%d}\n", n)
 	} else {
-		_, err = fmt.Fprintf(p.stdout, "%s to be delivered again\n", numberOf(int64(n), "message"))
+		_, err = fmt.Fprintf(p.stdout, "%s queued for replay\n", numberOf(int64(n), "message"))
 	}
 	return printed(err)
 }

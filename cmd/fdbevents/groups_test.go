@@ -13,7 +13,7 @@ import (
 	"github.com/fdbevents/fdbevents/fdblayer/groups"
 )
 
-// lagOf is what "groups list" says of a group: members, lag, parked.
+// lagOf returns what "groups list" says about a group.
 func lagOf(t *testing.T, db, name string) (members, lag, parked string) {
 	t.Helper()
 	for _, line := range lines(must(t, "", "groups", "list", db)) {
@@ -21,11 +21,11 @@ func lagOf(t *testing.T, db, name string) (members, lag, parked string) {
 			return f[0], f[1], f[2]
 		}
 	}
-	t.Fatalf("there is no group %s", name)
+	t.Fatalf("groups list has no group %s", name)
 	return
 }
 
-// settled waits until a group has nothing left to do.
+// settled waits until a group has no lag.
 func settled(t *testing.T, db, name string) {
 	t.Helper()
 	for deadline := time.Now().Add(time.Minute); time.Now().Before(deadline); time.Sleep(5 * time.Millisecond) {
@@ -33,11 +33,11 @@ func settled(t *testing.T, db, name string) {
 			return
 		}
 	}
-	t.Fatal("the group does not get done")
+	t.Fatal("the group still has a lag")
 }
 
-// Two members share the events, each stream in order; the next one goes on where
-// they stopped.
+// Two members share the events, each stream in order. A later member continues where they
+// stopped.
 func TestTailGroup(t *testing.T) {
 	db := newDB(t)
 	for i := range 20 {
@@ -108,7 +108,7 @@ func TestGroups(t *testing.T) {
 	}
 	must(t, "", "groups", "pause", "orders", db)
 	show := must(t, "", "groups", "show", "orders", db)
-	for _, want := range []string{"group             orders (paused)\n", "message time-out  30s\n", "retries           10\n", "members           0\n", "lag               0\n", "parked            1\n", "          0          0  none\n"} {
+	for _, want := range []string{"group             orders (paused)\n", "message timeout   30s\n", "retries           10\n", "members           0\n", "lag               0\n", "parked            1\n", "          0          0  none\n"} {
 		if !strings.Contains(show, want) {
 			t.Errorf("show has no %q:\n%s", want, show)
 		}
@@ -117,7 +117,7 @@ func TestGroups(t *testing.T) {
 		t.Errorf("show has %d lines:\n%s", n, show)
 	}
 	must(t, "", "groups", "resume", "orders", db)
-	equal(t, "replay", must(t, "", "groups", "replay", "orders", db), "1 message to be delivered again\n")
+	equal(t, "replay", must(t, "", "groups", "replay", "orders", db), "1 message queued for replay\n")
 	must(t, "", "groups", "reset", "orders", "--to", "start", db)
 	var stat groupStat
 	if err := json.Unmarshal([]byte(must(t, "", "groups", "show", "orders", "-o", "json", db)), &stat); err != nil {
@@ -147,8 +147,7 @@ func TestGroups(t *testing.T) {
 	equal(t, "after delete", r.errors, "fdbevents: consumer group \"orders\" not found\n")
 }
 
-// park makes a group that has acknowledged all but the last event, which it has
-// parked.
+// park creates a group that has parked the last event and acknowledged all others.
 func park(t *testing.T, db, name string) {
 	t.Helper()
 	ctx := t.Context()

@@ -5,7 +5,7 @@ import "github.com/urfave/cli/v2"
 func (p *program) helpCommand() *cli.Command {
 	return &cli.Command{
 		Name:      "help",
-		Usage:     "show the commands, or the help of one",
+		Usage:     "list all commands, or show help for one",
 		UsageText: "fdbevents help [COMMAND]",
 		Action: func(c *cli.Context) error {
 			if !c.Args().Present() {

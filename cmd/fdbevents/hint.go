@@ -8,7 +8,7 @@ import (
 	"github.com/fdbevents/fdbevents/jsonl"
 )
 
-// withHint adds to an error about the input which option of the command line helps.
+// withHint adds to an error about the input how the command line can help.
 func withHint(err error) error {
 	var (
 		missing *jsonl.MissingError
@@ -17,9 +17,9 @@ func withHint(err error) error {
 	)
 	switch {
 	case errors.As(err, &missing) && missing.Field == "stream":
-		return fmt.Errorf("%w, and the command line names no STREAM to use instead", err)
+		return fmt.Errorf("%w; add it to the line or name a STREAM", err)
 	case errors.As(err, &missing):
-		return fmt.Errorf("%w, and the command line has no --type to use instead", err)
+		return fmt.Errorf("%w; add it to the line or give --type", err)
 	case errors.As(err, &limit) && errors.As(err, &lines) && lines.First < lines.Last:
 		return fmt.Errorf("%w; a smaller --batch helps", err)
 	}

@@ -11,25 +11,25 @@ import (
 	"github.com/urfave/cli/v2"
 )
 
-const importDescription = `FILE is what "export" made; "-" is the standard input. Its events are appended in its
-order, with their ids, times, tags and contents. Those that the store has already are
-passed over: after an interruption, import again to go on.
+const importDescription = `FILE was written by "export"; "-" reads standard input. Its events are appended in their
+order, with their ids, times, tags and contents. Events that are already in the store are
+skipped, so to resume after an interruption, import again.
 
 Whole streams keep their revisions. A stream of the same name that has other events
-here is refused, and nothing of it changed. The settings of streams, among them what
-is truncated or deleted, become those of the file.
+here is refused and left unchanged. Streams get the settings in the file, including
+what is truncated or deleted.
 
 Each block of the file is verified before it is appended. With --verify, the store is
-then read and compared with the file.`
+read afterwards and compared with the file.`
 
 func (p *program) importCommand() *cli.Command {
 	return &cli.Command{
 		Name:        "import",
-		Usage:       "append the events of a file that export made",
+		Usage:       "append the events of an exported file",
 		UsageText:   "fdbevents import FILE [options]\nfdbevents import -",
 		Description: importDescription,
 		Flags: []cli.Flag{
-			&cli.BoolFlag{Name: "verify", DisableDefaultText: true, Usage: "read the store afterwards, and compare it with FILE"},
+			&cli.BoolFlag{Name: "verify", DisableDefaultText: true, Usage: "afterwards, read the store and compare it with FILE"},
 		},
 		Action: func(c *cli.Context) error {
 			name := c.Args().First()
@@ -37,7 +37,7 @@ func (p *program) importCommand() *cli.Command {
 			case c.NArg() != 1:
 				return usagef(c, "import takes one FILE, got %q", c.Args().Slice())
 			case name == "-" && c.Bool("verify"):
-				return usagef(c, "--verify reads the archive twice, which the standard input does not allow; name a FILE")
+				return usagef(c, "--verify reads the archive twice, which standard input does not allow; name a FILE")
 			case name == "-":
 				return p.withStore(c, mayCreate, func(store *fdblayer.Store) error { return p.importFrom(c, store, p.stdin, -1) })
 			}
@@ -46,7 +46,7 @@ func (p *program) importCommand() *cli.Command {
 				return err
 			}
 			defer f.Close()
-			// Before a store is made for it.
+			// Refuse anything else before creating a store.
 			if _, err := archive.Describe(f); err != nil {
 				return fmt.Errorf("%s: %w", name, err)
 			}
@@ -70,37 +70,37 @@ func (p *program) importCommand() *cli.Command {
 	}
 }
 
-// importFrom imports an archive of size bytes, -1 when that is not known.
+// importFrom imports an archive of size bytes, -1 if unknown.
 func (p *program) importFrom(c *cli.Context, store *fdblayer.Store, r io.Reader, size int64) error {
 	began := time.Now()
-	bar := newProgress(p.stderr, isTerminal(p.stderr), "importing, bytes", size)
+	bar := newProgress(p.stderr, isTerminal(p.stderr), "importing (bytes)", size)
 	done, err := archive.Import(c.Context, store, r, archive.ImportOptions{Progress: func(_, bytes int64) { bar.setKnown(bytes, size) }})
 	bar.finish()
 	if err != nil {
 		if c.Context.Err() != nil {
-			return fmt.Errorf("%w; %s in the store; import again to go on", stopped(c.Context, err), numberOf(done.Events, "event"))
+			return fmt.Errorf("%w; %s in the store; import again to resume", stopped(c.Context, err), numberOf(done.Events, "event"))
 		}
 		return err
 	}
 	took := time.Since(began).Seconds()
 	text := fmt.Sprintf("%s imported in %.1f s (%.0f/s)", numberOf(done.Events, "event"), took, float64(done.Events)/took)
 	if done.Repeats > 0 {
-		text += fmt.Sprintf("; %d had been there before", done.Repeats)
+		text += fmt.Sprintf("; %d already stored", done.Repeats)
 	}
 	if done.Renumbered > 0 {
-		text += fmt.Sprintf("; revisions are new in %s", numberOf(done.Renumbered, "stream"))
+		text += fmt.Sprintf("; new revisions in %s", numberOf(done.Renumbered, "stream"))
 	}
 	_, err = fmt.Fprintln(p.stderr, text)
 	return err
 }
 
 func (p *program) verify(c *cli.Context, store *fdblayer.Store, r io.Reader, size int64) error {
-	bar := newProgress(p.stderr, isTerminal(p.stderr), "verifying, bytes", size)
+	bar := newProgress(p.stderr, isTerminal(p.stderr), "verifying (bytes)", size)
 	events, err := archive.Verify(c.Context, store, r, archive.ImportOptions{Progress: func(_, bytes int64) { bar.setKnown(bytes, size) }})
 	bar.finish()
 	if err != nil {
 		return stopped(c.Context, err)
 	}
-	_, err = fmt.Fprintf(p.stderr, "verified: %s as in the archive\n", numberOf(events, "event"))
+	_, err = fmt.Fprintf(p.stderr, "verified: %s match the archive\n", numberOf(events, "event"))
 	return err
 }

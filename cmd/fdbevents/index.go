@@ -10,21 +10,21 @@ import (
 	"github.com/urfave/cli/v2"
 )
 
-// indexActions are what "index" can do, its first argument.
+// indexActions are the possible first arguments of "index".
 var indexActions = []string{"list", "create", "drop"}
 
 func (p *program) indexCommand() *cli.Command {
 	return &cli.Command{
 		Name:  "index",
-		Usage: "list, create and drop indexes of event types and stream categories",
+		Usage: "list, create and drop indexes on event types and stream categories",
 		UsageText: "fdbevents index list\n" +
 			"fdbevents index create type|category\n" +
 			"fdbevents index drop type|category",
-		Description: "An index of types makes queries and conditions with types, but without tags, as fast\n" +
-			"as those with tags; one of categories does that for --stream-prefix NAME-, where the\n" +
-			"category of a stream is its name up to the first '-'. Both make each append a little\n" +
-			"larger. An index is built while others go on writing, and used when it is complete.\n" +
-			"After an interruption, create goes on where it was.",
+		Description: "A type index makes queries and conditions with types but no tags as fast as those\n" +
+			"with tags. A category index does the same for --stream-prefix NAME-, where the category\n" +
+			"of a stream is its name up to the first '-'. Each makes every append a little larger.\n" +
+			"An index is built while others append, and used once it is complete. To resume after\n" +
+			"an interruption, create it again.",
 		BashComplete: func(c *cli.Context) {
 			cli.DefaultCompleteWithFlags(c.Command)(c)
 			switch c.NArg() {
@@ -42,13 +42,13 @@ func (p *program) index(c *cli.Context) error {
 	action, args := c.Args().First(), c.Args().Tail()
 	switch {
 	case action == "":
-		return usagef(c, "index needs to know what to do: %s", strings.Join(indexActions, ", "))
+		return usagef(c, "index needs an action: %s", strings.Join(indexActions, ", "))
 	case !slices.Contains(indexActions, action):
-		return usagef(c, "index cannot %q; it can %s", action, strings.Join(indexActions, ", "))
+		return usagef(c, "index has no action %q; want one of %s", action, strings.Join(indexActions, ", "))
 	case action == "list" && len(args) > 0:
 		return usagef(c, "index list takes no arguments, got %q", args)
 	case action != "list" && len(args) != 1:
-		return usagef(c, "index %s takes one of type and category, got %q", action, args)
+		return usagef(c, "index %s takes type or category, got %q", action, args)
 	}
 	a := mustExist
 	if action == "create" {
@@ -75,7 +75,7 @@ func (p *program) index(c *cli.Context) error {
 		for _, index := range indexes {
 			state := "ready"
 			if !index.Ready {
-				state = "being built"
+				state = "building"
 			}
 			if _, err := fmt.Fprintf(p.stdout, "%s: %s\n", index.Name, state); err != nil {
 				return err

@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-// stored counts the events of the store by their data, which is a number.
+// stored counts the events of the store by their data, a number.
 func stored(t *testing.T, db string) map[int]int {
 	t.Helper()
 	counts := make(map[int]int)
@@ -25,8 +25,8 @@ func numbered(i int) string {
 	return fmt.Sprintf(`{"stream":"s-%d","type":"T","id":"00000000-0000-4000-8000-%012d","data":%d}`, i%7, i, i)
 }
 
-// An append that is killed has stored what it printed. The input can be appended
-// again, and then everything is there once.
+// A killed append has stored what it printed. After appending the input again, every event
+// is there exactly once.
 func TestKillAppend(t *testing.T) {
 	const n = 4000
 	db := newDB(t)
@@ -51,7 +51,7 @@ func TestKillAppend(t *testing.T) {
 		counts := stored(t, db)
 		for i := range acknowledged {
 			if counts[i] != 1 {
-				t.Fatalf("event %d was acknowledged, and is there %d times", i, counts[i])
+				t.Fatalf("event %d was acknowledged, but is stored %d times", i, counts[i])
 			}
 		}
 	}
@@ -59,15 +59,15 @@ func TestKillAppend(t *testing.T) {
 	counts := stored(t, db)
 	for i := range n {
 		if counts[i] != 1 {
-			t.Fatalf("in the end event %d is there %d times", i, counts[i])
+			t.Fatalf("in the end, event %d is stored %d times", i, counts[i])
 		}
 	}
 	checkClean(t, db, fmt.Sprintf("clean: %d events in 7 streams, %d ids, 0 tags\n", n, n))
 }
 
-// The process that follows the log holds the database, and is killed again and
-// again under a process that appends through it. Appending goes on, and who
-// continues after the last line misses nothing and sees nothing twice.
+// The process that follows the log holds the database, and is killed repeatedly while
+// another process appends through it. Appending continues, and a tail that resumes after the
+// last line misses nothing and sees nothing twice.
 func TestKillTail(t *testing.T) {
 	const rounds, perRound = 4, 25
 	db := newDB(t)
@@ -81,7 +81,7 @@ func TestKillTail(t *testing.T) {
 		}
 		tail := spawn(t, "tail", "--all", "--from", from, db)
 		if round == 0 {
-			// The tail is there first, and holds the database.
+			// The tail comes first, and so holds the database.
 			feedEvent(t, db, "first", -1)
 			seen = append(seen, tail.line())
 			appending = spawn(t, "append", db)
@@ -115,7 +115,7 @@ func TestKillTail(t *testing.T) {
 	checkClean(t, db, fmt.Sprintf("clean: %d events in 8 streams, %d ids, 0 tags\n", n+1, n+1))
 }
 
-// An interrupt ends both in order.
+// An interrupt ends both tail and append in order.
 func TestInterrupt(t *testing.T) {
 	db := newDB(t)
 	tail, appending := spawn(t, "tail", "--all", db), spawn(t, "append", "--batch", "2", db)
@@ -130,8 +130,8 @@ func TestInterrupt(t *testing.T) {
 		t.Errorf("append: exit code %d", code)
 	}
 	_, message, _ := strings.Cut(appending.errors(), "\n")
-	// The third line may have been read, or not.
-	message, _, _ = strings.Cut(message, "; 1 event from line 3 on, ")
+	// The third line may or may not have been read.
+	message, _, _ = strings.Cut(message, "; 1 event from line 3 on not stored, ")
 	equal(t, "append", strings.TrimSuffix(message, "\n"), "fdbevents: stopped: interrupt signal received; 2 events stored before it, up to line 2")
 	tail.stop()
 	if code := tail.wait(); code != exitOK || tail.errors() != "" {

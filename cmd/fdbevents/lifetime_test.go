@@ -32,7 +32,7 @@ func TestAppendUnlessQuery(t *testing.T) {
 	r = claim("all", position, `{"stream":"a","type":"b"}
 {"stream":"a"}
 `)
-	if r.code != exitFailure || !strings.Contains(r.errors, `line 2: it has no "type", and the command line has no --type to use instead; nothing was appended`) {
+	if r.code != exitFailure || !strings.Contains(r.errors, `line 2: missing "type"; add it to the line or give --type; nothing was appended`) {
 		t.Errorf("got %+v", r)
 	}
 	r = claim("all", "7f0000000000000000000000", `{"stream":"a","type":"b"}`)
@@ -56,11 +56,11 @@ func TestStreamLifetimeCommands(t *testing.T) {
 		return len(lines(must(t, "", append([]string{"read", db}, args...)...)))
 	}
 	equal(t, "truncate", must(t, "", "truncate", db, "s", "--before", "2"), "         4          5  s\n")
-	equal(t, "retain", must(t, "", "retain", db, "s", "--max-count", "3", "--max-age", "48h"), "         3          5  s (newest 3) (newer than 48h0m0s)\n")
+	equal(t, "retain", must(t, "", "retain", db, "s", "--max-count", "3", "--max-age", "48h"), "         3          5  s (max count 3) (max age 48h0m0s)\n")
 	if n, all := count("s"), count("--all"); n != 3 || all != 6 {
 		t.Errorf("%d and %d events", n, all)
 	}
-	equal(t, "scavenge", must(t, "", "scavenge", db), "3 events removed, 1 stream looked at\n")
+	equal(t, "scavenge", must(t, "", "scavenge", db), "3 events removed, 1 stream examined\n")
 	if n, all := count("s"), count("--all"); n != 3 || all != 3 {
 		t.Errorf("%d and %d events after scavenging", n, all)
 	}
@@ -87,12 +87,12 @@ func TestStreamLifetimeCommands(t *testing.T) {
 	if r = invoke(t, "", "read", db, "s"); r.code != exitNotFound {
 		t.Errorf("got %+v", r)
 	}
-	equal(t, "streams", must(t, "", "streams", db), "         0          5  s (deleted) (newest 3) (newer than 48h0m0s)\n")
+	equal(t, "streams", must(t, "", "streams", db), "         0          5  s (deleted) (max count 3) (max age 48h0m0s)\n")
 	must(t, "", "append", db, "s", "--type", "T", "--data", "1", "--expected", "none")
 	equal(t, "delete --permanently", must(t, "", "delete", db, "s", "--permanently"), "deleted permanently: s\n")
 	if r = invoke(t, "", "append", db, "s", "--type", "T", "--data", "1"); r.code != exitNotFound || r.errors != "fdbevents: stream \"s\": stream is permanently deleted\n" {
 		t.Errorf("got %+v", r)
 	}
-	equal(t, "scavenge", must(t, "", "scavenge", db), "4 events removed, 1 stream looked at\n")
+	equal(t, "scavenge", must(t, "", "scavenge", db), "4 events removed, 1 stream examined\n")
 	checkClean(t, db, "")
 }

@@ -1,6 +1,6 @@
 // Command fdbevents appends to, reads and follows an event store.
 //
-// The table in exit.go says what its exit codes mean; so does its help.
+// The help and the table in exit.go list its exit codes.
 package main
 
 import (
@@ -11,11 +11,11 @@ import (
 )
 
 func main() {
-	// When whoever reads our output goes away, the write fails and the store is
-	// closed in order; the signal would end the process instead.
+	// If the reader of our output goes away, let the write fail, so that the store is closed
+	// in order. The signal would end the process at once.
 	signal.Ignore(syscall.SIGPIPE)
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	// A second signal is not caught any more, and ends the process at once.
+	// A second signal is no longer caught, and ends the process at once.
 	context.AfterFunc(ctx, stop)
 	os.Exit(run(ctx, os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
 }

@@ -2,7 +2,7 @@ package main
 
 import "fmt"
 
-// numberOf is n of the things, in words.
+// numberOf returns "1 thing" or "n things".
 func numberOf(n int64, thing string) string {
 	if n == 1 {
 		return "1 " + thing

@@ -11,7 +11,7 @@ import (
 )
 
 func outputFlag() cli.Flag {
-	return &cli.StringFlag{Name: "output", Aliases: []string{"o"}, Value: "text", Usage: "`FORM` of the output: text or json"}
+	return &cli.StringFlag{Name: "output", Aliases: []string{"o"}, Value: "text", Usage: "`FORMAT` of the output: text or json"}
 }
 
 // wantsJSON reads --output.
@@ -26,7 +26,7 @@ func wantsJSON(c *cli.Context) (bool, error) {
 	}
 }
 
-// eventWriter writes events, a line each. It has a buffer, which Flush empties.
+// eventWriter writes events, one per line, to a buffer that Flush writes out.
 type eventWriter interface {
 	Write(ev *fdbevents.Event) error
 	Flush() error
@@ -39,8 +39,8 @@ func newEventWriter(w io.Writer, asJSON bool) eventWriter {
 	return newTextWriter(w)
 }
 
-// printed is the error of a command that only prints. An output that nobody reads
-// any more, as in "read --all | head", is its ordinary end.
+// printed returns the error of a command that only prints. It drops the error of an output
+// that nobody reads any more, as in "read --all | head".
 func printed(err error) error {
 	if closedPipe(err) {
 		return nil
@@ -48,7 +48,7 @@ func printed(err error) error {
 	return err
 }
 
-// closedPipe reports whether err is that nobody reads our output any more.
+// closedPipe reports whether err means that nobody reads our output any more.
 func closedPipe(err error) bool {
 	return errors.Is(err, syscall.EPIPE) || errors.Is(err, io.ErrClosedPipe)
 }

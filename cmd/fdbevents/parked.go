@@ -11,8 +11,8 @@ import (
 	"github.com/urfave/cli/v2"
 )
 
-// listParked prints the parked messages of a group, a line each: why they are,
-// and the event in the form that "read" gives it.
+// listParked prints the parked messages of a group, one per line: why each was parked, and
+// the event as "read" prints it.
 func (p *program) listParked(c *cli.Context, g *groups.Group, asJSON bool) error {
 	out := bufio.NewWriterSize(p.stdout, 64<<10)
 	format := appendParkedText

@@ -9,12 +9,13 @@ import (
 	"golang.org/x/term"
 )
 
-// progress is a bar on a terminal, or nothing.
+// progress is a progress bar on a terminal. The zero value shows nothing.
 type progress struct {
 	bar *progressbar.ProgressBar
 }
 
-// newProgress makes a bar, unless show is false. total is -1 when unknown.
+// newProgress returns a bar, or one that shows nothing if show is false. total is -1 if
+// unknown.
 func newProgress(w io.Writer, show bool, what string, total int64) *progress {
 	if !show {
 		return &progress{}
@@ -26,19 +27,19 @@ func newProgress(w io.Writer, show bool, what string, total int64) *progress {
 		progressbar.OptionShowIts(),
 		progressbar.OptionThrottle(100*time.Millisecond),
 		progressbar.OptionClearOnFinish(),
-		// No goroutine of its own, which would draw over what comes after.
+		// Start no goroutine, because it would draw over later output.
 		progressbar.OptionSetSpinnerChangeInterval(0),
 	)}
 }
 
-// add counts n more. A bar that cannot be drawn is no reason to fail.
+// add counts n more items. A bar that cannot be drawn is not an error.
 func (p *progress) add(n int64) {
 	if p.bar != nil {
 		_ = p.bar.Add64(n)
 	}
 }
 
-// set is for work that knows how much there is.
+// set shows done of total.
 func (p *progress) set(done, total int64) {
 	if p.bar != nil {
 		p.bar.ChangeMax64(total)
@@ -46,8 +47,7 @@ func (p *progress) set(done, total int64) {
 	}
 }
 
-// setKnown is set for work that may not know how much there is: total is then 0 or
-// less.
+// setKnown is set for work that may not know its total, which is then 0 or less.
 func (p *progress) setKnown(done, total int64) {
 	switch {
 	case p.bar == nil:
@@ -65,7 +65,7 @@ func (p *progress) finish() {
 	}
 }
 
-// isTerminal reports whether a reader or writer is one.
+// isTerminal reports whether a reader or writer is a terminal.
 func isTerminal(stream any) bool {
 	f, ok := stream.(*os.File)
 	return ok && term.IsTerminal(int(f.Fd()))

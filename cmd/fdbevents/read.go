@@ -15,11 +15,11 @@ func (p *program) readCommand() *cli.Command {
 		Name:      "read",
 		Usage:     "print the events of a stream or of all streams",
 		UsageText: "fdbevents read STREAM [options]\nfdbevents read --all [options]",
-		Description: "Prints what is there, and ends. A line of text is\n\n" +
+		Description: "Prints the events that are there, and exits. A line of text is\n\n" +
 			"   POSITION STREAM@REVISION TYPE CREATED [TAG TAG] DATA metadata=METADATA\n\n" +
-			"JSON lines have all of an event and can be appended to another store.",
+			"A JSON line holds the whole event and can be appended to another store.",
 		Flags: append([]cli.Flag{
-			&cli.StringFlag{Name: "from", Usage: "begin `AT` this revision of STREAM, or with --all this position, inclusive; or start, end (default: start, with --backward end)"},
+			&cli.StringFlag{Name: "from", Usage: "begin at this `POSITION` (inclusive), or at this revision of STREAM, or at start or end (default: start; with --backward, end)"},
 			&cli.BoolFlag{Name: "backward", DisableDefaultText: true, Usage: "newest first"},
 			&cli.IntFlag{Name: "limit", DefaultText: "all", Usage: "print at most `N` events"},
 		}, selectionFlags()...),
@@ -47,7 +47,7 @@ func (p *program) readCommand() *cli.Command {
 	}
 }
 
-// print writes events until there are no more, or nobody reads the output.
+// print writes events until they end, or until nobody reads the output.
 func (p *program) print(ctx context.Context, events iter.Seq2[fdbevents.Event, error], asJSON bool) error {
 	out := newEventWriter(p.stdout, asJSON)
 	err := func() error {

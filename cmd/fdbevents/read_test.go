@@ -76,8 +76,8 @@ func TestReadSelects(t *testing.T) {
 	}
 }
 
-// Whatever an event holds, its lines stay one line each, and the JSON form can
-// be appended again with the same bytes.
+// Whatever an event holds, it is printed on one line, and its JSON form can be appended
+// again with the same bytes.
 func TestReadOddEvents(t *testing.T) {
 	db := newDB(t)
 	const in = `{"stream":"with space","type":"A B","tags":["a b","q\"q","<&>","ü"],"data":{"html":"<&>","n":1.0}}
@@ -104,7 +104,7 @@ POSITION s@3 T TIME base64:Iv8i
 {"stream":"s","revision":2,"position":"POSITION","id":"UUID","type":"T","contentType":"application/json","created":"TIME","data":{"dup":1,"dup":2,"esc":"\u0041\/\u2028","big":123456789012345678901234567890,"sp" : [ 1 ]}}
 {"stream":"s","revision":3,"position":"POSITION","id":"UUID","type":"T","contentType":"application/octet-stream","created":"TIME","dataBase64":"Iv8i"}
 `)
-	// Into the same store again: each is recognised as the event it was.
+	// Appended to the same store again, each event is recognised as a repeat.
 	again := must(t, got, "append", db)
 	if n := strings.Count(again, `"repeat":true`); n != 6 {
 		t.Errorf("%d repeats of 6:\n%s", n, again)
@@ -119,8 +119,7 @@ func withoutPositions(text string) string { return inJSON.ReplaceAllString(text,
 
 var inJSON = regexp.MustCompile(`"position":"[0-9a-f]{24}"`)
 
-// The sample, or some of it, is copied from one store to another by way of the
-// JSON form.
+// The JSON form copies the sample data, or part of it, from one store to another.
 func TestReadSample(t *testing.T) {
 	sample := filepath.Join("..", "..", "examples", "retail", "retail.ndjson")
 	first, second := newDB(t), newDB(t)
@@ -130,7 +129,7 @@ func TestReadSample(t *testing.T) {
 	}
 	checkClean(t, first, "clean: 7419 events in 418 streams, 7419 ids, 19967 tags\n")
 	r = invoke(t, "", "append", "--file", sample, first)
-	if r.code != exitOK || !strings.HasSuffix(r.errors, "; 7419 had been stored before\n") {
+	if r.code != exitOK || !strings.HasSuffix(r.errors, "; 7419 already stored\n") {
 		t.Fatalf("exit code %d: %s", r.code, r.errors)
 	}
 	all := must(t, "", "read", "--all", "-o", "json", "--limit", "1500", first)
@@ -144,7 +143,7 @@ func TestReadSample(t *testing.T) {
 	checkClean(t, second, "")
 }
 
-// "read --all | head" is no failure; any other trouble with the output is.
+// "read --all | head" is not a failure; any other error of the output is.
 func TestReadBrokenOutput(t *testing.T) {
 	db := seed(t)
 	for _, command := range [][]string{{"read", "--all"}, {"streams"}} {
@@ -164,7 +163,7 @@ func TestReadBrokenOutput(t *testing.T) {
 		if err := s.output.Close(); err != nil {
 			t.Fatal(err)
 		}
-		if command == "tail" { // writes again only when there is something new
+		if command == "tail" { // writes again only if there is something new
 			must(t, "", "append", "x", "--type", "T", "--data", "1", db)
 		}
 		if code := s.wait(); code != exitOK || s.errors() != "" {
@@ -191,7 +190,7 @@ func TestStat(t *testing.T) {
 	equal(t, "JSON", uuids.ReplaceAllString(must(t, "", "stat", "-o", "json", db), "UUID"),
 		`{"store":"UUID","engine":"`+strings.TrimPrefix(db, "--db=")+`","partitions":8,"inlineLimit":1024,"streams":3,"events":4,"lastPosition":"`+last+`"}`+"\n")
 	if out := must(t, "", "stat", "--db", "mem:"); !strings.HasSuffix(out, "streams        0\nevents         0\nlast position  none\n") {
-		t.Errorf("of an empty store:\n%s", out)
+		t.Errorf("empty store:\n%s", out)
 	}
 }
 
@@ -203,7 +202,7 @@ func TestCompletion(t *testing.T) {
 	}
 }
 
-// The script is tried in a real shell, with this binary as the program.
+// The script runs in a real shell, with this binary as the program.
 func TestCompletionInBash(t *testing.T) {
 	dir := t.TempDir()
 	self, err := os.Executable()

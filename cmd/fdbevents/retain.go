@@ -8,13 +8,13 @@ import (
 func (p *program) retainCommand() *cli.Command {
 	return &cli.Command{
 		Name:      "retain",
-		Usage:     "bound how many events of a stream are kept, or for how long",
+		Usage:     "limit how many events of a stream are kept, or for how long",
 		UsageText: "fdbevents retain STREAM [options]",
-		Description: "What exceeds a bound is hidden from readers of the stream at once, and removed by\n" +
-			"the next \"scavenge\". A bound that is not given is none: without options, all is\n" +
-			"kept from now on. Prints what \"streams\" prints.",
+		Description: "Events beyond a limit are hidden from readers of the stream at once, and removed by\n" +
+			"the next \"scavenge\". A limit that is not given is lifted: without options, all events\n" +
+			"are kept from now on. Prints the stream as \"streams\" does.",
 		Flags: []cli.Flag{
-			&cli.DurationFlag{Name: "max-age", DefaultText: "none", Usage: "hide events created longer ago than `TIME`, for example 720h"},
+			&cli.DurationFlag{Name: "max-age", DefaultText: "none", Usage: "hide events created more than `DURATION` ago, for example 720h"},
 			&cli.Int64Flag{Name: "max-count", DefaultText: "none", Usage: "hide all but the newest `N` events"},
 		},
 		Action: func(c *cli.Context) error {

@@ -10,10 +10,10 @@ import (
 func (p *program) scavengeCommand() *cli.Command {
 	return &cli.Command{
 		Name:      "scavenge",
-		Usage:     "free the space of events that are hidden from all readers of their streams",
+		Usage:     "remove events that are hidden from readers of their streams",
 		UsageText: "fdbevents scavenge",
-		Description: "Removes what was truncated, deleted, or exceeds the bounds of \"retain\". Others may\n" +
-			"use the store meanwhile. It can be interrupted, and goes on when it is run again.",
+		Description: "Frees the space of events that were truncated, deleted, or exceed the limits of\n" +
+			"\"retain\". The store can stay in use. To resume after an interruption, run it again.",
 		Action: func(c *cli.Context) error {
 			if c.Args().Present() {
 				return usagef(c, "scavenge takes no arguments, got %q", c.Args().Slice())
@@ -22,7 +22,7 @@ func (p *program) scavengeCommand() *cli.Command {
 				bar := newProgress(p.stderr, isTerminal(p.stderr), "scavenging", -1)
 				report, err := store.Scavenge(c.Context, fdblayer.ScavengeOptions{Progress: bar.set})
 				bar.finish()
-				counts := fmt.Sprintf("%s removed, %s looked at", numberOf(report.Events, "event"), numberOf(report.Streams, "stream"))
+				counts := fmt.Sprintf("%s removed, %s examined", numberOf(report.Events, "event"), numberOf(report.Streams, "stream"))
 				if err != nil {
 					return fmt.Errorf("%w; %s", stopped(c.Context, err), counts)
 				}

@@ -9,32 +9,32 @@ import (
 	"github.com/urfave/cli/v2"
 )
 
-// selection is what "read" and "tail" have in common: which events, from where
-// on, and in which form.
+// selection is what "read" and "tail" have in common: which events, from where, and in
+// which format.
 type selection struct {
 	// stream is empty for the log of all streams.
 	stream string
 	filter fdbevents.Filter
-	// revision or position is where to begin; which one depends on stream.
+	// revision is where to begin in a stream, position in the log.
 	revision int64
 	position fdbevents.Position
-	// asJSON is the form in which they are printed.
+	// asJSON selects JSON lines instead of text.
 	asJSON bool
 }
 
 func selectionFlags() []cli.Flag {
 	return []cli.Flag{
-		&cli.BoolFlag{Name: "all", DisableDefaultText: true, Usage: "all streams, in the order of the log"},
-		&cli.StringFlag{Name: "stream-prefix", Usage: "with --all: only streams whose name begins with `PREFIX`"},
-		&cli.StringSliceFlag{Name: "type", KeepSpace: true, Usage: "only events of `TYPE`; repeated, of any of them"},
-		&cli.StringSliceFlag{Name: "tag", KeepSpace: true, Usage: "only events with `TAG`; repeated, with all of them"},
-		&cli.StringFlag{Name: "query", Usage: "only what `QUERY` selects, for example: type=A,B tag=X or tag=Y"},
+		&cli.BoolFlag{Name: "all", DisableDefaultText: true, Usage: "all streams, in log order"},
+		&cli.StringFlag{Name: "stream-prefix", Usage: "with --all: only streams whose names begin with `PREFIX`"},
+		&cli.StringSliceFlag{Name: "type", KeepSpace: true, Usage: "only events of `TYPE` (repeatable: of any of the types)"},
+		&cli.StringSliceFlag{Name: "tag", KeepSpace: true, Usage: "only events with `TAG` (repeatable: with all of the tags)"},
+		&cli.StringFlag{Name: "query", Usage: "only events that match `QUERY`, for example: type=A,B tag=X or tag=Y"},
 		outputFlag(),
 	}
 }
 
-// parseSelection reads the command line. from stands in for --from when that is
-// absent; first is the revision that "start" means.
+// parseSelection reads the command line. from is the default of --from, first the revision
+// that "start" means.
 func parseSelection(c *cli.Context, from string, first int64) (s selection, err error) {
 	s.stream = c.Args().First()
 	switch {
@@ -45,7 +45,7 @@ func parseSelection(c *cli.Context, from string, first int64) (s selection, err 
 	case s.stream == "" && !c.Bool("all"):
 		return s, usagef(c, "%s needs a STREAM or --all", c.Command.Name)
 	case c.IsSet("stream-prefix") && !c.Bool("all"):
-		return s, usagef(c, "--stream-prefix goes with --all")
+		return s, usagef(c, "--stream-prefix needs --all")
 	}
 	if s.filter, err = parseFilter(c); err != nil {
 		return s, err
@@ -81,7 +81,7 @@ func parseQueryFlags(c *cli.Context) (q fdbevents.Query, err error) {
 	}
 	if c.IsSet("query") {
 		if len(q.Items) > 0 {
-			return q, usagef(c, "--query says all; give it, or --type and --tag")
+			return q, usagef(c, "--query cannot be combined with --type or --tag")
 		}
 		if q, err = fdbevents.ParseQuery(c.String("query")); err != nil {
 			return q, usagef(c, "--query: %v", err)
@@ -99,7 +99,7 @@ func parsePosition(text string) (fdbevents.Position, error) {
 	}
 	p, err := fdbevents.ParsePosition(text)
 	if err != nil {
-		return p, fmt.Errorf("%q: want start, end or a position, 24 hex digits as read prints them", text)
+		return p, fmt.Errorf("%q: want start, end or a position (24 hex digits, as printed by read)", text)
 	}
 	return p, nil
 }

@@ -9,7 +9,7 @@ import (
 	"github.com/urfave/cli/v2"
 )
 
-// storeStat is what "stat" tells.
+// storeStat is the output of "stat".
 type storeStat struct {
 	Store        string              `json:"store"`
 	Engine       string              `json:"engine"`
@@ -23,9 +23,9 @@ type storeStat struct {
 func (p *program) statCommand() *cli.Command {
 	return &cli.Command{
 		Name:        "stat",
-		Usage:       "tell about the store",
+		Usage:       "show the settings and the size of the store",
 		UsageText:   "fdbevents stat [options]",
-		Description: "Tells the store's id, its settings, and how much is in it, for which it looks at\nevery stream, but at no events.",
+		Description: "Shows the store's id, its settings, and how much it holds. For the totals it\nvisits every stream, but no events.",
 		Flags:       []cli.Flag{outputFlag()},
 		Action: func(c *cli.Context) error {
 			if c.Args().Present() {

@@ -5,7 +5,7 @@ import (
 	"fmt"
 )
 
-// stopped says why, when err comes from the end of ctx.
+// stopped replaces err by the cause of ctx's end, if ctx has ended.
 func stopped(ctx context.Context, err error) error {
 	if ctx.Err() != nil {
 		return fmt.Errorf("stopped: %w", context.Cause(ctx))

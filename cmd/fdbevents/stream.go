@@ -7,7 +7,7 @@ import (
 	"github.com/urfave/cli/v2"
 )
 
-// oneStream is the STREAM of a command that takes just that.
+// oneStream returns the STREAM of a command that takes no other argument.
 func oneStream(c *cli.Context) (string, error) {
 	if c.NArg() != 1 {
 		return "", usagef(c, "%s takes one STREAM, got %q", c.Command.Name, c.Args().Slice())
@@ -15,7 +15,7 @@ func oneStream(c *cli.Context) (string, error) {
 	return c.Args().First(), nil
 }
 
-// printStream prints the line that "streams" has of a stream.
+// printStream prints a stream as "streams" does.
 func (p *program) printStream(c *cli.Context, store *fdblayer.Store, stream string) error {
 	info, err := store.Stream(c.Context, stream)
 	if err == nil {

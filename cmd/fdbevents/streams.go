@@ -15,7 +15,7 @@ func (p *program) streamsCommand() *cli.Command {
 		Name:        "streams",
 		Usage:       "list streams",
 		UsageText:   "fdbevents streams [PREFIX] [options]",
-		Description: "Lists the streams whose name begins with PREFIX, or all, in the order of their\nnames: how many events they have, their last revision, their name.",
+		Description: "Lists the streams whose names begin with PREFIX, or all streams, ordered by name.\nEach line has the number of events, the last revision, and the name.",
 		Flags:       []cli.Flag{outputFlag()},
 		Action: func(c *cli.Context) error {
 			if c.NArg() > 1 {
@@ -61,10 +61,10 @@ func streamText(s fdblayer.StreamInfo) string {
 		text += " (deleted permanently)"
 	}
 	if s.Retention.MaxCount > 0 {
-		text += fmt.Sprintf(" (newest %d)", s.Retention.MaxCount)
+		text += fmt.Sprintf(" (max count %d)", s.Retention.MaxCount)
 	}
 	if s.Retention.MaxAge > 0 {
-		text += fmt.Sprintf(" (newer than %s)", s.Retention.MaxAge)
+		text += fmt.Sprintf(" (max age %s)", s.Retention.MaxAge)
 	}
 	return text
 }
@@ -81,7 +81,7 @@ func streamJSON(s fdblayer.StreamInfo) string {
 		Tombstoned     bool    `json:"tombstoned,omitempty"`
 	}{s.Stream, s.Events(), s.LastRevision, s.TruncateBefore, s.Retention.MaxAge.Seconds(), s.Retention.MaxCount, s.Deleted, s.Tombstoned})
 	if err != nil {
-		panic(err) // strings and numbers
+		panic(err) // strings and numbers cannot fail
 	}
 	return string(text)
 }

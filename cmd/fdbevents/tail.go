@@ -12,22 +12,22 @@ import (
 func (p *program) tailCommand() *cli.Command {
 	return &cli.Command{
 		Name:      "tail",
-		Usage:     "print events, and go on as they are appended",
+		Usage:     "print events, and follow new ones",
 		UsageText: "fdbevents tail STREAM [options]\nfdbevents tail --all [options]\nfdbevents tail --all --group NAME [options]",
-		Description: "Prints what is there and then, without a gap, what is appended later, by\n" +
-			"whatever process, until it is interrupted. The store and the stream need not\n" +
-			"exist yet. With --from and the position, or for a STREAM the revision, of the\n" +
-			"last line that was printed, it continues after that line.\n\n" +
-			"With --group it becomes a member of that consumer group: each event is printed\n" +
-			"by one of the members, those of a stream in order, and acknowledged when its\n" +
-			"line is written; after a crash it is printed again. The first member's --from,\n" +
-			"--type, --tag and --stream-prefix are the group's; later ones leave them out.",
+		Description: "Prints the events that are there and then, without a gap, new events as any process\n" +
+			"appends them, until it is interrupted. The store and the stream need not exist yet.\n" +
+			"To continue after the last line that was printed, pass its position, or for a STREAM\n" +
+			"its revision, to --from.\n\n" +
+			"With --group, tail joins a consumer group. Each event is printed by one of the members,\n" +
+			"the events of a stream in order, and acknowledged once its line is written; after a\n" +
+			"crash it is printed again. The first member sets the --from, --type, --tag and\n" +
+			"--stream-prefix of the group; later members leave them out.",
 		Flags: append([]cli.Flag{
-			&cli.StringFlag{Name: "from", Usage: "begin `AFTER` this position, or for a STREAM this revision, exclusive; or start, or end for new events only (default: start)"},
-			&cli.StringFlag{Name: "group", Usage: "with --all: share the events with the other members of the consumer group `NAME`, which is made if there is none"},
+			&cli.StringFlag{Name: "from", Usage: "begin after this `POSITION`, or after this revision of STREAM, or at start, or at end for new events only (default: start)"},
+			&cli.StringFlag{Name: "group", Usage: "with --all: share the events with the other members of consumer group `NAME`, created if necessary"},
 		}, selectionFlags()...),
 		Action: func(c *cli.Context) error {
-			// A subscription begins after a place: before the first event is -1.
+			// A subscription begins after a revision, so the start is -1.
 			s, err := parseSelection(c, "start", fdbevents.StreamStart-1)
 			if err != nil {
 				return err
@@ -48,12 +48,12 @@ func (p *program) tailCommand() *cli.Command {
 	}
 }
 
-// tail prints until ctx ends, which is its ordinary end.
+// tail prints until ctx ends, which is not an error.
 func (p *program) tail(ctx context.Context, store *fdblayer.Store, s selection) error {
 	out := newEventWriter(p.stdout, s.asJSON)
 	following, stop := context.WithCancelCause(ctx)
 	defer stop(nil)
-	// What is old comes in bulk; what is new shall be seen at once.
+	// Old events come in bulk, but a new one must be visible at once.
 	o := fdblayer.SubscribeOptions{Filter: s.filter, Idle: func() {
 		if err := out.Flush(); err != nil {
 			stop(err)

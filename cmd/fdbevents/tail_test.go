@@ -14,7 +14,7 @@ func feedEvent(t *testing.T, db, stream string, n int) {
 	must(t, "", "append", stream, "--type", "T", "--data", fmt.Sprint(n), db)
 }
 
-// Terminal one follows a store that is not there yet; terminal two appends.
+// Tails follow a store that does not exist yet, while other commands append.
 func TestTailLive(t *testing.T) {
 	db := newDB(t)
 	all := start(t, "tail", "--all", db)
@@ -47,13 +47,13 @@ func TestTailLive(t *testing.T) {
 	checkClean(t, db, "clean: 10 events in 2 streams, 10 ids, 0 tags\n")
 }
 
-// --from is exclusive: the last line printed says where to go on.
+// --from is exclusive: the last line printed says where to continue.
 func TestTailFrom(t *testing.T) {
 	db := seed(t)
 	all := lines(must(t, "", "read", "--all", db))
 	for _, tt := range []struct {
 		args string
-		// old is the events of all that come before what is new.
+		// old lists the existing events that are printed, as indexes of all.
 		old string
 	}{
 		{"--all", "0 1 2 3"},
@@ -73,7 +73,7 @@ func TestTailFrom(t *testing.T) {
 		must(t, "", "append", "order-1", "--type", "New", "--tag", "vip", "--data", "1", db)
 		line := s.line()
 		for tt.old == "" && strings.Contains(line, " New ") && !strings.Contains(line, fmt.Sprintf("@%d ", lastRevision(t, db, "order-1"))) {
-			line = s.line() // those of earlier cases
+			line = s.line() // skip the new events of earlier cases
 		}
 		if !strings.Contains(line, " New ") {
 			t.Errorf("%s: got %s", tt.args, line)
@@ -96,8 +96,8 @@ func lastRevision(t *testing.T, db, stream string) int64 {
 	return ev.Revision
 }
 
-// From the end on, only what is new is printed. When that begins is not to be
-// seen from outside: events are appended until one arrives.
+// With --from end, only new events are printed. When the tail begins cannot be seen from
+// outside, so append events until one arrives.
 func TestTailFromEnd(t *testing.T) {
 	for _, target := range []string{"--all", "order-1"} {
 		db := seed(t)
@@ -115,7 +115,7 @@ func TestTailFromEnd(t *testing.T) {
 				if n < 10_000 {
 					continue
 				}
-				t.Fatal("nothing arrives")
+				t.Fatal("no event arrives")
 			}
 			break
 		}

@@ -13,24 +13,24 @@ import (
 )
 
 const (
-	// groupConsumers is how many messages are printed and acknowledged side by
-	// side: those of one transaction to the disk.
+	// groupConsumers is how many messages are printed and acknowledged concurrently, so
+	// that their acknowledgements share a transaction.
 	groupConsumers = 64
-	// lastAck is how long, after an interrupt, messages that were printed may take
-	// to be acknowledged.
+	// lastAck is how long to wait after an interrupt for the acknowledgement of messages
+	// that were printed.
 	lastAck = 5 * time.Second
 )
 
-// parseGroup reads what "tail" needs to know to join a group, and perhaps to make
-// it. Options that are not given are those of the group.
+// parseGroup reads the options with which "tail" joins a group, or creates it. An existing
+// group supplies the options that are not given.
 func parseGroup(c *cli.Context, s selection) (groups.Options, error) {
 	if s.stream != "" {
-		return groups.Options{}, usagef(c, "--group goes with --all")
+		return groups.Options{}, usagef(c, "--group needs --all")
 	}
 	return groups.Options{Filter: s.filter, From: s.position}, nil
 }
 
-// tailGroup joins a group and prints messages until ctx ends. Each is acknowledged
+// tailGroup joins a group and prints messages until ctx ends. It acknowledges each message
 // once its line is written.
 func (p *program) tailGroup(ctx context.Context, store *fdblayer.Store, name string, o groups.Options, asJSON bool) error {
 	g, err := groups.Open(ctx, store, name, o)
@@ -40,7 +40,7 @@ func (p *program) tailGroup(ctx context.Context, store *fdblayer.Store, name str
 	}
 	switch {
 	case err != nil && ctx.Err() != nil:
-		return nil // its ordinary end, if an early one
+		return nil // interrupted before it joined, which is not an error
 	case err != nil:
 		return err
 	}
@@ -72,14 +72,14 @@ func (p *program) tailGroup(ctx context.Context, store *fdblayer.Store, name str
 	return printed(context.Cause(working))
 }
 
-// groupOutput is what the consumers of a group share.
+// groupOutput is the output that the consumers of a group share.
 type groupOutput struct {
 	mu sync.Mutex
 	w  eventWriter
 }
 
-// print writes a message's line and acknowledges it. One that somebody else gets
-// again is printed there again: that is no failure.
+// print writes a message's line and acknowledges it. If the message has gone to another
+// member, which prints it again, that is not an error.
 func (o *groupOutput) print(ctx context.Context, msg *groups.Message) error {
 	if err := o.write(&msg.Event); err != nil {
 		return err

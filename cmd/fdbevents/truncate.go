@@ -11,8 +11,8 @@ func (p *program) truncateCommand() *cli.Command {
 		Name:      "truncate",
 		Usage:     "hide the beginning of a stream",
 		UsageText: "fdbevents truncate STREAM --before REVISION",
-		Description: "Readers of the stream see its events from REVISION on. Readers of all streams see\n" +
-			"the others until \"scavenge\" removes them.",
+		Description: "Readers of the stream see only its events from REVISION on. Readers of all streams see\n" +
+			"the earlier events until \"scavenge\" removes them.",
 		Flags: []cli.Flag{
 			&cli.StringFlag{Name: "before", Usage: "`REVISION` of the first event to keep, or end to keep none"},
 		},

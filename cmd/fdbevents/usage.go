@@ -7,18 +7,18 @@ import (
 	"github.com/urfave/cli/v2"
 )
 
-// usageError is a command line that is wrong.
+// usageError is a wrong command line.
 type usageError struct {
-	// command is the one whose help tells more.
+	// command is the command whose help to read.
 	command string
 	text    string
 }
 
 func (e *usageError) Error() string {
-	return fmt.Sprintf("%s\nSee: %s --help", e.text, e.command)
+	return fmt.Sprintf("%s\nSee '%s --help'.", e.text, e.command)
 }
 
-// Kind is Invalid.
+// Kind returns fdbevents.Invalid.
 func (e *usageError) Kind() fdbevents.Kind { return fdbevents.Invalid }
 
 func usagef(c *cli.Context, format string, args ...any) error {
@@ -29,5 +29,5 @@ func usagef(c *cli.Context, format string, args ...any) error {
 	return &usageError{command, fmt.Sprintf(format, args...)}
 }
 
-// onUsageError is called with what the flag parser found.
+// onUsageError turns an error of the flag parser into a usage error.
 func onUsageError(c *cli.Context, err error, _ bool) error { return usagef(c, "%v", err) }

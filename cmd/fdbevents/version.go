@@ -6,26 +6,26 @@ import (
 	"strings"
 )
 
-// A release sets these, because its build does not know its tag:
+// A release sets these, because the build does not know its tag:
 //
 //	go build -ldflags '-X main.version=v1.2.3 -X main.commit=abc' ./cmd/fdbevents
 var version, commit string
 
-// engineModules are the modules by which a build tells which engines are in it.
+// engineModules are the modules that show which engines a build contains.
 var engineModules = []struct{ path, engine string }{
 	{"github.com/cockroachdb/pebble/v2", "embedded (pebble %s)"},
 	{"github.com/apple/foundationdb/bindings/go", "FoundationDB (binding %s)"},
 }
 
-// edition is which build of the program this is.
+// edition identifies a build of the program.
 type edition struct {
 	version, commit string
-	// engines are those that are compiled in.
+	// engines are the engines compiled in.
 	engines []string
 }
 
-// editionOf is what the build tells; version and commit, where they are not empty,
-// stand before it. Without info, the build tells nothing.
+// editionOf describes a build. version and commit, if not empty, override what info says.
+// info is nil if the build recorded nothing.
 func editionOf(info *debug.BuildInfo, version, commit string) edition {
 	e := edition{version: version, commit: commit}
 	if info == nil {
@@ -63,13 +63,13 @@ func commitOf(info *debug.BuildInfo) string {
 	return text + modified
 }
 
-// thisEdition is the one that runs.
+// thisEdition describes the running build.
 func thisEdition() edition {
-	info, _ := debug.ReadBuildInfo() // nil when the build has no information
+	info, _ := debug.ReadBuildInfo() // nil if the build recorded nothing
 	return editionOf(info, version, commit)
 }
 
-// String is what --version prints after the program's name.
+// String returns what --version prints after the program's name.
 func (e edition) String() string {
 	engines := "unknown"
 	if len(e.engines) > 0 {
@@ -78,7 +78,7 @@ func (e edition) String() string {
 	return fmt.Sprintf("%s\ncommit   %s\nengines  %s", e.version, e.commit, engines)
 }
 
-// revision names the build in one line, for a report.
+// revision names the build in one line, for reports.
 func (e edition) revision() string {
 	if e.commit == "unknown" {
 		return e.version

@@ -43,10 +43,10 @@ func TestVersionFlag(t *testing.T) {
 	}
 }
 
-// A release is built with its version and its commit.
+// A release build has a version and a commit.
 func TestVersionOfRelease(t *testing.T) {
 	if testing.Short() {
-		t.Skip("it links the program anew")
+		t.Skip("links the program again")
 	}
 	binary := filepath.Join(t.TempDir(), "fdbevents")
 	build := exec.Command("go", "build", "-ldflags", "-X main.version=v1.2.3 -X main.commit=abc", "-o", binary, ".")

@@ -37,7 +37,7 @@ func testWhole(t *testing.T, to *fdblayer.Store) {
 	equal(t, "log", log(t, to), log(t, from))
 	equal(t, "streams", seen(t, to), seen(t, from))
 
-	// What came since is added by importing again.
+	// Importing again adds what was appended since.
 	appendTo(t, from, "a-1", event("later"))
 	appendTo(t, from, "gone", event("again"))
 	if got := restore(t, to, export(t, from, archive.Options{})); got.Events != 13 || got.Repeats != 11 {
@@ -54,7 +54,7 @@ func TestEmpty(t *testing.T) {
 	}
 }
 
-// TestRandom: whatever a store has, its archive makes a store that has the same.
+// TestRandom verifies that the archive of a random store makes an equal store.
 func TestRandom(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		ctx := context.Background()
@@ -116,7 +116,8 @@ func TestPrefix(t *testing.T) {
 	verify(t, to, file)
 }
 
-// TestQuery: what readers of the streams see of a query, with new revisions.
+// TestQuery verifies that an archive with a query holds the selected events that readers
+// of the streams see, and that they get new revisions.
 func TestQuery(t *testing.T) {
 	from, to := filled(t), openStore(t)
 	appendTo(t, from, "gone", event("again", "red"))
@@ -141,7 +142,8 @@ func TestQuery(t *testing.T) {
 	equal(t, "events", got, []string{"b-10t-b1", "a-10t-a2", "b-11t-b2", "a-11t-a3", "b-12t-b3", "gone0t-again"})
 }
 
-// TestConflict: what does not fit is refused, with stream and revision.
+// TestConflict verifies that Import refuses what does not fit, and names stream and
+// revision.
 func TestConflict(t *testing.T) {
 	ctx := t.Context()
 	file := export(t, filled(t), archive.Options{})
@@ -182,7 +184,7 @@ func TestConflict(t *testing.T) {
 	}
 }
 
-// TestVerify: what changed since the import is found, but erasing is allowed.
+// TestVerify verifies that changes since the import are found, and that erasing is allowed.
 func TestVerify(t *testing.T) {
 	ctx := t.Context()
 	from, to := filled(t), openStore(t)
@@ -198,7 +200,7 @@ func TestVerify(t *testing.T) {
 	}
 	var differs *archive.DifferenceError
 	if _, err := archive.Verify(ctx, to, bytes.NewReader(file), archive.ImportOptions{}); !errors.As(err, &differs) ||
-		err.Error() != `verifying: stream "b-1": the store has it with other metadata` {
+		err.Error() != `verifying: stream "b-1": the store has different metadata` {
 		t.Errorf("got %v", err)
 	}
 	if _, err := archive.Verify(ctx, openStore(t), bytes.NewReader(file), archive.ImportOptions{}); !errors.As(err, &differs) || differs.Event.ID != id("a0") {
@@ -206,7 +208,7 @@ func TestVerify(t *testing.T) {
 	}
 }
 
-// TestImportInterrupted: it is run again, in whatever place it was.
+// TestImportInterrupted interrupts an import after every block and runs it again.
 func TestImportInterrupted(t *testing.T) {
 	from, to := openStore(t), openStore(t)
 	big(t, from, 40, 100_000)
@@ -228,7 +230,7 @@ func TestImportInterrupted(t *testing.T) {
 			t.Errorf("got %+v", got)
 		}
 		if blocks++; blocks > 10 {
-			t.Fatal("it does not get on")
+			t.Fatal("the import makes no progress")
 		}
 		cancel(nil)
 	}
@@ -236,7 +238,7 @@ func TestImportInterrupted(t *testing.T) {
 	verify(t, to, file)
 }
 
-// TestExportWhileWriting: what is appended meanwhile is not in it.
+// TestExportWhileWriting verifies that an export leaves out what is appended meanwhile.
 func TestExportWhileWriting(t *testing.T) {
 	from := openStore(t)
 	big(t, from, 30, 100_000)

@@ -22,19 +22,19 @@ const (
 	footerFields   = 4
 )
 
-// Header says what an archive is of.
+// Header says what an archive was made from.
 type Header struct {
-	// ID is the archive's own, Store that of the store it was exported from.
+	// ID identifies the archive, Store the store that was exported.
 	ID, Store uuid.UUID
 	// Created is when the export began.
 	Created time.Time
-	// End is the position of the last event that there was then.
+	// End is the position of the last event in the store at that time.
 	End fdbevents.Position
-	// Filter selected what is exported.
+	// Filter selected the events.
 	Filter fdbevents.Filter
 }
 
-// prefix is the one stream prefix that an archive can have, or "".
+// prefix returns the archive's stream prefix, or "". An archive has at most one.
 func (h *Header) prefix() string {
 	if len(h.Filter.StreamPrefixes) == 0 {
 		return ""
@@ -42,27 +42,28 @@ func (h *Header) prefix() string {
 	return h.Filter.StreamPrefixes[0]
 }
 
-// whole reports whether the archive has its streams as a whole.
+// whole reports whether the archive holds whole streams.
 func (h *Header) whole() bool { return len(h.Filter.Query.Items) == 0 }
 
 // footer ends an archive.
 type footer struct {
 	events, streams, blocks int64
-	// last is the position of the last event, empty when there is none.
+	// last is the position of the last event, empty if there is no event.
 	last string
 }
 
-// block is a run of events, or of settings, as they are in a frame.
+// block is a run of events or of stream settings, as a frame carries it.
 type block struct {
 	count int64
-	// first and last are the positions, or the stream names, of the ends.
+	// first and last are the positions or the stream names at the ends of the run.
 	first, last string
-	// size is that of packed when decompressed.
+	// size is the size of packed in bytes when decompressed.
 	size   int64
 	packed []byte
 }
 
-// encoder writes msgpack into a buffer. Writes into a bytes.Buffer do not fail.
+// encoder writes msgpack into a buffer. It ignores errors, because writes into a
+// bytes.Buffer do not fail.
 type encoder struct {
 	buf bytes.Buffer
 	enc *msgpack.Encoder
@@ -80,6 +81,7 @@ func (e *encoder) int(n int64)    { _ = e.enc.EncodeInt(n) }
 func (e *encoder) text(s string)  { _ = e.enc.EncodeString(s) }
 func (e *encoder) bytes(b []byte) { _ = e.enc.EncodeBytes(b) }
 func (e *encoder) bool(b bool)    { _ = e.enc.EncodeBool(b) }
+
 func (e *encoder) header(h *Header) []byte {
 	e.buf.Reset()
 	e.array(headerFields)
@@ -146,14 +148,14 @@ func (e *encoder) settings(info *fdblayer.StreamInfo) {
 	e.bytes(info.Metadata)
 }
 
-// decoder reads msgpack out of a byte slice. After the first error it keeps that,
-// and returns zero values.
+// decoder reads msgpack from a byte slice. It keeps the first error, and returns zero
+// values from then on.
 type decoder struct {
 	src []byte
 	r   bytes.Reader
 	dec *msgpack.Decoder
 	err error
-	// Neighbours often share these; keeping the last saves the copy.
+	// Neighbouring events often share these strings; keeping the last saves a copy.
 	lastStream, lastType, lastContentType string
 }
 
@@ -196,8 +198,8 @@ func (d *decoder) bool() (b bool) {
 	return b
 }
 
-// array reads the length of an array that is to have n elements, or any number up
-// to -n when n is negative.
+// array reads the length of an array that must have n elements or, if n is negative, at
+// most -n.
 func (d *decoder) array(n int) int {
 	if d.err != nil {
 		return 0
@@ -213,7 +215,7 @@ func (d *decoder) array(n int) int {
 	return got
 }
 
-// bytes is a part of the source, nil when it is empty.
+// bytes returns a part of the source, nil if it is empty.
 func (d *decoder) bytes() []byte {
 	if d.err != nil {
 		return nil
@@ -234,7 +236,7 @@ func (d *decoder) bytes() []byte {
 
 func (d *decoder) text() string { return string(d.bytes()) }
 
-// shared is text that is likely the same as the last.
+// shared reads a text that is likely the same as the last.
 func (d *decoder) shared(last *string) string {
 	if b := d.bytes(); string(b) != *last {
 		*last = string(b)
@@ -257,10 +259,10 @@ func (d *decoder) position() fdbevents.Position {
 	return p
 }
 
-// done returns the first error, or that there are bytes left.
+// done returns the first error, or an error if bytes are left.
 func (d *decoder) done() error {
 	if d.err == nil && d.r.Len() > 0 {
-		d.fail(fmt.Errorf("%d bytes too many", d.r.Len()))
+		d.fail(fmt.Errorf("%d surplus bytes", d.r.Len()))
 	}
 	return d.err
 }
@@ -304,14 +306,14 @@ func (d *decoder) block(src []byte) (b block, err error) {
 	return b, d.done()
 }
 
-// events decodes what a block has. Data and metadata share raw.
+// events decodes a block of events, whose data and metadata share raw.
 func (d *decoder) events(raw []byte, b *block) (all []fdbevents.Event, err error) {
 	d.reset(raw)
 	for d.err == nil && d.r.Len() > 0 {
 		var ev fdbevents.Event
 		d.event(&ev)
 		if n := len(all); n > 0 && !all[n-1].Position.Before(ev.Position) {
-			d.fail(fmt.Errorf("position %s is not after that of the event before it, %s", ev.Position, all[n-1].Position))
+			d.fail(fmt.Errorf("position %s is out of order: it follows %s", ev.Position, all[n-1].Position))
 		}
 		all = append(all, ev)
 	}
@@ -320,7 +322,7 @@ func (d *decoder) events(raw []byte, b *block) (all []fdbevents.Event, err error
 	}
 	first, last := all[0].Position.String(), all[len(all)-1].Position.String()
 	if int64(len(all)) != b.count || first != b.first || last != b.last {
-		return nil, damaged("%d events from %s to %s, where it names %d from %s to %s", len(all), first, last, b.count, b.first, b.last)
+		return nil, damaged("the block has %d events from %s to %s, but claims %d from %s to %s", len(all), first, last, b.count, b.first, b.last)
 	}
 	return all, nil
 }
@@ -343,7 +345,7 @@ func (d *decoder) event(ev *fdbevents.Event) {
 	ev.Data, ev.Metadata, ev.Erased = d.bytes(), d.bytes(), d.bool()
 }
 
-// settings decodes what a block of them has. Metadata shares raw.
+// settings decodes a block of stream settings, whose metadata shares raw.
 func (d *decoder) settings(raw []byte, b *block) (all []fdblayer.StreamInfo, err error) {
 	d.reset(raw)
 	for d.err == nil && d.r.Len() > 0 {
@@ -357,7 +359,7 @@ func (d *decoder) settings(raw []byte, b *block) (all []fdblayer.StreamInfo, err
 		return nil, err
 	}
 	if first, last := all[0].Stream, all[len(all)-1].Stream; int64(len(all)) != b.count || first != b.first || last != b.last {
-		return nil, damaged("%d streams from %q to %q, where it names %d from %q to %q", len(all), first, last, b.count, b.first, b.last)
+		return nil, damaged("the block has %d streams from %q to %q, but claims %d from %q to %q", len(all), first, last, b.count, b.first, b.last)
 	}
 	return all, nil
 }

@@ -15,8 +15,8 @@ import (
 	"github.com/fdbevents/fdbevents/fdblayer/archive"
 )
 
-// TestTorn: an archive that ends too early, wherever, is never taken for a whole one,
-// and what of it is imported is said.
+// TestTorn verifies that an archive cut short anywhere is never taken for a whole one, and
+// that the error says how much of it was imported.
 func TestTorn(t *testing.T) {
 	from := filled(t)
 	file := export(t, from, archive.Options{})
@@ -37,7 +37,7 @@ func TestTorn(t *testing.T) {
 	}
 }
 
-// TestFlipped: no bit can be other than it was written.
+// TestFlipped verifies that every flipped bit is noticed.
 func TestFlipped(t *testing.T) {
 	file := export(t, filled(t), archive.Options{})
 	for i := range file {
@@ -65,7 +65,7 @@ func TestFlipped(t *testing.T) {
 	}
 }
 
-// TestExportGoesOn: an interrupted export goes on, wherever it was.
+// TestExportGoesOn verifies that an export interrupted anywhere can be resumed.
 func TestExportGoesOn(t *testing.T) {
 	from := openStore(t)
 	ctx := t.Context()
@@ -92,7 +92,7 @@ func TestExportGoesOn(t *testing.T) {
 		}
 		torn := bytes.Clone(whole[:n])
 		if n%3 == 2 {
-			torn[n/2] ^= 1 // damaged, too
+			torn[n/2] ^= 1 // and damaged
 		}
 		if err := os.WriteFile(name+archive.PartialSuffix, torn, 0o600); err != nil {
 			t.Fatal(err)
@@ -130,8 +130,8 @@ func TestExportGoesOn(t *testing.T) {
 	equal(t, "streams", seen(t, to), seen(t, from))
 }
 
-// TestExportStopped: stopped by its context, it keeps what it has, and what is
-// appended before it goes on is not in it.
+// TestExportStopped verifies that an export stopped by its context keeps what it has
+// written, and that events appended before it is resumed are not in it.
 func TestExportStopped(t *testing.T) {
 	from := openStore(t)
 	big(t, from, 40, 100_000)
@@ -145,7 +145,7 @@ func TestExportStopped(t *testing.T) {
 		}
 		cancel()
 	}}
-	if _, err := archive.ExportFile(ctx, from, name, o); !errors.Is(err, context.Canceled) || !strings.HasSuffix(err.Error(), "export again to go on with "+name+".partial") {
+	if _, err := archive.ExportFile(ctx, from, name, o); !errors.Is(err, context.Canceled) || !strings.HasSuffix(err.Error(), "export again to resume "+name+".partial") {
 		t.Fatal(err)
 	}
 	appendTo(t, from, "s-1", event("later"))
@@ -170,8 +170,8 @@ func TestExportStopped(t *testing.T) {
 	equal(t, "log", log(t, to), before)
 }
 
-// FuzzImport: whatever the input is, reading it ends, and it is either refused or
-// what an export could have written.
+// FuzzImport verifies that reading any input ends, and that the input is either refused or
+// something an export could have written.
 func FuzzImport(f *testing.F) {
 	var good []byte
 	f.Add([]byte(nil), byte('E'), []byte("x"), false)
@@ -180,7 +180,7 @@ func FuzzImport(f *testing.F) {
 	f.Add([]byte("{}"), byte('E'), []byte("\x9b\xb8000000000000000000000001\xa1a\x00\xc4\x10aaaaaaaaaaaaaaaa\xa1t\xa1c\x90\x01\xc4\x00\xc4\x00\xc2"), true)
 	f.Fuzz(func(t *testing.T, input []byte, kind byte, payload []byte, packed bool) {
 		if _, err := archive.Read(input); err == nil && !bytes.HasPrefix(input, []byte("\x89FDBEVENT")) {
-			t.Error("it is none")
+			t.Error("accepted without the magic number")
 		}
 		if good == nil {
 			good = export(t, filled(t), archive.Options{})
@@ -189,7 +189,7 @@ func FuzzImport(f *testing.F) {
 			payload = archive.Pack(1, "000000000000000000000001", "000000000000000000000001", payload)
 		}
 		if _, err := archive.Read(archive.WithFrame(good, kind, payload)); err == nil {
-			t.Error("a further block is not noticed")
+			t.Error("an additional block is not noticed")
 		}
 	})
 }

@@ -7,27 +7,28 @@ import (
 
 // Errors to match with errors.Is.
 var (
-	// ErrNotArchive: the input does not begin as an archive does.
-	ErrNotArchive = errors.New("this is not an archive of events")
-	// ErrFormat: a newer version wrote the archive.
+	// ErrNotArchive: the input does not begin like an archive.
+	ErrNotArchive = errors.New("not an archive of events")
+	// ErrFormat: a newer fdbevents wrote the archive.
 	ErrFormat = errors.New("unknown archive format")
 	// ErrTorn: the archive ends before its footer.
-	ErrTorn = errors.New("the archive is not complete")
-	// ErrDamaged: the archive has bytes that were not written so.
+	ErrTorn = errors.New("the archive is incomplete")
+	// ErrDamaged: the archive is not as it was written.
 	ErrDamaged = errors.New("the archive is damaged")
-	// ErrBusy: another export writes the file.
-	ErrBusy = errors.New("another export is writing it, or has just finished")
-	// ErrOther: an interrupted export cannot go on in a file, because that is of
-	// another store or query.
-	ErrOther = errors.New("the file is of another export")
+	// ErrBusy: another export is writing the file.
+	ErrBusy = errors.New("another export is writing it, or has just finished it")
+	// ErrOther: an interrupted export cannot be resumed, because the partial file is of
+	// another store or another selection.
+	ErrOther = errors.New("the file belongs to another export")
 )
 
-// BlockError tells where in an archive something is wrong.
+// BlockError is an error at a known place in an archive.
 type BlockError struct {
-	// Block is the number of the frame, the header being 0; Offset is where that
-	// begins, in bytes.
+	// Block is the number of the frame, counted from the header, which is 0. Offset is
+	// where the frame begins, in bytes.
 	Block, Offset int64
-	Err           error
+	// Err is what is wrong with the frame.
+	Err error
 }
 
 func (e *BlockError) Error() string {

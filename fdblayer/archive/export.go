@@ -13,44 +13,45 @@ import (
 	"github.com/klauspost/compress/zstd"
 )
 
-// Options select what is exported. The zero value is everything.
+// Options select what is exported. The zero value exports everything.
 type Options struct {
-	// Filter selects events. An archive takes at most one stream prefix, which selects
-	// streams as a whole, and a query. With a query, what readers of the streams do not
-	// see is left out, and so are the streams' settings.
+	// Filter selects events by at most one stream prefix, which selects whole streams,
+	// and by a query. A query leaves out events that readers of the streams do not see,
+	// and the settings of the streams.
 	Filter fdbevents.Filter
-	// Progress, when not nil, is called after each block with how many events have
-	// been exported, and about how many there are; that is 0 when it is not known.
+	// Progress, if not nil, is called after each block of events with the number of
+	// events exported so far and an estimate of their total, 0 if unknown.
 	Progress func(done, total int64)
 }
 
 func (o *Options) validate() error {
 	f := &o.Filter
 	if f.Stream != "" || len(f.StreamPrefixes) > 1 || len(f.TypePrefixes) > 0 {
-		return &fdbevents.InvalidError{What: "archive filter", Value: fmt.Sprintf("%+v", *f), Reason: "an archive selects by one stream prefix and a query"}
+		return &fdbevents.InvalidError{What: "archive filter", Value: fmt.Sprintf("%+v", *f), Reason: "an archive selects by at most one stream prefix and a query"}
 	}
 	return f.Validate()
 }
 
-// Summary is what an archive has.
+// Summary describes a finished archive.
 type Summary struct {
 	Header
-	// Events, and Streams with settings, in so many Blocks of together Bytes.
+	// Events counts the events, Streams the streams with settings, Blocks the blocks that
+	// hold them. Bytes is the size of the archive.
 	Events, Streams, Blocks, Bytes int64
-	// Kept is how many of the events an earlier, interrupted export had written.
+	// Kept counts the events that an earlier, interrupted export had written.
 	Kept int64
 }
 
 const (
-	// blockBytes is about how large a block is before it is compressed.
+	// blockBytes is the approximate size of a block before compression.
 	blockBytes = 1 << 20
-	// slack is what an event needs beside its data and metadata, nearly always.
+	// slack is what an event nearly always needs at most beyond its data and metadata.
 	slack = 1 << 10
 )
 
-// Export writes an archive of a store, up to the event that is the last one when it
-// begins. Others may go on writing meanwhile. It holds about a block in memory. An
-// archive that w has after an error is not complete, and Import says so.
+// Export writes an archive of a store to w, up to the last event in the store when it
+// begins. Others may append meanwhile. Export holds about one block in memory. After an
+// error, what it has written to w is an incomplete archive, and Import says so.
 func Export(ctx context.Context, store *fdblayer.Store, w io.Writer, o Options) (Summary, error) {
 	buffered := bufio.NewWriterSize(w, 256<<10)
 	x, err := newExporter(ctx, store, o)
@@ -72,23 +73,23 @@ func Export(ctx context.Context, store *fdblayer.Store, w io.Writer, o Options) 
 	return x.summary(), nil
 }
 
-// exporter is an Export under way.
+// exporter is an export under way.
 type exporter struct {
 	store  *fdblayer.Store
 	o      Options
 	header Header
 	frames frameWriter
 	zstd   *zstd.Encoder
-	// enc is for frames; body gathers the block, whose ends and count pending has.
+	// enc encodes frames. body gathers the next block, pending its ends and count.
 	enc, body *encoder
 	pending   block
 	packed    []byte
 
 	written footer
-	// last is the position after which to begin, and up to which all is written.
+	// last is the position of the last event written; the export resumes after it.
 	last fdbevents.Position
 	kept int64
-	// total is about how many events there are, 0 when that is not known.
+	// total is an estimate of the number of events, 0 if unknown.
 	total int64
 }
 
@@ -125,7 +126,7 @@ func (x *exporter) summary() Summary {
 	}
 }
 
-// run writes what comes after the header, and after what is written already.
+// run writes everything after the header that is not yet written.
 func (x *exporter) run(ctx context.Context) error {
 	if x.o.Progress != nil && x.header.whole() {
 		for info, err := range x.store.Streams(ctx, x.header.prefix()) {
@@ -180,7 +181,7 @@ func (x *exporter) events(ctx context.Context) error {
 	return x.flush(kindEvents)
 }
 
-// settings writes those of all streams that have any.
+// settings writes the settings of every stream that has any.
 func (x *exporter) settings(ctx context.Context) error {
 	for info, err := range x.store.Streams(ctx, x.header.prefix()) {
 		if err != nil {
@@ -198,7 +199,7 @@ func (x *exporter) settings(ctx context.Context) error {
 	return x.flush(kindStreams)
 }
 
-// room writes the block so far when it would get too large with something more.
+// room flushes the block if size more bytes would make it too large.
 func (x *exporter) room(kind byte, size int) error {
 	if x.pending.count > 0 && x.body.buf.Len()+size > blockBytes {
 		return x.flush(kind)
@@ -206,7 +207,7 @@ func (x *exporter) room(kind byte, size int) error {
 	return nil
 }
 
-// put counts what was added to the block.
+// put counts an item that was added to the block.
 func (x *exporter) put(name string) {
 	if x.pending.count == 0 {
 		x.pending.first = name
@@ -245,16 +246,15 @@ func (x *exporter) flush(kind byte) error {
 	return nil
 }
 
-// visibility tells which events readers of their streams see.
+// visibility decides which events are visible to readers of their streams.
 type visibility struct {
 	store *fdblayer.Store
-	// now is the time that ages are counted to.
+	// now is the time at which ages are measured.
 	now time.Time
-	// known is what is remembered of streams, some of them.
+	// known caches up to knownStreams streams.
 	known map[string]fdblayer.StreamInfo
 }
 
-// knownStreams bounds what is remembered.
 const knownStreams = 10_000
 
 func (v *visibility) has(ctx context.Context, ev *fdbevents.Event) (bool, error) {

@@ -5,8 +5,8 @@ import (
 	"io"
 )
 
-// WithHeaderFormat is an archive with another format number in its header, and
-// nothing behind that.
+// WithHeaderFormat returns the archive with another format number in its header, and
+// nothing after the header.
 func WithHeaderFormat(file []byte, format byte) []byte {
 	r := frameReader{r: bytes.NewReader(file)}
 	_ = r.begin()
@@ -20,8 +20,8 @@ func WithHeaderFormat(file []byte, format byte) []byte {
 	return out.Bytes()
 }
 
-// WithFrame is an archive with a frame of any kind and payload behind its header,
-// rightly checksummed, and then the rest of it.
+// WithFrame returns the archive with an additional frame after its header, and with
+// correct checksums.
 func WithFrame(file []byte, kind byte, payload []byte) []byte {
 	r := frameReader{r: bytes.NewReader(file)}
 	_ = r.begin()
@@ -40,13 +40,13 @@ func WithFrame(file []byte, kind byte, payload []byte) []byte {
 	}
 }
 
-// Pack is the payload of a block with these msgpack bytes.
+// Pack returns the payload of a block that holds the msgpack bytes raw.
 func Pack(count int64, first, last string, raw []byte) []byte {
 	x, _ := newPacker()
 	return newEncoder().block(&block{count: count, first: first, last: last, size: int64(len(raw)), packed: x.EncodeAll(raw, nil)})
 }
 
-// Read reads an archive to its end, and returns how many events it has.
+// Read reads an archive to its end, and returns how many events it holds.
 func Read(file []byte) (events int64, err error) {
 	in, err := newReader(bytes.NewReader(file))
 	if err != nil {

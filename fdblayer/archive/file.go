@@ -14,19 +14,19 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// PartialSuffix is what the name of a file has at its end while it is written.
+// PartialSuffix ends the name of a file while it is being written.
 const PartialSuffix = ".partial"
 
-// ExportFile is Export into a new file. It is written under a name that ends with
-// PartialSuffix, synced, and then renamed. After an interruption, the next call
-// with the same options goes on where this one was: with the event after the last
-// block that is complete, and up to the same end.
+// ExportFile exports into a new file. It writes under name + PartialSuffix, syncs, and
+// then renames the file. After an interruption, the next call with the same options
+// resumes the partial file: it continues after the last complete block, up to the same
+// end.
 //
-// Errors: fs.ErrExist when the file is there, ErrOther when what was left behind is
-// of another store or selection, ErrBusy when another call writes it.
+// Errors: fs.ErrExist if the file exists, ErrOther if the partial file is of another store
+// or selection, ErrBusy if another call is writing it.
 func ExportFile(ctx context.Context, store *fdblayer.Store, name string, o Options) (Summary, error) {
 	if _, err := os.Lstat(name); err == nil {
-		return Summary{}, fmt.Errorf("exporting: %s: %w; remove it, or name another one", name, fs.ErrExist)
+		return Summary{}, fmt.Errorf("exporting: %s: %w; remove it or choose another name", name, fs.ErrExist)
 	} else if !errors.Is(err, fs.ErrNotExist) {
 		return Summary{}, fmt.Errorf("exporting: %w", err)
 	}
@@ -40,7 +40,7 @@ func ExportFile(ctx context.Context, store *fdblayer.Store, name string, o Optio
 		x, err = exportFile(ctx, store, f, o)
 	}
 	if err == nil {
-		err = os.Rename(partial, name) // while nobody else can take it
+		err = os.Rename(partial, name) // while we hold the lock
 	}
 	if closing := f.Close(); err == nil {
 		err = closing
@@ -50,17 +50,17 @@ func ExportFile(ctx context.Context, store *fdblayer.Store, name string, o Optio
 	}
 	switch {
 	case errors.Is(err, ErrOther), errors.Is(err, ErrNotArchive), errors.Is(err, ErrFormat):
-		return Summary{}, fmt.Errorf("going on with %s: %w; remove it to begin anew", partial, err)
+		return Summary{}, fmt.Errorf("resuming %s: %w; remove it to start over", partial, err)
 	case errors.Is(err, ErrBusy):
 		return Summary{}, fmt.Errorf("exporting: %s: %w", partial, err)
 	case err != nil:
-		return Summary{}, fmt.Errorf("exporting: %w; export again to go on with %s", err, partial)
+		return Summary{}, fmt.Errorf("exporting: %w; export again to resume %s", err, partial)
 	}
 	return x.summary(), nil
 }
 
-// takeFile locks a partial file. One that another export has just finished, and
-// renamed, is not ours.
+// takeFile locks a partial file. It fails if another export has just finished and renamed
+// the file.
 func takeFile(f *os.File) error {
 	if err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB); errors.Is(err, unix.EWOULDBLOCK) {
 		return ErrBusy
@@ -107,7 +107,7 @@ func exportFile(ctx context.Context, store *fdblayer.Store, f *os.File, o Option
 		}
 	}
 	err = x.run(ctx)
-	// What is complete is kept, also after an error.
+	// Keep what is complete even after an error.
 	if flushing := buffered.Flush(); err == nil {
 		err = flushing
 	}
@@ -117,9 +117,8 @@ func exportFile(ctx context.Context, store *fdblayer.Store, f *os.File, o Option
 	return x, err
 }
 
-// resume finds out how much of a file can be kept: the header and the blocks of
-// events before the first that is torn or damaged. begun is false when that is
-// nothing.
+// resume finds out how much of a file to keep: the header, and the blocks of events before
+// the first that is torn or damaged. begun is false if there is nothing to keep.
 func (x *exporter) resume(f io.Reader) (begun bool, err error) {
 	in, err := newReader(f)
 	if err != nil {
@@ -131,7 +130,7 @@ func (x *exporter) resume(f io.Reader) (begun bool, err error) {
 	defer in.close()
 	h := &in.header
 	if h.Store != x.header.Store || h.prefix() != x.header.prefix() || h.Filter.Query.String() != x.header.Filter.Query.String() {
-		return false, fmt.Errorf("%w: of store %s, query %q, stream prefix %q, not of store %s, query %q, stream prefix %q", ErrOther,
+		return false, fmt.Errorf("%w: it is of store %s, query %q, stream prefix %q; this export is of store %s, query %q, stream prefix %q", ErrOther,
 			h.Store, h.Filter.Query, h.prefix(), x.header.Store, x.header.Filter.Query, x.header.prefix())
 	}
 	x.header = *h

@@ -11,9 +11,9 @@ import (
 
 const (
 	magic = "\x89FDBEVENT\r\n\x1a"
-	// frameHead is kind, length and checksum.
+	// frameHead is the size of kind, length and checksum.
 	frameHead = 9
-	// maxPayload bounds a frame. The largest event has about 8.1 MiB.
+	// maxPayload bounds a frame. The largest event takes about 8.1 MiB.
 	maxPayload = 32 << 20
 
 	kindHeader  = 'H'
@@ -24,11 +24,11 @@ const (
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
-// chain is the checksum of all that a file has had so far, and where that ends.
+// chain is the running checksum of a file, and where it ends.
 type chain struct {
 	sum    uint32
 	offset int64
-	// frames counts them.
+	// frames counts the frames so far.
 	frames int64
 }
 
@@ -36,7 +36,7 @@ func newChain() chain {
 	return chain{sum: crc32.Checksum([]byte(magic), castagnoli), offset: int64(len(magic))}
 }
 
-// next is the chain after a frame; head is its kind and length.
+// next returns the chain after one more frame; head is the frame's kind and length.
 func (c chain) next(head, payload []byte) chain {
 	return chain{
 		sum:    crc32.Update(crc32.Update(c.sum, castagnoli, head), castagnoli, payload),
@@ -45,13 +45,12 @@ func (c chain) next(head, payload []byte) chain {
 	}
 }
 
-// frameWriter writes frames.
 type frameWriter struct {
 	w io.Writer
 	chain
 }
 
-// begin writes what comes before the first frame.
+// begin writes the magic number.
 func (w *frameWriter) begin() error {
 	w.chain = newChain()
 	_, err := io.WriteString(w.w, magic)
@@ -81,12 +80,12 @@ func (w *frameWriter) write(kind byte, payload []byte) error {
 type frameReader struct {
 	r io.Reader
 	chain
-	// before is the chain at the beginning of the frame read last.
+	// before is the chain before the frame read last.
 	before chain
 	buf    bytes.Buffer
 }
 
-// begin reads what comes before the first frame.
+// begin reads the magic number.
 func (r *frameReader) begin() error {
 	got := make([]byte, len(magic))
 	n, err := io.ReadFull(r.r, got)
@@ -95,7 +94,7 @@ func (r *frameReader) begin() error {
 	case err != nil && !short:
 		return err
 	case short && string(got[:n]) == magic[:n]:
-		return fmt.Errorf("%w: it has %d bytes", ErrTorn, n)
+		return fmt.Errorf("%w: it has only %d bytes", ErrTorn, n)
 	case string(got[:n]) != magic:
 		return fmt.Errorf("%w: it begins with %q", ErrNotArchive, got[:n])
 	}
@@ -103,28 +102,28 @@ func (r *frameReader) begin() error {
 	return nil
 }
 
-// read reads the next frame; payload is valid until the next call. Its errors
-// name the block, but for those of the input itself.
+// read reads the next frame. payload is valid until the next call. Errors name the block,
+// except those of the input itself.
 func (r *frameReader) read() (kind byte, payload []byte, err error) {
 	r.before = r.chain
 	var head [frameHead]byte
 	n, err := io.ReadFull(r.r, head[:])
 	switch {
 	case errors.Is(err, io.EOF):
-		return 0, nil, r.wrong(fmt.Errorf("%w: it ends here, without a footer", ErrTorn))
+		return 0, nil, r.wrong(fmt.Errorf("%w: it ends without a footer", ErrTorn))
 	case errors.Is(err, io.ErrUnexpectedEOF):
-		return 0, nil, r.wrong(fmt.Errorf("%w: it ends %d bytes after the beginning of a block", ErrTorn, n))
+		return 0, nil, r.wrong(fmt.Errorf("%w: it ends %d bytes into a block", ErrTorn, n))
 	case err != nil:
 		return 0, nil, err
 	}
 	length := int64(binary.BigEndian.Uint32(head[1:]))
 	if length > maxPayload {
-		return 0, nil, r.wrong(damaged("it names a length of %d bytes, limit %d", length, maxPayload))
+		return 0, nil, r.wrong(damaged("length of %d bytes, limit %d", length, maxPayload))
 	}
 	r.buf.Reset()
-	// Not read at once into a buffer of that length: the length may be wrong.
+	// Do not allocate a buffer of that length first, because the length may be wrong.
 	if got, err := io.CopyN(&r.buf, r.r, length); errors.Is(err, io.EOF) {
-		return 0, nil, r.wrong(fmt.Errorf("%w: of %d bytes, %d are there", ErrTorn, length, got))
+		return 0, nil, r.wrong(fmt.Errorf("%w: only %d of %d bytes are there", ErrTorn, got, length))
 	} else if err != nil {
 		return 0, nil, err
 	}
@@ -141,14 +140,14 @@ func (r *frameReader) end() error {
 	r.before = r.chain
 	switch n, err := io.ReadFull(r.r, make([]byte, 1)); {
 	case n > 0:
-		return r.wrong(damaged("there are bytes after the footer"))
+		return r.wrong(damaged("bytes follow the footer"))
 	case !errors.Is(err, io.EOF):
 		return err
 	}
 	return nil
 }
 
-// wrong names the frame read last.
+// wrong returns err with the place of the frame read last.
 func (r *frameReader) wrong(err error) error {
 	return &BlockError{Block: r.before.frames, Offset: r.before.offset, Err: err}
 }

@@ -26,7 +26,7 @@ type tester interface {
 	Cleanup(func())
 }
 
-// openStore opens a new store in memory, which is checked and closed at the end.
+// openStore opens a new store in memory, which is checked and closed when the test ends.
 func openStore(t tester) *fdblayer.Store {
 	t.Helper()
 	e, err := pebbleengine.OpenMemory()
@@ -68,7 +68,7 @@ func appendTo(t tester, s *fdblayer.Store, stream string, events ...fdbevents.Ev
 	}
 }
 
-// filled is a store with a few events of each kind.
+// filled returns a store with a few events of each kind.
 func filled(t tester) *fdblayer.Store {
 	t.Helper()
 	ctx := context.Background()
@@ -129,7 +129,7 @@ func restore(t tester, s *fdblayer.Store, file []byte) archive.Imported {
 	return done
 }
 
-// log is all events without their positions.
+// log returns all events, without their positions.
 func log(t tester, s *fdblayer.Store) []string {
 	t.Helper()
 	var all []string
@@ -150,7 +150,7 @@ func text(ev fdbevents.Event) string {
 	return fmt.Sprintf("%+v", ev)
 }
 
-// seen is what readers of the streams see, and what is known of the streams.
+// seen returns what readers of the streams see, and the settings of the streams.
 func seen(t tester, s *fdblayer.Store) []string {
 	t.Helper()
 	ctx := context.Background()
@@ -160,7 +160,7 @@ func seen(t tester, s *fdblayer.Store) []string {
 			t.Fatalf("%v", err)
 		}
 		if fmt.Sprint(info) == fmt.Sprint(fdblayer.StreamInfo{Stream: info.Stream, LastRevision: -1}) {
-			continue // nothing is known of it
+			continue // it has nothing but a name
 		}
 		all = append(all, fmt.Sprintf("%+v", info))
 		for ev, err := range s.ReadStream(ctx, info.Stream, 0, fdblayer.ReadOptions{}) {

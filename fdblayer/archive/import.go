@@ -10,40 +10,40 @@ import (
 	"github.com/fdbevents/fdbevents/fdblayer"
 )
 
-// ImportOptions are for Import and Verify. The zero value is good.
+// ImportOptions configure Import and Verify. The zero value is ready to use.
 type ImportOptions struct {
-	// Progress, when not nil, is called after each block with how many events have
-	// been gone through, and how many bytes of the archive.
+	// Progress, if not nil, is called after each block with the number of events and of
+	// bytes of the archive processed so far.
 	Progress func(events, bytes int64)
 }
 
-// Imported is what an Import did.
+// Imported is the result of Import.
 type Imported struct {
-	// Header is the archive's.
+	// Header is the header of the archive.
 	Header
-	// Events are in the store; Repeats of them had been before. Streams had
-	// settings.
+	// Events counts the events of the archive that are now in the store, Repeats those
+	// among them that were there before. Streams counts the streams that got settings.
 	Events, Repeats, Streams int64
-	// Renumbered counts streams of which an event has another revision than it had.
-	// It does not count beyond 100,000.
+	// Renumbered counts the streams in which an event got a new revision. It does not
+	// count beyond 100,000.
 	Renumbered int64
 }
 
 const mostRenumbered = 100_000
 
-// Import appends the events of an archive to a store, in their order, with their
-// ids, times, tags and contents, and then gives the streams their settings. What is
-// in the store already is passed over, so that an interrupted import is simply run
-// again. Each block is verified before anything of it is appended; at the end,
-// there must be as many as the archive says.
+// Import appends the events of an archive to a store, in their order, with their ids,
+// times, tags and contents, and then gives the streams their settings. It skips events
+// that are already in the store, so an interrupted import can simply be run again. Each
+// block is verified before any of it is appended; at the end, the counts must match the
+// archive's footer.
 //
-// Revisions stay where the archive has whole streams: of one that does not fit to
-// what the store has, a *fdblayer.RestoreConflictError names stream and revision.
-// The events of an archive of a query get new ones.
+// If the archive holds whole streams, events keep their revisions. An event that does not
+// fit the store is a *fdblayer.RestoreConflictError, which names stream and revision. The
+// events of an archive with a query get new revisions.
 //
-// Errors: ErrNotArchive; ErrFormat, ErrTorn and ErrDamaged within a *BlockError;
-// those of fdblayer.Store.Restore. After an error, what the blocks before had is in
-// the store, and of the block that failed perhaps the beginning.
+// Errors: ErrNotArchive; ErrFormat, ErrTorn and ErrDamaged within a *BlockError; the
+// errors of fdblayer.Store.Restore. After an error, the store has all earlier blocks, and
+// perhaps the beginning of the block that failed.
 func Import(ctx context.Context, store *fdblayer.Store, r io.Reader, o ImportOptions) (Imported, error) {
 	in, err := newReader(r)
 	if err != nil {
@@ -62,7 +62,7 @@ type importer struct {
 	in    *reader
 	o     ImportOptions
 	done  Imported
-	// renumbered are hashes of stream names: the names would take more room.
+	// renumbered holds hashes of stream names, which take less room than the names.
 	renumbered map[uint64]struct{}
 	seed       maphash.Seed
 }

@@ -10,7 +10,7 @@ import (
 	"github.com/klauspost/compress/zstd"
 )
 
-// reader reads an archive block by block, each verified before it is given out. It
+// reader reads an archive block by block, and verifies each block before it returns it. It
 // is not safe for concurrent use.
 type reader struct {
 	frames frameReader
@@ -18,21 +18,21 @@ type reader struct {
 	zstd   *zstd.Decoder
 
 	header Header
-	// seen is what the blocks so far had.
+	// seen counts what the blocks so far held.
 	seen footer
-	// streams is true once settings have come: no events follow.
+	// streams is true after the first settings, which no events may follow.
 	streams bool
-	// lastStream is the last one of the settings so far.
+	// lastStream is the last stream of the settings so far.
 	lastStream string
 }
 
-// content is a block: events, settings, or neither at the end.
+// content is the content of a block: events, settings, or neither at the end.
 type content struct {
 	events  []fdbevents.Event
 	streams []fdblayer.StreamInfo
 }
 
-// newReader reads the header. Close the reader.
+// newReader reads the header. The caller closes the reader.
 func newReader(r io.Reader) (*reader, error) {
 	unpack, err := zstd.NewReader(nil, zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxMemory(maxPayload))
 	if err != nil {
@@ -57,7 +57,7 @@ func (in *reader) begin() error {
 		return err
 	}
 	if kind != kindHeader {
-		return in.frames.wrong(damaged("a block of kind %q, where the header should be", kind))
+		return in.frames.wrong(damaged("the first block has kind %q, want a header", kind))
 	}
 	if in.header, err = in.dec.header(payload); err != nil {
 		return in.frames.wrong(err)
@@ -65,8 +65,8 @@ func (in *reader) begin() error {
 	return nil
 }
 
-// next reads the next block. At the footer, which it compares with what there was,
-// and behind which nothing may be, err is io.EOF.
+// next reads the next block. At the footer, which must match the blocks before it and end
+// the input, err is io.EOF.
 func (in *reader) next() (c content, err error) {
 	kind, payload, err := in.frames.read()
 	if err != nil {
@@ -78,7 +78,7 @@ func (in *reader) next() (c content, err error) {
 	case kindFooter:
 		var f footer
 		if f, err = in.dec.footer(payload); err == nil && f != in.seen {
-			err = damaged("the footer names %d events and %d streams in %d blocks up to %q, but there are %d and %d in %d up to %q",
+			err = damaged("the footer counts %d events and %d streams in %d blocks up to %q, but the archive has %d and %d in %d up to %q",
 				f.events, f.streams, f.blocks, f.last, in.seen.events, in.seen.streams, in.seen.blocks, in.seen.last)
 		}
 		if err == nil {
@@ -88,7 +88,7 @@ func (in *reader) next() (c content, err error) {
 			return c, io.EOF
 		}
 	default:
-		err = damaged("a block of unknown kind %q", kind)
+		err = damaged("block of unknown kind %q", kind)
 	}
 	if err != nil {
 		return c, in.frames.wrong(err)
@@ -106,7 +106,7 @@ func (in *reader) block(kind byte, payload []byte) (c content, err error) {
 		return c, damaged("decompressing: %w", err)
 	}
 	if int64(len(raw)) != b.size {
-		return c, damaged("%d bytes when decompressed, where it names %d", len(raw), b.size)
+		return c, damaged("the block decompresses to %d bytes, but claims %d", len(raw), b.size)
 	}
 	if kind == kindStreams {
 		c.streams, err = in.dec.settings(raw, &b)
@@ -117,11 +117,11 @@ func (in *reader) block(kind byte, payload []byte) (c content, err error) {
 	case err != nil:
 		return content{}, err
 	case kind == kindStreams && in.streams && b.first <= in.lastStream:
-		return content{}, damaged("stream %q is not after the one before it, %q", b.first, in.lastStream)
+		return content{}, damaged("stream %q is out of order: it follows %q", b.first, in.lastStream)
 	case kind == kindEvents && in.streams:
-		return content{}, damaged("events after the streams' settings")
+		return content{}, damaged("events follow stream settings")
 	case kind == kindEvents && b.first <= in.seen.last:
-		return content{}, damaged("position %s is not after that of the block before it, %s", b.first, in.seen.last)
+		return content{}, damaged("position %s is out of order: it follows %s", b.first, in.seen.last)
 	}
 	in.seen.blocks++
 	if kind == kindStreams {
@@ -134,7 +134,7 @@ func (in *reader) block(kind byte, payload []byte) (c content, err error) {
 	return c, nil
 }
 
-// Describe reads the header of an archive.
+// Describe reads only the header of an archive. It returns the errors of Import.
 func Describe(r io.Reader) (Header, error) {
 	in, err := newReader(r)
 	if err != nil {

@@ -13,10 +13,11 @@ import (
 	"github.com/fdbevents/fdbevents/fdblayer"
 )
 
-// DifferenceError tells of the first event, or stream, of an archive that is not
-// in a store as the archive has it.
+// DifferenceError reports the first event or stream of an archive that is missing from a
+// store or differs there.
 type DifferenceError struct {
-	// Event is the archive's; only Stream is set when it is about a stream.
+	// Event is the event as the archive has it. If the difference is in a stream's
+	// settings, only Stream is set.
 	Event fdbevents.Event
 	// Reason says what differs.
 	Reason string
@@ -29,13 +30,13 @@ func (e *DifferenceError) Error() string {
 	return fmt.Sprintf("event %s of stream %q, revision %d in the archive: %s", e.Event.ID, e.Event.Stream, e.Event.Revision, e.Reason)
 }
 
-// Verify reads an archive and a store side by side, and compares: all events of the
-// archive must be in the store, in its order, with the same ids and contents, and
-// with the same revisions when the archive has whole streams; and so must the
-// settings of streams. The store may have other events, too, and events that were
-// erased since. It returns how many events it compared.
+// Verify reads an archive and a store side by side and compares them. All events of the
+// archive must be in the store, in the archive's order, with the same ids and contents,
+// and with the same revisions if the archive holds whole streams. The settings of streams
+// must match, too. The store may have more events, and may have erased some since. Verify
+// returns how many events it compared.
 //
-// Errors: *DifferenceError, and those of Import.
+// Errors: *DifferenceError, and the errors of Import.
 func Verify(ctx context.Context, store *fdblayer.Store, r io.Reader, o ImportOptions) (int64, error) {
 	in, err := newReader(r)
 	if err != nil {
@@ -68,7 +69,7 @@ func Verify(ctx context.Context, store *fdblayer.Store, r io.Reader, o ImportOpt
 	}
 }
 
-// find looks for want among the events that come next, and compares.
+// find looks for want among the next events of the store, and compares the two.
 func find(next func() (fdbevents.Event, error, bool), want *fdbevents.Event, revisions bool) error {
 	for {
 		got, err, ok := next()
@@ -76,7 +77,7 @@ func find(next func() (fdbevents.Event, error, bool), want *fdbevents.Event, rev
 			return err
 		}
 		if !ok {
-			return &DifferenceError{*want, "it is not in the store, or not after the events that come before it in the archive"}
+			return &DifferenceError{*want, "it is not in the store, or not in the order of the archive"}
 		}
 		if got.ID != want.ID || got.Stream != want.Stream {
 			continue
@@ -89,7 +90,7 @@ func find(next func() (fdbevents.Event, error, bool), want *fdbevents.Event, rev
 }
 
 func difference(got, want *fdbevents.Event, revisions bool) string {
-	differs := func(what string) string { return "the store has it with another " + what }
+	differs := func(what string) string { return "the store has a different " + what }
 	switch {
 	case revisions && got.Revision != want.Revision:
 		return fmt.Sprintf("the store has it as revision %d", got.Revision)
@@ -100,15 +101,15 @@ func difference(got, want *fdbevents.Event, revisions bool) string {
 	case !slices.Equal(got.Tags, want.Tags):
 		return differs("list of tags")
 	case !got.Created.Equal(want.Created):
-		return differs("time")
+		return differs("creation time")
 	case got.Erased:
 		return ""
 	case want.Erased:
-		return "the store has it with data, but it was erased"
+		return "the store has its data, but the archive has it erased"
 	case !bytes.Equal(got.Data, want.Data):
-		return differs("data")
+		return "the store has different data"
 	case !bytes.Equal(got.Metadata, want.Metadata):
-		return differs("metadata")
+		return "the store has different metadata"
 	}
 	return ""
 }
@@ -121,16 +122,16 @@ func compareStream(ctx context.Context, store *fdblayer.Store, want *fdblayer.St
 	reason := ""
 	switch {
 	case got.Tombstoned != want.Tombstoned:
-		reason = "it is tombstoned in one of archive and store only"
+		reason = "only one of archive and store has it tombstoned"
 	case got.Tombstoned:
 	case got.Retention != want.Retention:
-		reason = "the store has it with another retention"
+		reason = "the store has a different retention"
 	case !bytes.Equal(got.Metadata, want.Metadata):
-		reason = "the store has it with other metadata"
+		reason = "the store has different metadata"
 	case want.Deleted && !got.Deleted && got.LastRevision <= want.LastRevision:
 		reason = "it is not deleted in the store"
 	case got.TruncateBefore < min(want.TruncateBefore, got.LastRevision+1):
-		reason = fmt.Sprintf("the store has it truncated before revision %d only", got.TruncateBefore)
+		reason = fmt.Sprintf("the store has it truncated only before revision %d", got.TruncateBefore)
 	}
 	if reason != "" {
 		return &DifferenceError{fdbevents.Event{Stream: want.Stream}, reason}

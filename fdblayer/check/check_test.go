@@ -18,14 +18,15 @@ import (
 	"github.com/google/uuid"
 )
 
-// TestCheckFindsDamage breaks one thing at a time and expects Check to name it.
+// TestCheckFindsDamage breaks one thing at a time and expects Run to name it.
 func TestCheckFindsDamage(t *testing.T) {
 	ctx := t.Context()
 	id := uuid.MustParse("6ba7b810-9dad-11d1-80b4-00c04fd430c8")
 	damages := map[string]struct {
 		damage  func(s *fdblayer.Store, at fdbevents.Position, tr engine.Transaction)
 		finding string
-		// repair is what Repair says, empty when it must leave everything alone.
+		// repair is part of the report of the repair, empty if the repair must leave
+		// everything alone.
 		repair string
 	}{
 		"record": {func(s *fdblayer.Store, at fdbevents.Position, tr engine.Transaction) {
@@ -40,39 +41,39 @@ func TestCheckFindsDamage(t *testing.T) {
 		}, "stored record is corrupt: checksum", ""},
 		"slot": {func(s *fdblayer.Store, at fdbevents.Position, tr engine.Transaction) {
 			tr.Clear(s.Door().Keys().Slot(nil, s.Door().PartitionOf("a"), at))
-		}, "leads to a place where the log has nothing", ""},
+		}, "leads to a position that is not in the log", ""},
 		"entry": {func(s *fdblayer.Store, at fdbevents.Position, tr engine.Transaction) {
 			tr.Clear(s.Door().Keys().Entry(nil, "a", 1))
-		}, `stream "a": revision 0 is followed by 2`, "its stream entry was written anew"},
+		}, `stream "a": revision 0 is followed by 2`, "stream entry rewritten"},
 		"first entry": {func(s *fdblayer.Store, at fdbevents.Position, tr engine.Transaction) {
 			tr.Clear(s.Door().Keys().Entry(nil, "a", 0))
-		}, `stream "a" begins at revision 1, but is truncated before 0 only`, "its stream entry was written anew"},
+		}, `stream "a" begins at revision 1, but is truncated only before revision 0`, "stream entry rewritten"},
 		"copy": {func(s *fdblayer.Store, at fdbevents.Position, tr engine.Transaction) {
 			key := s.Door().Keys().Entry(nil, "a", 1)
 			value, _ := tr.Get(key).Get()
 			value = bytes.Clone(value)
 			value[len(value)-1] ^= 1
 			tr.Set(key, value)
-		}, `the copy in stream "a", revision 1 differs from the record`, "its stream entry was written anew"},
+		}, `the copy in stream "a", revision 1 differs from the record`, "stream entry rewritten"},
 		"head": {func(s *fdblayer.Store, at fdbevents.Position, tr engine.Transaction) {
 			tr.Set(s.Door().Keys().Head(nil, "a"), layout.AppendHead(nil, layout.Head{Next: 7}))
-		}, `stream "a": its head says that revision 7 is next, but its last entry is 2`, "its head says now that revision 3 is next"},
+		}, `stream "a": its head names revision 7 as the next, but its last entry is 2`, "head now names revision 3 as the next"},
 		"id": {func(s *fdblayer.Store, at fdbevents.Position, tr engine.Transaction) {
 			tr.Clear(s.Door().Keys().ID(nil, id, "a"))
-		}, `its id is not in the index of stream "a"`, "the index entry of its id was written anew"},
+		}, `its id has no index entry for stream "a"`, "id index entry rewritten"},
 		"stray id": {func(s *fdblayer.Store, at fdbevents.Position, tr engine.Transaction) {
 			value, _ := tr.Get(s.Door().Keys().ID(nil, id, "a")).Get()
 			tr.Set(s.Door().Keys().ID(nil, id, "b"), value)
-		}, `of stream "b", where that event is not`, "the index entry was removed"},
+		}, `of stream "b", which does not hold that event`, "id index entry removed"},
 		"tag": {func(s *fdblayer.Store, at fdbevents.Position, tr engine.Transaction) {
 			tr.Clear(s.Door().Keys().Tag(nil, "red", at))
-		}, `it is not in the index of its tag "red"`, "the index entry was written anew"},
+		}, `no entry in the index of its tag "red"`, "tag index entry rewritten"},
 		"stray tag": {func(s *fdblayer.Store, at fdbevents.Position, tr engine.Transaction) {
 			tr.Set(s.Door().Keys().Tag(nil, "blue", at), layout.AppendTagEntry(nil, s.Door().PartitionOf("a")))
-		}, `tag "blue" leads to the event at position`, "the index entry was removed"},
+		}, `tag "blue" leads to the event at position`, "tag index entry removed"},
 		"doorbell": {func(s *fdblayer.Store, at fdbevents.Position, tr engine.Transaction) {
 			tr.Clear(s.Door().Keys().Doorbell(nil, s.Door().PartitionOf("a")))
-		}, "doorbell of partition", "it was rung"},
+		}, "doorbell of partition", "doorbell rung"},
 		"checkpoint": {func(s *fdblayer.Store, at fdbevents.Position, tr engine.Transaction) {
 			tr.Set(s.Door().Keys().Checkpoint("reader"), []byte{0x92, 1, 0xc4, 3, 1, 2, 3})
 		}, `checkpoint "reader": stored record is corrupt: position of 3 bytes`, ""},
@@ -90,16 +91,16 @@ func TestCheckFindsDamage(t *testing.T) {
 		}, `projection "p": unknown store format: projection format 2 with 3 fields`, ""},
 		"no projection": {func(s *fdblayer.Store, at fdbevents.Position, tr engine.Transaction) {
 			tr.Clear(s.Door().Keys().Projection("p"))
-		}, `projection "p": there are keys of it, but not its own`, ""},
+		}, `projection "p" has keys, but its own key is missing`, ""},
 		"projection's place": {func(s *fdblayer.Store, at fdbevents.Position, tr engine.Transaction) {
 			tr.Set(s.Door().Keys().Generation("p", 3), []byte("garbage"))
 		}, `projection "p": generation 3: stored record is corrupt: `, ""},
 		"no place": {func(s *fdblayer.Store, at fdbevents.Position, tr engine.Transaction) {
 			tr.Clear(s.Door().Keys().Generation("p", 3))
-		}, `projection "p": generation 3 has a view, but no position`, ""},
+		}, `projection "p": generation 3 has a view but no position`, ""},
 		"stray generation": {func(s *fdblayer.Store, at fdbevents.Position, tr engine.Transaction) {
 			tr.Set(append(s.Door().Keys().View("p", 2).Begin, 'x'), nil)
-		}, `projection "p": there are keys of generation 2, which it does not have`, ""},
+		}, `projection "p" has keys of generation 2, which does not exist`, ""},
 		"foreign projection key": {func(s *fdblayer.Store, at fdbevents.Position, tr engine.Transaction) {
 			tr.Set(append(s.Door().Keys().Projection("p"), 0xfe), nil)
 		}, `projection "p": key 150b027000fe: `, ""},
@@ -111,57 +112,57 @@ func TestCheckFindsDamage(t *testing.T) {
 		}, `consumer group "g", lease of partition 3: stored record is corrupt`, ""},
 		"group progress": {func(s *fdblayer.Store, at fdbevents.Position, tr engine.Transaction) {
 			tr.Clear(s.Door().Keys().GroupProgress("g", 3))
-		}, `consumer group "g" has 8 leases and 7 progresses of 8 partitions`, ""},
+		}, `consumer group "g" has 8 leases and 7 progress records for 8 partitions`, ""},
 		"group member": {func(s *fdblayer.Store, at fdbevents.Position, tr engine.Transaction) {
 			tr.Set(s.Door().Keys().GroupMember("g", id), nil)
 		}, `consumer group "g", member ` + id.String() + `: stored record is corrupt`, ""},
 		"parked message": {func(s *fdblayer.Store, at fdbevents.Position, tr engine.Transaction) {
 			tr.Set(s.Door().Keys().GroupParked("g", s.Door().PartitionOf("a"), at.Next().Next()), layout.AppendGroupParked(nil, layout.GroupParked{}))
-		}, `where the log has nothing`, ""},
+		}, `: that position is not in the log`, ""},
 		"replayed message": {func(s *fdblayer.Store, at fdbevents.Position, tr engine.Transaction) {
 			tr.Set(s.Door().Keys().GroupReplay("g", s.Door().PartitionOf("a"), at), nil)
-		}, `to be replayed: stored record is corrupt`, ""},
+		}, `awaiting replay: stored record is corrupt`, ""},
 		"group key": {func(s *fdblayer.Store, at fdbevents.Position, tr engine.Transaction) {
 			tr.Set(tuple.AppendInt(s.Door().Keys().Group("g").Begin, 77), nil)
 		}, `consumer group "g" has a key of unknown kind 77`, ""},
 		"entry elsewhere": {func(s *fdblayer.Store, at fdbevents.Position, tr engine.Transaction) {
 			other, _ := tr.Get(s.Door().Keys().Entry(nil, "a", 0)).Get()
 			tr.Set(s.Door().Keys().Entry(nil, "a", 1), other)
-		}, `the entry of stream "a", revision 1 leads to position`, "its stream entry was written anew"},
+		}, `the entry of stream "a", revision 1 leads to position`, "stream entry rewritten"},
 		"garbage entry": {func(s *fdblayer.Store, at fdbevents.Position, tr engine.Transaction) {
 			tr.Set(s.Door().Keys().Entry(nil, "a", 1), []byte("garbage"))
-		}, `entry of stream "a", revision 1: stored record is corrupt`, "its stream entry was written anew"},
+		}, `entry of stream "a", revision 1: stored record is corrupt`, "stream entry rewritten"},
 		"long entry": {func(s *fdblayer.Store, at fdbevents.Position, tr engine.Transaction) {
 			tr.Clear(s.Door().Keys().Entry(nil, "a", 2))
-		}, `stream "a" has no entry for its revision 2`, "its stream entry was written anew"},
+		}, `stream "a" has no entry for its revision 2`, "stream entry rewritten"},
 		"stray entry": {func(s *fdblayer.Store, at fdbevents.Position, tr engine.Transaction) {
 			value, _ := tr.Get(s.Door().Keys().Entry(nil, "a", 1)).Get()
 			tr.Set(s.Door().Keys().Entry(nil, "a", 3), value)
-		}, `stream "a": its entry for revision 3 leads to revision 1 of stream "a"`, "the entry was removed"},
+		}, `stream "a": its entry for revision 3 leads to revision 1 of stream "a"`, "stream entry removed"},
 		"stray entry of a long one": {func(s *fdblayer.Store, at fdbevents.Position, tr engine.Transaction) {
 			value, _ := tr.Get(s.Door().Keys().Entry(nil, "a", 2)).Get()
 			tr.Set(s.Door().Keys().Entry(nil, "b", 0), value)
-		}, `stream "b": its entry for revision 0 leads to revision 2 of stream "a"`, "the entry was removed"},
+		}, `stream "b": its entry for revision 0 leads to revision 2 of stream "a"`, "stream entry removed"},
 		"no head": {func(s *fdblayer.Store, at fdbevents.Position, tr engine.Transaction) {
 			tr.Clear(s.Door().Keys().Head(nil, "a"))
-		}, `stream "a" has events, but no head`, "its head says now that revision 3 is next"},
+		}, `stream "a" has events but no head`, "head now names revision 3 as the next"},
 		"garbage head": {func(s *fdblayer.Store, at fdbevents.Position, tr engine.Transaction) {
 			tr.Set(s.Door().Keys().Head(nil, "a"), []byte("garbage"))
 		}, `: stored record is corrupt: msgpack`, ""},
 		"id elsewhere": {func(s *fdblayer.Store, at fdbevents.Position, tr engine.Transaction) {
 			tr.Set(s.Door().Keys().ID(nil, id, "a"), layout.AppendIDEntry(nil, layout.IDEntry{Revision: 9}))
-		}, `the index entry of its id leads to revision 9`, "the index entry of its id was written anew"},
+		}, `the index entry of its id leads to revision 9`, "id index entry rewritten"},
 		"tag elsewhere": {func(s *fdblayer.Store, at fdbevents.Position, tr engine.Transaction) {
 			tr.Set(s.Door().Keys().Tag(nil, "red", at), layout.AppendTagEntry(nil, s.Door().PartitionOf("a")^1))
-		}, `the index entry of its tag "red" leads to partition`, "the index entry was written anew"},
+		}, `the index entry of its tag "red" leads to partition`, "tag index entry rewritten"},
 		"system tag": {func(s *fdblayer.Store, at fdbevents.Position, tr engine.Transaction) {
 			tr.Clear(s.Door().Keys().Tag(nil, layout.TypeTag("y"), at))
-		}, `it is not in the index of its tag "\x01ty"`, "the index entry was written anew"},
+		}, `no entry in the index of its tag "\x01ty"`, "tag index entry rewritten"},
 		"all indexes": {func(s *fdblayer.Store, at fdbevents.Position, tr engine.Transaction) {
 			for _, r := range []engine.Range{s.Door().Keys().Heads(""), s.Door().Keys().AllEntries(), s.Door().Keys().IDs(), s.Door().Keys().AllTagged(""), s.Door().Keys().Doorbells()} {
 				tr.ClearRange(r)
 			}
-		}, `stream "a" has no entry for its revision 0`, "its head says now that revision 3 is next"},
+		}, `stream "a" has no entry for its revision 0`, "head now names revision 3 as the next"},
 		"foreign key": {func(s *fdblayer.Store, at fdbevents.Position, tr engine.Transaction) {
 			tr.Set(append(s.Door().Keys().AllEntries().Begin, 0xfe), nil)
 		}, "stream entry 1502fe: key 1502fe: ", ""},
@@ -217,7 +218,7 @@ func TestCheckFindsDamage(t *testing.T) {
 	}
 }
 
-// openToDamage opens a store that is closed when the test ends, and not checked.
+// openToDamage opens a store that is closed, but not checked, when the test ends.
 func openToDamage(t *testing.T, e engine.Engine, o fdblayer.Options) *fdblayer.Store {
 	t.Helper()
 	s, err := fdblayer.Open(t.Context(), e, o)
@@ -228,6 +229,7 @@ func openToDamage(t *testing.T, e engine.Engine, o fdblayer.Options) *fdblayer.S
 	return s
 }
 
+// openEmpty opens an empty engine in memory, which is closed when the test ends.
 func openEmpty(t *testing.T) engine.Engine {
 	t.Helper()
 	e, err := pebbleengine.OpenMemory()

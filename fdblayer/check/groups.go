@@ -9,9 +9,9 @@ import (
 	"github.com/fdbevents/fdbevents/internal/layout"
 )
 
-// groups verifies that what consumer groups keep can be read, that a group has
-// settings and one lease and one progress for each partition, and that its parked
-// messages are in the log.
+// groups verifies that the keys of consumer groups can be decoded, that each group has
+// settings, and one lease and one progress per partition, and that the events of its
+// parked messages are in the log.
 func (c *checker) groups(ctx context.Context) error {
 	for name := ""; ; {
 		next, err := c.groupAfter(ctx, name)
@@ -30,7 +30,7 @@ func (c *checker) groups(ctx context.Context) error {
 	}
 }
 
-// groupAfter is the name of the group after another, or "".
+// groupAfter returns the name of the group after name, or "" after the last.
 func (c *checker) groupAfter(ctx context.Context, name string) (next string, err error) {
 	err = c.door.View(ctx, func(r fdblayer.Reader) error {
 		next = ""
@@ -45,7 +45,7 @@ func (c *checker) groupAfter(ctx context.Context, name string) (next string, err
 	return next, err
 }
 
-// groupStates looks at how many of its keys a group has, at one moment.
+// groupStates verifies in one transaction that a group has each key as often as it should.
 func (c *checker) groupStates(ctx context.Context, name string) error {
 	var f findings
 	err := c.door.View(ctx, func(r fdblayer.Reader) error {
@@ -68,11 +68,11 @@ func (c *checker) groupStates(ctx context.Context, name string) error {
 		}
 		left, err := any.Get()
 		switch n := c.door.Partitions(); {
-		case err != nil || len(left.KeyValues) == 0: // it was deleted meanwhile
+		case err != nil || len(left.KeyValues) == 0: // deleted meanwhile
 		case value == nil:
 			f.problem("consumer group %q has no settings", name)
 		case len(l.KeyValues) != n || len(p.KeyValues) != n:
-			f.problem("consumer group %q has %d leases and %d progresses of %d partitions", name, len(l.KeyValues), len(p.KeyValues), n)
+			f.problem("consumer group %q has %d leases and %d progress records for %d partitions", name, len(l.KeyValues), len(p.KeyValues), n)
 		}
 		return err
 	})
@@ -82,7 +82,7 @@ func (c *checker) groupStates(ctx context.Context, name string) error {
 	return c.add(ctx, f)
 }
 
-// groupKeys looks at keys of a group one by one.
+// groupKeys verifies some keys of a group one by one.
 func (c *checker) groupKeys(r engine.Reader, name string, kvs []engine.KeyValue, f *findings) error {
 	slots := make([]engine.Future[[]byte], len(kvs))
 	what := make([]string, len(kvs))
@@ -107,11 +107,11 @@ func (c *checker) groupKeys(r engine.Reader, name string, kvs []engine.KeyValue,
 			what[i] = fmt.Sprint("progress of partition ", key.Partition)
 			_, err = layout.DecodeGroupProgress(kv.Value)
 		case layout.GroupParkedKind:
-			what[i] = fmt.Sprintf("message at position %s, parked", key.At)
+			what[i] = fmt.Sprintf("parked message at position %s", key.At)
 			_, err = layout.DecodeGroupParked(kv.Value)
 			slots[i] = r.Get(c.keys.Slot(nil, key.Partition, key.At))
 		case layout.GroupReplayKind:
-			what[i] = fmt.Sprintf("message at position %s, to be replayed", key.At)
+			what[i] = fmt.Sprintf("message at position %s, awaiting replay", key.At)
 			_, err = layout.DecodeGroupCount(kv.Value)
 			slots[i] = r.Get(c.keys.Slot(nil, key.Partition, key.At))
 		default:
@@ -130,7 +130,7 @@ func (c *checker) groupKeys(r engine.Reader, name string, kvs []engine.KeyValue,
 			return err
 		}
 		if value == nil {
-			f.problem("consumer group %q, %s: it leads to a place where the log has nothing", name, what[i])
+			f.problem("consumer group %q, %s: that position is not in the log", name, what[i])
 		}
 	}
 	return nil

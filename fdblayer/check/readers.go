@@ -8,7 +8,7 @@ import (
 	"github.com/fdbevents/fdbevents/internal/layout"
 )
 
-// checkpoints verifies that each holds a position that this log has come to.
+// checkpoints verifies that each holds a position that this log has reached.
 func (c *checker) checkpoints(ctx context.Context) error {
 	return c.scan(ctx, c.keys.Checkpoints(), func(r fdblayer.Reader, kvs []engine.KeyValue, f *findings) error {
 		for _, kv := range kvs {
@@ -32,8 +32,8 @@ func (c *checker) checkpoints(ctx context.Context) error {
 	})
 }
 
-// projections verifies what the store says of each projection's generations, and
-// that there are keys of these only.
+// projections verifies the state of each projection and of its generations, and that no
+// other generation has keys.
 func (c *checker) projections(ctx context.Context) error {
 	rest := c.keys.Projections()
 	for {
@@ -76,7 +76,7 @@ func (c *checker) projection(r fdblayer.Reader, name string, f *findings) error 
 		return err
 	}
 	if value == nil {
-		f.problem("projection %q: there are keys of it, but not its own", name)
+		f.problem("projection %q has keys, but its own key is missing", name)
 		return nil
 	}
 	known, err := layout.DecodeProjection(value)
@@ -84,7 +84,7 @@ func (c *checker) projection(r fdblayer.Reader, name string, f *findings) error 
 		f.problem("projection %q: %v", name, err)
 		return nil
 	}
-	// Views are left out: one step a generation.
+	// Skip the views: one read per generation.
 	rest := engine.Range{Begin: layout.After(key), End: c.keys.WholeProjection(name).End}
 	for {
 		p, err := r.GetRange(rest, engine.RangeOptions{Limit: 1}).Get()
@@ -101,9 +101,9 @@ func (c *checker) projection(r fdblayer.Reader, name string, f *findings) error 
 		rest.Begin = c.keys.WholeGeneration(name, g).End
 		switch {
 		case g != known.Current && g != known.Building:
-			f.problem("projection %q: there are keys of generation %d, which it does not have", name, g)
+			f.problem("projection %q has keys of generation %d, which does not exist", name, g)
 		case view:
-			f.problem("projection %q: generation %d has a view, but no position", name, g)
+			f.problem("projection %q: generation %d has a view but no position", name, g)
 		default:
 			at, err := layout.DecodePlace(kv.Value)
 			if err == nil {

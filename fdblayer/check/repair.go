@@ -13,39 +13,39 @@ import (
 	"github.com/google/uuid"
 )
 
-// mend mends one problem. It decides anew, and reads serializably, so that it is
-// right at the moment of the commit; what it cannot read, it leaves alone.
-type mend func(c *checker, tr engine.Transaction) (mended, error)
+// repair repairs one problem. It decides anew, with serializable reads, and so is right
+// at the moment of the commit. It leaves alone what it cannot read.
+type repair func(c *checker, tr engine.Transaction) (repaired, error)
 
-// mended is what became of a problem.
-type mended struct {
-	// done says what was done; it is empty when nothing was.
+// repaired is the result of a repair.
+type repaired struct {
+	// done says what was done, "" if nothing.
 	done string
-	// wrong is true when something is still wrong.
+	// wrong is true if the problem persists.
 	wrong bool
 }
 
 var (
-	nothingWrong = mended{}
-	stillWrong   = mended{wrong: true}
+	nothingWrong = repaired{}
+	stillWrong   = repaired{wrong: true}
 )
 
-// mendsAtOnce bounds the repairs of one transaction: each may have to read a record
-// of 8 MiB.
-const mendsAtOnce = 20
+// repairsAtOnce bounds the repairs of one transaction, because each may have to read a
+// record of 8 MiB.
+const repairsAtOnce = 20
 
-// mend mends what can be mended, and returns the rest.
-func (c *checker) mend(ctx context.Context, all []finding) (rest []finding, err error) {
-	for some := range slices.Chunk(all, mendsAtOnce) {
-		results := make([]mended, len(some))
-		// done is of earlier attempts: one of them may have been committed.
+// repairAll repairs what it can, and returns the rest.
+func (c *checker) repairAll(ctx context.Context, all []finding) (rest []finding, err error) {
+	for some := range slices.Chunk(all, repairsAtOnce) {
+		results := make([]repaired, len(some))
+		// done remembers earlier attempts, one of which may have been committed.
 		done := make([]string, len(some))
 		err := c.door.Update(ctx, func(tr engine.Transaction, _ error) error {
 			for i, p := range some {
-				if results[i] = stillWrong; p.mend == nil {
+				if results[i] = stillWrong; p.repair == nil {
 					continue
 				}
-				got, err := p.mend(c, tr)
+				got, err := p.repair(c, tr)
 				switch {
 				case fdblayer.IsEngineError(err):
 					return err
@@ -77,30 +77,30 @@ func (c *checker) mend(ctx context.Context, all []finding) (rest []finding, err 
 	return rest, nil
 }
 
-// foundRecord is what is at a place in the log.
-type foundRecord struct {
+// record is what the log holds at a position.
+type record struct {
 	fdbevents.Event
-	// there is false where the log has nothing, scavenged true where it has an empty
-	// slot; in both cases there is no event.
-	there, scavenged bool
-	// slot is the slot's value, size that of the whole record.
+	// present is false if the log has no slot there, scavenged true if the slot is
+	// empty. In both cases there is no event.
+	present, scavenged bool
+	// slot is the value of the slot, size the size of the whole record in bytes.
 	slot []byte
 	size int
 }
 
-// is reports whether it is the event of a stream and revision.
-func (r *foundRecord) is(stream string, revision int64) bool {
-	return r.there && !r.scavenged && r.Stream == stream && r.Revision == revision
+// is reports whether r is the event at a revision of a stream.
+func (r *record) is(stream string, revision int64) bool {
+	return r.present && !r.scavenged && r.Stream == stream && r.Revision == revision
 }
 
-// find reads and verifies a record.
-func (c *checker) find(tr engine.Transaction, to layout.Pointer) (r foundRecord, err error) {
+// readRecord reads and verifies a record.
+func (c *checker) readRecord(tr engine.Transaction, to layout.Pointer) (r record, err error) {
 	slot := c.keys.GetRecord(tr, to)
 	if r.slot, err = slot.Get(); err != nil || r.slot == nil {
 		return r, err
 	}
 	var d layout.RecordDecoder
-	r.there = true
+	r.present = true
 	ok, err := c.keys.AwaitRecord(&d, tr, to, slot, &r.Event)
 	if err != nil {
 		return r, err
@@ -113,11 +113,11 @@ func (c *checker) find(tr engine.Transaction, to layout.Pointer) (r foundRecord,
 	return r, err
 }
 
-// mendEntry makes the entry of the event at a place right.
-func mendEntry(to layout.Pointer) mend {
-	return func(c *checker, tr engine.Transaction) (mended, error) {
-		r, err := c.find(tr, to)
-		if err != nil || !r.there || r.scavenged {
+// repairEntry rewrites the stream entry of the event at a position.
+func repairEntry(to layout.Pointer) repair {
+	return func(c *checker, tr engine.Transaction) (repaired, error) {
+		r, err := c.readRecord(tr, to)
+		if err != nil || !r.present || r.scavenged {
 			return nothingWrong, err
 		}
 		if c.door.PartitionOf(r.Stream) != to.Partition {
@@ -137,20 +137,20 @@ func mendEntry(to layout.Pointer) mend {
 				if e.Record == nil || bytes.Equal(e.Record, r.slot) {
 					return nothingWrong, nil
 				}
-			} else if other, err := c.find(tr, layout.Pointer{At: e.At, Partition: e.Partition}); err != nil || other.is(r.Stream, r.Revision) {
-				return stillWrong, err // two events claim to be it
+			} else if other, err := c.readRecord(tr, layout.Pointer{At: e.At, Partition: e.Partition}); err != nil || other.is(r.Stream, r.Revision) {
+				return stillWrong, err // two events claim the entry
 			}
 		}
 		tr.Set(key, layout.AppendEntry(nil, layout.Entry{Partition: to.Partition, At: to.At, Size: r.size, Record: inline}))
-		return mended{done: "its stream entry was written anew"}, nil
+		return repaired{done: "stream entry rewritten"}, nil
 	}
 }
 
-// mendID makes the entry of the id of the event at a place right.
-func mendID(to layout.Pointer) mend {
-	return func(c *checker, tr engine.Transaction) (mended, error) {
-		r, err := c.find(tr, to)
-		if err != nil || !r.there || r.scavenged {
+// repairID rewrites the id index entry of the event at a position.
+func repairID(to layout.Pointer) repair {
+	return func(c *checker, tr engine.Transaction) (repaired, error) {
+		r, err := c.readRecord(tr, to)
+		if err != nil || !r.present || r.scavenged {
 			return nothingWrong, err
 		}
 		key := c.keys.ID(nil, r.ID, r.Stream)
@@ -163,31 +163,32 @@ func mendID(to layout.Pointer) mend {
 				return nothingWrong, nil
 			}
 			if e.At != to.At {
-				other, err := c.find(tr, layout.Pointer{At: e.At, Partition: to.Partition})
+				other, err := c.readRecord(tr, layout.Pointer{At: e.At, Partition: to.Partition})
 				if err != nil || other.is(r.Stream, other.Revision) && other.ID == r.ID {
-					return stillWrong, err // two events have the id
+					return stillWrong, err // two events claim the id
 				}
 			}
 		}
 		tr.Set(key, layout.AppendIDEntry(nil, layout.IDEntry{Revision: r.Revision, At: to.At}))
-		return mended{done: "the index entry of its id was written anew"}, nil
+		return repaired{done: "id index entry rewritten"}, nil
 	}
 }
 
-// tagsOf are all tags by which an event is to be found.
+// tagsOf returns the tags that should lead to an event, including those of system
+// indexes.
 func (c *checker) tagsOf(tr engine.Transaction, ev *fdbevents.Event) ([]string, error) {
-	indexes, err := c.indexes(tr)
+	indexes, err := c.systemIndexes(tr)
 	if err != nil {
 		return nil, err
 	}
 	return layout.AppendSystemTags(slices.Clone(ev.Tags), indexes, ev.Stream, ev.Type), nil
 }
 
-// mendTag makes the event at a place be found by a tag that it has.
-func mendTag(to layout.Pointer, tag string) mend {
-	return func(c *checker, tr engine.Transaction) (mended, error) {
-		r, err := c.find(tr, to)
-		if err != nil || !r.there || r.scavenged {
+// repairTag rewrites the index entry of a tag of the event at a position.
+func repairTag(to layout.Pointer, tag string) repair {
+	return func(c *checker, tr engine.Transaction) (repaired, error) {
+		r, err := c.readRecord(tr, to)
+		if err != nil || !r.present || r.scavenged {
 			return nothingWrong, err
 		}
 		tags, err := c.tagsOf(tr, &r.Event)
@@ -203,13 +204,13 @@ func mendTag(to layout.Pointer, tag string) mend {
 			return nothingWrong, nil
 		}
 		tr.Set(key, layout.AppendTagEntry(nil, to.Partition))
-		return mended{done: "the index entry was written anew"}, nil
+		return repaired{done: "tag index entry rewritten"}, nil
 	}
 }
 
-// mendStrayEntry removes a stream entry that leads to another event.
-func mendStrayEntry(name entryName) mend {
-	return func(c *checker, tr engine.Transaction) (mended, error) {
+// removeStrayEntry removes a stream entry that leads to another event.
+func removeStrayEntry(name entryName) repair {
+	return func(c *checker, tr engine.Transaction) (repaired, error) {
 		key := c.keys.Entry(nil, name.stream, name.revision)
 		value, err := tr.Get(key).Get()
 		if err != nil || value == nil {
@@ -219,22 +220,22 @@ func mendStrayEntry(name entryName) mend {
 		if err != nil {
 			return stillWrong, err
 		}
-		r, err := c.find(tr, layout.Pointer{At: e.At, Partition: e.Partition})
+		r, err := c.readRecord(tr, layout.Pointer{At: e.At, Partition: e.Partition})
 		switch {
-		case err != nil || !r.there || r.scavenged:
+		case err != nil || !r.present || r.scavenged:
 			return stillWrong, err
 		case r.is(name.stream, name.revision):
 			return nothingWrong, nil
 		}
 		tr.Clear(key)
-		return mended{done: "the entry was removed"}, nil
+		return repaired{done: "stream entry removed"}, nil
 	}
 }
 
-// mendStrayID removes the entry of an id that leads to another event, or to one
-// that its stream has never had.
-func mendStrayID(id uuid.UUID, stream string) mend {
-	return func(c *checker, tr engine.Transaction) (mended, error) {
+// removeStrayID removes an id index entry that leads to another event, or to one that its
+// stream has never had.
+func removeStrayID(id uuid.UUID, stream string) repair {
+	return func(c *checker, tr engine.Transaction) (repaired, error) {
 		key := c.keys.ID(nil, id, stream)
 		value, err := tr.Get(key).Get()
 		if err != nil || value == nil {
@@ -244,26 +245,26 @@ func mendStrayID(id uuid.UUID, stream string) mend {
 		if err != nil {
 			return stillWrong, err
 		}
-		r, err := c.find(tr, layout.Pointer{At: e.At, Partition: c.door.PartitionOf(stream)})
+		r, err := c.readRecord(tr, layout.Pointer{At: e.At, Partition: c.door.PartitionOf(stream)})
 		switch {
 		case err != nil || r.scavenged:
 			return stillWrong, err
-		case !r.there:
-			// Perhaps an event that is lost, unless there cannot have been one.
+		case !r.present:
+			// This may be the last trace of a lost event, unless the stream never got that far.
 			if h, err := c.head(tr, stream); err != nil || e.Revision < h.Next {
 				return stillWrong, err
 			}
 		case r.ID == id && r.Stream == stream:
-			return stillWrong, nil // then it is not the id that is wrong
+			return stillWrong, nil // the fault lies elsewhere
 		}
 		tr.Clear(key)
-		return mended{done: "the index entry was removed"}, nil
+		return repaired{done: "id index entry removed"}, nil
 	}
 }
 
-// mendStrayTag removes a tag's entry that leads to an event which does not have it.
-func mendStrayTag(tag string, at fdbevents.Position) mend {
-	return func(c *checker, tr engine.Transaction) (mended, error) {
+// removeStrayTag removes the index entry of a tag that leads to an event without that tag.
+func removeStrayTag(tag string, at fdbevents.Position) repair {
+	return func(c *checker, tr engine.Transaction) (repaired, error) {
 		key := c.keys.Tag(nil, tag, at)
 		value, err := tr.Get(key).Get()
 		if err != nil || value == nil {
@@ -273,8 +274,8 @@ func mendStrayTag(tag string, at fdbevents.Position) mend {
 		if err != nil {
 			return stillWrong, err
 		}
-		r, err := c.find(tr, layout.Pointer{At: at, Partition: p})
-		if err != nil || !r.there {
+		r, err := c.readRecord(tr, layout.Pointer{At: at, Partition: p})
+		if err != nil || !r.present {
 			return stillWrong, err
 		}
 		if !r.scavenged {
@@ -284,14 +285,14 @@ func mendStrayTag(tag string, at fdbevents.Position) mend {
 			}
 		}
 		tr.Clear(key)
-		return mended{done: "the index entry was removed"}, nil
+		return repaired{done: "tag index entry removed"}, nil
 	}
 }
 
-// mendHead makes a stream's head tell the end of the stream. What else the head
-// had is gone when there is none.
-func mendHead(stream string) mend {
-	return func(c *checker, tr engine.Transaction) (mended, error) {
+// repairHead makes a stream's head name the revision after the last. If the head is
+// missing, anything else it held is lost.
+func repairHead(stream string) repair {
+	return func(c *checker, tr engine.Transaction) (repaired, error) {
 		value, err := tr.Get(c.keys.Head(nil, stream)).Get()
 		if err != nil {
 			return stillWrong, err
@@ -320,17 +321,17 @@ func mendHead(stream string) mend {
 			h.TruncateBefore = first
 		}
 		if h.Next = last + 1; last == -1 {
-			h.Next = h.TruncateBefore // all was scavenged
+			h.Next = h.TruncateBefore // everything was scavenged
 		}
 		h.TruncateBefore = min(h.TruncateBefore, h.Next)
 		tr.Set(c.keys.Head(nil, stream), layout.AppendHead(nil, h))
-		return mended{done: fmt.Sprintf("its head says now that revision %d is next", h.Next)}, nil
+		return repaired{done: fmt.Sprintf("head now names revision %d as the next", h.Next)}, nil
 	}
 }
 
-// mendDoorbell rings a partition's doorbell with its last event.
-func mendDoorbell(p int) mend {
-	return func(c *checker, tr engine.Transaction) (mended, error) {
+// ringDoorbell rings a partition's doorbell for its last event.
+func ringDoorbell(p int) repair {
+	return func(c *checker, tr engine.Transaction) (repaired, error) {
 		key := c.keys.Doorbell(nil, p)
 		value, err := tr.Get(key).Get()
 		if err != nil {
@@ -348,6 +349,6 @@ func mendDoorbell(p int) mend {
 			return nothingWrong, nil
 		}
 		tr.Set(key, layout.AppendDoorbell(nil, at))
-		return mended{done: "it was rung"}, nil
+		return repaired{done: "doorbell rung"}, nil
 	}
 }

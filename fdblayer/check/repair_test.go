@@ -19,8 +19,8 @@ import (
 	"golang.org/x/sync/errgroup"
 )
 
-// checkRepairs repairs a damaged store. What can be mended is, and then nothing is
-// wrong; otherwise the problems stay, and so does every key.
+// checkRepairs repairs a damaged store. If repair is empty, the problems and every key
+// must stay as they are; otherwise the repair must report it and leave nothing wrong.
 func checkRepairs(t *testing.T, s *fdblayer.Store, problems []string, repair string) {
 	t.Helper()
 	ctx := t.Context()
@@ -33,7 +33,7 @@ func checkRepairs(t *testing.T, s *fdblayer.Store, problems []string, repair str
 	for key, value := range before {
 		for p := range s.Door().Partitions() {
 			if s.Door().Keys().Log(p, fdbevents.Start, fdbevents.End).Contains([]byte(key)) && after[key] != value {
-				t.Errorf("the log's %x was changed", key)
+				t.Errorf("key %x of the log was changed", key)
 			}
 		}
 	}
@@ -44,12 +44,12 @@ func checkRepairs(t *testing.T, s *fdblayer.Store, problems []string, repair str
 		slices.Sort(problems)
 		slices.Sort(report.Problems)
 		if !slices.Equal(problems, report.Problems) {
-			t.Errorf("the problems were %q, are now %q", problems, report.Problems)
+			t.Errorf("the problems were %q, and are now %q", problems, report.Problems)
 		}
 		return
 	}
 	if !report.OK() || !strings.Contains(strings.Join(report.Repairs, "\n"), repair) || report.Mended != int64(len(report.Repairs)) {
-		t.Errorf("left %q; mended %d: %q, want %q", report.Problems, report.Mended, report.Repairs, repair)
+		t.Errorf("left %q; repaired %d: %q, want %q", report.Problems, report.Mended, report.Repairs, repair)
 	}
 	if report, err = check.Run(ctx, s, check.Options{Repair: true}); err != nil || !report.OK() || report.Mended != 0 {
 		t.Errorf("after the repair: %+v, %v", report, err)
@@ -62,7 +62,7 @@ func checkRepairs(t *testing.T, s *fdblayer.Store, problems []string, repair str
 	}
 }
 
-// allKeys is everything in the store.
+// allKeys returns everything in the store.
 func allKeys(t *testing.T, s *fdblayer.Store) map[string]string {
 	t.Helper()
 	all := make(map[string]string)
@@ -72,7 +72,7 @@ func allKeys(t *testing.T, s *fdblayer.Store) map[string]string {
 			all[string(kv.Key)] = string(kv.Value)
 		}
 		if page.More {
-			t.Error("there are more keys")
+			t.Error("the store has more keys than one page")
 		}
 		return err
 	}); err != nil {
@@ -81,8 +81,8 @@ func allKeys(t *testing.T, s *fdblayer.Store) map[string]string {
 	return all
 }
 
-// TestCheckSample: it looks at as many events as it is told, reads little else, and
-// finds what is wrong with them.
+// TestCheckSample verifies that a sample has as many events as it should, and finds what
+// is wrong with them.
 func TestCheckSample(t *testing.T) {
 	ctx := t.Context()
 	e := openEmpty(t)
@@ -129,7 +129,7 @@ func TestCheckSample(t *testing.T) {
 	report, err := check.Run(ctx, s, check.Options{Sample: check.Sample{Share: 1}})
 	problems := strings.Join(report.Problems, "\n")
 	if err != nil || len(report.Problems) != 3 || !strings.Contains(problems, `stream "s-a" has no entry for its revision 7`) ||
-		!strings.Contains(problems, "not in the index of its tag") || !strings.Contains(problems, "stored record is corrupt") {
+		!strings.Contains(problems, "no entry in the index of its tag") || !strings.Contains(problems, "stored record is corrupt") {
 		t.Errorf("%s, %v", problems, err)
 	}
 	found := make(map[bool]int)
@@ -142,7 +142,7 @@ func TestCheckSample(t *testing.T) {
 		found[report.OK()]++
 	}
 	if found[true] == 0 || found[false] == 0 {
-		t.Errorf("found something wrong or not: %v", found)
+		t.Errorf("over all seeds, clean or not: %v", found)
 	}
 	for _, o := range []check.Options{{Sample: check.Sample{Share: 1.5}}, {Sample: check.Sample{Share: -1}}, {Sample: check.Sample{Events: -1}}, {Sample: check.Sample{Events: 1, Share: 1}},
 		{Repair: true, Sample: check.Sample{Events: 1}}} {
@@ -153,8 +153,7 @@ func TestCheckSample(t *testing.T) {
 	}
 }
 
-// TestRepairUnderFaults: commits that fail in every way, and others that append
-// meanwhile, do no harm to a repair.
+// TestRepairUnderFaults repairs while commits fail in every way and others append.
 func TestRepairUnderFaults(t *testing.T) {
 	ctx := t.Context()
 	seed := rand.Uint64N(1e6)

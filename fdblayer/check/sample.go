@@ -12,30 +12,34 @@ import (
 	"github.com/fdbevents/fdbevents/internal/layout"
 )
 
-// Sample is how many events a Check looks at: a Share of them, above 0 and up to 1,
-// or a number of Events. The zero value is all, and everything that leads to them.
+// Sample limits a check to some events, chosen at random. The zero value means all events
+// and every index entry.
 type Sample struct {
-	Share  float64
+	// Share is the share of the events to check, above 0 and up to 1.
+	Share float64
+	// Events is the number of events to check. It excludes Share.
 	Events int64
-	// Seed chooses the events; one is chosen when it is zero. The same seed in a
-	// store that has not changed looks at the same events.
+	// Seed chooses the events; 0 means a random seed. The same seed chooses the same
+	// events as long as the store does not change.
 	Seed uint64
 }
 
+// set reports whether the check is limited.
 func (o Sample) set() bool { return o.Share != 0 || o.Events != 0 }
 
-func (o Sample) check() error {
+func (o Sample) validate() error {
 	switch {
 	case math.IsNaN(o.Share) || o.Share < 0 || o.Share > 1:
-		return &fdbevents.InvalidError{What: "sample", Value: o.String(), Reason: "want more than 0 and up to 100 percent"}
+		return &fdbevents.InvalidError{What: "sample", Value: o.String(), Reason: "want more than 0 and at most 100 percent"}
 	case o.Events < 0:
-		return &fdbevents.InvalidError{What: "sample", Value: o.String(), Reason: "want 1 event or more"}
+		return &fdbevents.InvalidError{What: "sample", Value: o.String(), Reason: "want at least 1 event"}
 	case o.Events > 0 && o.Share > 0:
 		return &fdbevents.InvalidError{What: "sample", Value: o.String(), Reason: "want a share or a number of events, not both"}
 	}
 	return nil
 }
 
+// String returns the share as a percentage, or the number of events.
 func (o Sample) String() string {
 	if o.Share != 0 {
 		return fmt.Sprintf("%g%%", 100*o.Share)
@@ -43,12 +47,12 @@ func (o Sample) String() string {
 	return fmt.Sprint(o.Events)
 }
 
-// sampledAtOnce is how many events are looked at side by side.
+// sampledAtOnce is how many events one transaction verifies.
 const sampledAtOnce = 32
 
-// sampled looks at events chosen at random, each with the same chance. Stream heads
-// tell how many there are; it reads all of these twice, and besides only what
-// belongs to the events chosen.
+// sampled verifies events chosen at random, each with the same chance. It counts the
+// events by the stream heads, which it reads twice; everything else it reads belongs to
+// the chosen events.
 func (c *checker) sampled(ctx context.Context) error {
 	for c.sample.Seed == 0 {
 		c.sample.Seed = rand.Uint64()
@@ -73,7 +77,8 @@ func (c *checker) sampled(ctx context.Context) error {
 	}
 	c.total = wanted
 
-	// One event out of each of so many stretches: in order, without a list of them.
+	// Divide the events into as many stretches as events are wanted, and choose one event
+	// of each. This yields them in order, and without a list.
 	random := rand.New(rand.NewPCG(c.sample.Seed, 0))
 	stretch := float64(total) / float64(wanted)
 	n, chosen := int64(0), int64(-1)
@@ -84,8 +89,8 @@ func (c *checker) sampled(ctx context.Context) error {
 	choose()
 	var base int64
 	var names []entryName
-	look := func() error {
-		err := c.lookAt(ctx, names)
+	verify := func() error {
+		err := c.verifySample(ctx, names)
 		names = names[:0]
 		return err
 	}
@@ -94,7 +99,7 @@ func (c *checker) sampled(ctx context.Context) error {
 		for ; chosen < base+count && n <= wanted; choose() {
 			names = append(names, entryName{stream, h.TruncateBefore + chosen - base})
 			if len(names) == sampledAtOnce {
-				if err := look(); err != nil {
+				if err := verify(); err != nil {
 					return err
 				}
 			}
@@ -104,12 +109,12 @@ func (c *checker) sampled(ctx context.Context) error {
 	}); err != nil {
 		return err
 	}
-	return look()
+	return verify()
 }
 
-// eachHead calls do for all heads. One that cannot be read is a problem.
+// eachHead calls do for every head. A head that cannot be decoded is a problem.
 func (c *checker) eachHead(ctx context.Context, do func(stream string, h layout.Head) error) error {
-	first := c.total == 0 // do not report a problem again
+	first := c.total == 0 // the second pass does not report problems again
 	for kv, err := range c.door.Scan(ctx, c.keys.Heads("")) {
 		if err != nil {
 			return err
@@ -136,15 +141,15 @@ func (c *checker) eachHead(ctx context.Context, do func(stream string, h layout.
 	return nil
 }
 
-// lookAt verifies some events from their streams on.
-func (c *checker) lookAt(ctx context.Context, names []entryName) error {
+// verifySample verifies events that are named by stream and revision.
+func (c *checker) verifySample(ctx context.Context, names []entryName) error {
 	if len(names) == 0 {
 		return nil
 	}
 	var f findings
 	err := c.door.View(ctx, func(r fdblayer.Reader) error {
 		f = findings{}
-		return c.inspect(r, names, &f)
+		return c.sampleEntries(r, names, &f)
 	})
 	if err != nil {
 		return err
@@ -156,8 +161,10 @@ func (c *checker) lookAt(ctx context.Context, names []entryName) error {
 	return c.add(ctx, f)
 }
 
-func (c *checker) inspect(r engine.Reader, names []entryName, f *findings) error {
-	indexes, err := c.indexes(r)
+// sampleEntries follows stream entries to their records, and verifies the indexes of the
+// records.
+func (c *checker) sampleEntries(r engine.Reader, names []entryName, f *findings) error {
+	indexes, err := c.systemIndexes(r)
 	if err != nil {
 		return err
 	}
@@ -173,7 +180,7 @@ func (c *checker) inspect(r engine.Reader, names []entryName, f *findings) error
 			return err
 		}
 		if value == nil {
-			// It may have been scavenged since its stream's head was read.
+			// It may have been scavenged since we read the head of its stream.
 			if h, err := c.head(r, name.stream); err != nil {
 				return err
 			} else if name.revision >= h.TruncateBefore {
@@ -212,9 +219,9 @@ func (c *checker) inspect(r engine.Reader, names []entryName, f *findings) error
 		case (entryName{ev.Stream, ev.Revision}) != name:
 			f.problem("stream %q: its entry for revision %d leads to revision %d of stream %q", name.stream, name.revision, ev.Revision, ev.Stream)
 		case c.door.PartitionOf(ev.Stream) != places[i].Partition:
-			f.problem("event at position %s: stream %q is in partition %d, belongs in %d", ev.Position, ev.Stream, places[i].Partition, c.door.PartitionOf(ev.Stream))
+			f.problem("event at position %s: stream %q is in partition %d but belongs in %d", ev.Position, ev.Stream, places[i].Partition, c.door.PartitionOf(ev.Stream))
 		default:
-			all = append(all, c.newIndexed(r, ev, places[i].Partition, raw, indexes))
+			all = append(all, c.readIndexed(r, ev, places[i].Partition, raw, indexes))
 		}
 	}
 	for i := range all {

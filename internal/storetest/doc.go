@@ -1,3 +1,4 @@
-// Package storetest is for tests of the store and of what lives over it: engines of
-// every kind, healthy and failing, each with an empty store that is checked afterwards.
+// Package storetest helps to test the store and the packages above it. It runs a test on
+// engines of every kind, healthy and failing, each with an empty store that is checked
+// afterwards. Unless its comment says otherwise, a helper that fails ends the test.
 package storetest

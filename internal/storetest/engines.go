@@ -19,10 +19,11 @@ import (
 	"github.com/google/uuid"
 )
 
+// EngineT is engine.Engine.
 type EngineT = engine.Engine
 
-// eachEngine runs a test on every engine of this build, each with an empty store,
-// and on one that fails now and then.
+// EachEngine runs a test on every engine of this build, each of them empty, and on engines
+// that fail now and then, one for each of FaultSeeds. The tests run in parallel.
 func EachEngine(t *testing.T, test func(t *testing.T, e engine.Engine)) {
 	EachHealthyEngine(t, test)
 	for _, seed := range FaultSeeds(t) {
@@ -33,9 +34,9 @@ func EachEngine(t *testing.T, test func(t *testing.T, e engine.Engine)) {
 	}
 }
 
-// eachHealthyEngine is eachEngine for tests that bring their own faults, count, or
-// want to know for sure what became of a message: groupflaky_test.go is for groups
-// under faults.
+// EachHealthyEngine is EachEngine without failing engines, for tests that inject their own
+// faults, count, or need to know for certain what became of a message. For groups under
+// faults, see fdblayer/groups/flaky_test.go.
 func EachHealthyEngine(t *testing.T, test func(t *testing.T, e engine.Engine)) {
 	t.Run("mem", func(t *testing.T) {
 		t.Parallel()
@@ -47,8 +48,8 @@ func EachHealthyEngine(t *testing.T, test func(t *testing.T, e engine.Engine)) {
 	})
 }
 
-// faultSeeds are those of the engines that fail: given in the environment, as
-// "1,2,3", to repeat what failed, and otherwise one at random.
+// FaultSeeds returns the seeds of the failing engines: those in FDBEVENTS_FAULT_SEEDS, for
+// example "1,2,3", to repeat a failure, and otherwise a random one.
 func FaultSeeds(t testing.TB) (seeds []uint64) {
 	given := os.Getenv("FDBEVENTS_FAULT_SEEDS")
 	if given == "" {
@@ -64,6 +65,7 @@ func FaultSeeds(t testing.TB) (seeds []uint64) {
 	return seeds
 }
 
+// OpenMemory opens an engine in memory that is closed when the test ends.
 func OpenMemory(t testing.TB) engine.Engine {
 	e := OpenOwnMemory(t)
 	t.Cleanup(func() {
@@ -74,7 +76,7 @@ func OpenMemory(t testing.TB) engine.Engine {
 	return e
 }
 
-// openOwnMemory opens an engine that the test closes.
+// OpenOwnMemory opens an engine in memory that the test must close.
 func OpenOwnMemory(t testing.TB) engine.Engine {
 	t.Helper()
 	e, err := pebbleengine.OpenMemory()
@@ -84,18 +86,18 @@ func OpenOwnMemory(t testing.TB) engine.Engine {
 	return e
 }
 
-// eachStore runs a test on a new store in every engine, and checks the store
+// EachStore runs a test on a new store in every engine of EachEngine, and checks the store
 // afterwards.
 func EachStore(t *testing.T, o fdblayer.Options, test func(t *testing.T, s *fdblayer.Store)) {
 	EachEngine(t, func(t *testing.T, e engine.Engine) { test(t, OpenStore(t, e, o)) })
 }
 
-// eachHealthyStore is eachStore for such tests.
+// EachHealthyStore is EachStore with the engines of EachHealthyEngine.
 func EachHealthyStore(t *testing.T, o fdblayer.Options, test func(t *testing.T, s *fdblayer.Store)) {
 	EachHealthyEngine(t, func(t *testing.T, e engine.Engine) { test(t, OpenStore(t, e, o)) })
 }
 
-// openStore opens a store that is checked and closed when the test ends.
+// OpenStore opens a store that is checked and closed when the test ends.
 func OpenStore(t testing.TB, e engine.Engine, o fdblayer.Options) *fdblayer.Store {
 	t.Helper()
 	s, err := fdblayer.Open(t.Context(), e, o)
@@ -111,6 +113,7 @@ func OpenStore(t testing.TB, e engine.Engine, o fdblayer.Options) *fdblayer.Stor
 	return s
 }
 
+// CheckStore checks a store. The test fails, and continues, if there is a problem.
 func CheckStore(t testing.TB, s *fdblayer.Store) check.Report {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Minute)
@@ -125,18 +128,19 @@ func CheckStore(t testing.TB, s *fdblayer.Store) check.Report {
 	return report
 }
 
-// event is a small event of a type.
+// Event returns a small event of a type.
 func Event(typ string) fdbevents.EventData {
 	return fdbevents.EventData{Type: typ, Data: []byte(`{"type":"` + typ + `"}`)}
 }
 
-// eventWithID is event with an ID that a name stands for.
+// EventWithID is Event with an id derived from a name.
 func EventWithID(typ, name string) fdbevents.EventData {
 	ev := Event(typ)
 	ev.ID = uuid.NewSHA1(uuid.NameSpaceOID, []byte(name))
 	return ev
 }
 
+// MustAppend appends events to a stream.
 func MustAppend(t testing.TB, s *fdblayer.Store, stream string, expected fdbevents.ExpectedRevision, events ...fdbevents.EventData) fdbevents.AppendResult {
 	t.Helper()
 	result, err := s.Append(t.Context(), stream, expected, events...)
@@ -146,7 +150,7 @@ func MustAppend(t testing.TB, s *fdblayer.Store, stream string, expected fdbeven
 	return result
 }
 
-// collect gathers what a read yields.
+// Collect returns the events that a read yields.
 func Collect(t testing.TB, events func(func(fdbevents.Event, error) bool)) []fdbevents.Event {
 	t.Helper()
 	var out []fdbevents.Event

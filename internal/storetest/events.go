@@ -9,8 +9,8 @@ import (
 	"github.com/fdbevents/fdbevents/fdblayer"
 )
 
-// fill appends n events to streams s0 to s9 at random, and returns them as a
-// reader should see them.
+// Fill appends at least n events to the streams s0 to s9 at random, always the same for
+// the same n, and returns them as a reader should see them, without ids and positions.
 func Fill(t *testing.T, s *fdblayer.Store, n int) []fdbevents.Event {
 	t.Helper()
 	rng := rand.New(rand.NewPCG(7, uint64(n)))
@@ -40,32 +40,37 @@ func Fill(t *testing.T, s *fdblayer.Store, n int) []fdbevents.Event {
 	return want
 }
 
+// Query returns a query with these items.
 func Query(items ...fdbevents.QueryItem) fdbevents.Query { return fdbevents.Query{Items: items} }
 
+// Tagged is Event with tags.
 func Tagged(typ string, tags ...string) fdbevents.EventData {
 	ev := Event(typ)
 	ev.Tags = tags
 	return ev
 }
 
+// AppendTo returns an append to a stream that expects any revision.
 func AppendTo(stream string, events ...fdbevents.EventData) fdbevents.StreamAppend {
 	return fdbevents.StreamAppend{Stream: stream, Expected: fdbevents.Any, Events: events}
 }
 
-// eachEngine2 is eachStore with two stores over one engine, which know nothing
-// of one another, as in two processes.
+// EachStorePair is EachStore with two stores on one engine that know nothing of each
+// other, as in two processes.
 func EachStorePair(t *testing.T, test func(t *testing.T, a, b *fdblayer.Store)) {
 	EachEngine(t, func(t *testing.T, e EngineT) {
 		test(t, OpenStore(t, e, fdblayer.Options{}), OpenStore(t, e, fdblayer.Options{}))
 	})
 }
 
+// EachHealthyStorePair is EachStorePair with the engines of EachHealthyEngine.
 func EachHealthyStorePair(t *testing.T, test func(t *testing.T, a, b *fdblayer.Store)) {
 	EachHealthyEngine(t, func(t *testing.T, e EngineT) {
 		test(t, OpenStore(t, e, fdblayer.Options{}), OpenStore(t, e, fdblayer.Options{}))
 	})
 }
 
+// OK ends the test if err is not nil.
 func OK(t *testing.T, err error) {
 	t.Helper()
 	if err != nil {

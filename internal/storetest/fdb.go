@@ -9,11 +9,12 @@ import (
 	"github.com/fdbevents/fdbevents/engine/fdbengine/fdbtest"
 )
 
-// cluster is that of the test binary: FoundationDB's client can be set up once a
-// process.
+// cluster is shared by all tests of a test binary, because FoundationDB's client can be set
+// up only once per process.
 var cluster fdbtest.Cluster
 
-// Main runs the tests of a package, and ends the cluster that they started.
+// Main runs the tests of a package, stops the cluster they started, and returns the exit
+// code.
 func Main(m *testing.M) int { return cluster.Main(m) }
 
 func openFDB(t testing.TB) engine.Engine { return cluster.Open(t) }

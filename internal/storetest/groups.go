@@ -11,6 +11,7 @@ import (
 	"github.com/fdbevents/fdbevents/fdblayer/groups"
 )
 
+// NewGroup opens a consumer group, and creates it if necessary.
 func NewGroup(t testing.TB, s *fdblayer.Store, name string, o groups.Options) *groups.Group {
 	t.Helper()
 	g, err := groups.Open(t.Context(), s, name, o)
@@ -20,7 +21,7 @@ func NewGroup(t testing.TB, s *fdblayer.Store, name string, o groups.Options) *g
 	return g
 }
 
-// join joins until the test ends.
+// Join joins a group until the test ends.
 func Join(t testing.TB, g *groups.Group) *groups.Member {
 	t.Helper()
 	m, err := g.Join(t.Context())
@@ -31,7 +32,7 @@ func Join(t testing.TB, g *groups.Group) *groups.Member {
 	return m
 }
 
-// next takes one message.
+// NextMessage returns the next message of a member.
 func NextMessage(t testing.TB, m *groups.Member) *groups.Message {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
@@ -46,6 +47,7 @@ func NextMessage(t testing.TB, m *groups.Member) *groups.Message {
 	return nil
 }
 
+// Ack acknowledges a message.
 func Ack(t testing.TB, msg *groups.Message) {
 	t.Helper()
 	if err := msg.Ack(t.Context()); err != nil {
@@ -53,6 +55,7 @@ func Ack(t testing.TB, msg *groups.Message) {
 	}
 }
 
+// Nack refuses a message.
 func Nack(t testing.TB, msg *groups.Message, action groups.NackAction, reason string) {
 	t.Helper()
 	if err := msg.Nack(t.Context(), action, reason); err != nil {
@@ -60,6 +63,7 @@ func Nack(t testing.TB, msg *groups.Message, action groups.NackAction, reason st
 	}
 }
 
+// GroupInfo returns the state of a group.
 func GroupInfo(t testing.TB, g *groups.Group) groups.Info {
 	t.Helper()
 	i, err := g.Info(t.Context())
@@ -69,18 +73,18 @@ func GroupInfo(t testing.TB, g *groups.Group) groups.Info {
 	return i
 }
 
-// eventually looks until a state is reached that no signal tells of.
+// Eventually polls until a state is reached that nothing signals.
 func Eventually(t testing.TB, what string, reached func() bool) {
 	t.Helper()
 	for deadline := time.Now().Add(patience); !reached(); time.Sleep(2 * time.Millisecond) {
 		if time.Now().After(deadline) {
-			t.Fatalf("waited in vain for %s", what)
+			t.Fatalf("timed out waiting for %s", what)
 		}
 	}
 }
 
-// place names an event for messages of tests.
+// Place names an event in the messages of tests.
 func Place(ev *fdbevents.Event) string { return fmt.Sprintf("%s@%d", ev.Stream, ev.Revision) }
 
-// patience bounds what tests wait for.
+// patience is how long tests wait for something to happen.
 const patience = 30 * time.Second

@@ -8,7 +8,7 @@ import (
 	"github.com/fdbevents/fdbevents/engine"
 )
 
-// Main runs the tests of a package.
+// Main runs the tests of a package and returns the exit code.
 func Main(m *testing.M) int { return m.Run() }
 
 func openFDB(t testing.TB) engine.Engine {
