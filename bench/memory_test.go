@@ -151,7 +151,7 @@ type replay struct {
 // BenchmarkReplayMemory reports the peak resident memory of a process that only opens
 // a store and follows its log from the start, for logs of different lengths. It must
 // not grow with the log. An "attached" process reads through the process that holds
-// the directory, so its memory is that of a subscriber alone. A "holder" also has the
+// the directory, so it has only the memory of a subscriber. A "holder" also has the
 // embedded engine's caches, which have their own bound.
 func BenchmarkReplayMemory(b *testing.B) {
 	if dir := os.Getenv(replayed); dir != "" {

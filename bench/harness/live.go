@@ -131,7 +131,7 @@ func (a *audience) receive(follower int, c *counter, data []byte) {
 	if n >= a.measuring.Load() {
 		at := time.Duration(a.acknowledged[n%remembered].Load())
 		if at == 0 {
-			at = now // received before its writer was told
+			at = now // received before the acknowledgement was recorded
 		}
 		c.late(now - at)
 	}

@@ -72,9 +72,9 @@ type Sample struct {
 	// Latency is the latency of single operations, in microseconds.
 	Latency Latency `json:"latency"`
 	// CPUSeconds is the CPU time of the system's process and the processes it started.
-	// Allocations counts those of the Go runtime in its own process only. BytesWritten
-	// is what all these processes sent to the disk; BytesWritten over Bytes is the
-	// write amplification.
+	// BytesWritten is what all these processes sent to the disk; BytesWritten over Bytes
+	// is the write amplification. Allocations counts Go allocations in the system's own
+	// process only.
 	CPUSeconds   float64 `json:"cpuSeconds"`
 	Allocations  int64   `json:"allocations"`
 	BytesWritten int64   `json:"bytesWritten"`

@@ -22,7 +22,7 @@ type stage struct {
 	stocked int
 	// logged is how many events are in the log.
 	logged int64
-	// prepared counts the workloads, so that each has streams of its own.
+	// prepared counts the workloads, so that each has its own streams.
 	prepared int
 	// partitions is the number that a workload asked for; 0 when none did.
 	partitions int

@@ -40,10 +40,10 @@ type System struct {
 // ErrMissing is wrapped by the error of a System that cannot run on this machine.
 var ErrMissing = errors.New("not on this machine")
 
-// Instance is an open system. It implements those of the interfaces below that it
-// can offer; a workload that needs another one is not run on it. Methods are called
-// from many goroutines at once. They do not keep the slices passed to them, and the
-// slices that they pass to yield are valid only until yield returns.
+// Instance is an open system. It implements the interfaces below that it can offer; a
+// workload that needs another one is not run on it. Methods are called from many
+// goroutines at once. They do not keep the slices passed to them, and the slices that
+// they pass to yield are valid only until yield returns.
 type Instance interface {
 	// Version returns the version of the measured software: "PostgreSQL 15.18".
 	Version() string

@@ -106,7 +106,7 @@ func writePlots(b *strings.Builder, plots []Plot) {
 
 // writeResults writes a table for each workload, grouped by operation.
 func writeResults(b *strings.Builder, r *harness.Report) {
-	b.WriteString("## Results\n\nFigures are medians over the turns. The column \"fdbevents is\" says how many times as fast as the row's system fdbevents is; in the row of plain FoundationDB, \"on it\" means fdbevents on FoundationDB. Memory is the peak of the system's processes since they began. Allocations are those of the Go runtime in the system's own process, not in separate servers.\n\n")
+	b.WriteString("## Results\n\nFigures are medians over the turns. The column \"fdbevents is\" says how many times as fast as the row's system fdbevents is; in the row of plain FoundationDB, \"on it\" means fdbevents on FoundationDB. Memory is the peak of the system's processes since they began. Allocations count Go allocations in the system's own process, not in separate servers.\n\n")
 	for _, op := range operationsOf(r) {
 		title, about := string(op), ""
 		if o, ok := operations[op]; ok {
