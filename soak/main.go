@@ -49,7 +49,7 @@ func app(stdout, stderr io.Writer) *cli.App {
 		Flags: []cli.Flag{
 			&cli.Float64Flag{Name: "minutes", Usage: "end after this many `MINUTES`; 1 if --appends is not given either"},
 			&cli.Int64Flag{Name: "appends", Usage: "end after `N` acknowledged appends"},
-			&cli.Uint64Flag{Name: "seed", Usage: "seed of everything random (timing still varies); `0` draws one"},
+			&cli.Uint64Flag{Name: "seed", Usage: "seed `N` of everything random (timing still varies); 0 draws one"},
 			&cli.StringFlag{Name: "db", Usage: "`URL` of an empty store: file:DIR, mem: or fdb:CLUSTERFILE?prefix=NAME", DefaultText: "a directory that is removed afterwards"},
 			&cli.BoolFlag{Name: "faults", Value: true, Usage: "make transactions fail in every way they can"},
 			&cli.DurationFlag{Name: "restart-every", Value: 5 * time.Second, Usage: "restart or kill something about every `TIME`; 0 means never"},
