@@ -7,8 +7,8 @@ import (
 	"github.com/fdbevents/fdbevents/engine"
 )
 
-// countingEngine counts the keys that snapshot reads return, and those that they
-// ask for and do not find.
+// countingEngine counts the keys that snapshot reads touch: the key of each Get,
+// found or not, and each key that a GetRange returns.
 type countingEngine struct {
 	engine.Engine
 	keys atomic.Int64

@@ -9,7 +9,7 @@ import (
 	"testing"
 )
 
-// TestDocument fails when docs/performance.md is not what its report says.
+// TestDocument fails when docs/performance.md or one of its plots is out of date.
 func TestDocument(t *testing.T) {
 	dir := filepath.Join("..", "docs")
 	copied := filepath.Join(t.TempDir(), "docs")
@@ -25,10 +25,10 @@ func TestDocument(t *testing.T) {
 		t.Fatal(err)
 	}
 	if !bytes.Equal(got, want) {
-		t.Error("docs/performance.md is not what docs/performance/report.json says: go run ./bench --document docs/performance.md")
+		t.Error("docs/performance.md differs from docs/performance/report.json: go run ./bench --document docs/performance.md")
 	}
 	if runtime.GOARCH != "amd64" {
-		return // elsewhere, the last digit of a coordinate may differ
+		return // on other architectures, the last digit of a coordinate may differ
 	}
 	plots, err := filepath.Glob(filepath.Join(copied, "performance", "plots", "*.svg"))
 	if err != nil || len(plots) == 0 {
@@ -39,7 +39,7 @@ func TestDocument(t *testing.T) {
 		there, err := os.ReadFile(filepath.Join(dir, name))
 		drawn, err2 := os.ReadFile(plot)
 		if err != nil || err2 != nil || !bytes.Equal(there, drawn) {
-			t.Errorf("docs/%s is not what the report says: %v, %v", name, err, err2)
+			t.Errorf("docs/%s differs from the report: %v, %v", name, err, err2)
 		}
 	}
 }
@@ -47,7 +47,7 @@ func TestDocument(t *testing.T) {
 func TestDocumentRefuses(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "performance.md")
 	for content, want := range map[string]string{
-		"no place":  "has no place for a report; write these lines into it:\n" + begin + end,
+		"no place":  "has no place for a report; add these lines to it:\n" + begin + end,
 		begin + end: "read report: open ",
 		begin:       "has no place for a report",
 	} {

@@ -1,13 +1,14 @@
-// Command bench measures fdbevents side by side with the limits below it and with
-// what people use instead, and writes a report:
+// Command bench measures fdbevents side by side with its limits, which do only the
+// physical part of the same work, and with its peers, which people use instead, and
+// writes a report:
 //
 //	go run ./bench --out report/
 //	go run -tags fdb ./bench --out report/ --suite growth
 //	go run ./bench --compare report/report.json
 //	go run ./bench --document docs/performance.md
 //
-// Each system runs in a process of its own; the peers come from bench/peers, a
-// module of its own. What a machine does not have is a line in the report.
+// Each system runs in its own process. The peers come from bench/peers, a separate
+// module. The report lists the systems that the machine does not have.
 package main
 
 import (
@@ -59,18 +60,18 @@ func app(stdout, stderr io.Writer) *cli.App {
 		Description:     "Suites:" + suites,
 		HideHelpCommand: true,
 		Flags: []cli.Flag{
-			&cli.StringFlag{Name: "out", Usage: "write report.md, report.json and plots to this `DIR`"},
-			&cli.StringSliceFlag{Name: "suite", Value: cli.NewStringSlice(harness.Suites()[0].Name), Usage: "which workloads: `NAME` of a suite; may be given again"},
-			&cli.StringSliceFlag{Name: "only", Usage: "run but the workload with this name, or those whose names contain `TEXT`; may be given again"},
-			&cli.StringSliceFlag{Name: "system", Usage: "run but this system, by `NAME`; may be given again"},
-			&cli.IntFlag{Name: "rounds", Value: 5, Usage: "give each system `N` turns in a workload"},
-			&cli.DurationFlag{Name: "turn", Value: time.Second, Usage: "let a turn take `TIME`"},
-			&cli.StringFlag{Name: "dir", Usage: "keep the data in a new directory below `DIR`", DefaultText: "that of temporary files"},
-			&cli.StringFlag{Name: "peers", Value: "bench/peers", Usage: "`DIR` of the peers' module; empty for none"},
-			&cli.StringFlag{Name: "compare", Usage: "say what is slower than in `FILE`, the report.json of another run"},
-			&cli.StringFlag{Name: "document", Usage: "measure nothing; write the tables of DIR/NAME/report.json into `DIR/NAME.md` again, and the plots beside"},
-			&cli.BoolFlag{Name: "add", DisableDefaultText: true, Usage: "with --out: keep what the report there has of other workloads and systems"},
-			&cli.BoolFlag{Name: "profile", DisableDefaultText: true, Usage: "with --out: CPU profiles of fdbevents in each workload"},
+			&cli.StringFlag{Name: "out", Usage: "write report.md, report.json and plots to `DIR`"},
+			&cli.StringSliceFlag{Name: "suite", Value: cli.NewStringSlice(harness.Suites()[0].Name), Usage: "run the workloads of the suite `NAME` (repeatable)"},
+			&cli.StringSliceFlag{Name: "only", Usage: "run only workloads named `TEXT` or containing it (repeatable)"},
+			&cli.StringSliceFlag{Name: "system", Usage: "run only the system `NAME` (repeatable)"},
+			&cli.IntFlag{Name: "rounds", Value: 5, Usage: "give each system `N` turns in each workload"},
+			&cli.DurationFlag{Name: "turn", Value: time.Second, Usage: "make each turn last `TIME`"},
+			&cli.StringFlag{Name: "dir", Usage: "keep the data in a new directory under `DIR`", DefaultText: "the directory for temporary files"},
+			&cli.StringFlag{Name: "peers", Value: "bench/peers", Usage: "`DIR` of the peers' module; empty to run no peers"},
+			&cli.StringFlag{Name: "compare", Usage: "report what is slower than in `FILE`, the report.json of another run"},
+			&cli.StringFlag{Name: "document", Usage: "measure nothing; regenerate the tables in `DIR/NAME.md` and its plots from DIR/NAME/report.json"},
+			&cli.BoolFlag{Name: "add", DisableDefaultText: true, Usage: "with --out: keep the results that the report there has for other workloads and systems"},
+			&cli.BoolFlag{Name: "profile", DisableDefaultText: true, Usage: "with --out: write a CPU profile of fdbevents in each workload"},
 		},
 		Action: func(c *cli.Context) error { return execute(c, stdout, stderr) },
 	}
@@ -78,7 +79,7 @@ func app(stdout, stderr io.Writer) *cli.App {
 
 func execute(c *cli.Context, stdout, stderr io.Writer) (err error) {
 	if c.Args().Present() {
-		return fmt.Errorf("unexpected %q: there are only flags", c.Args().First())
+		return fmt.Errorf("unexpected argument %q: bench takes only flags", c.Args().First())
 	}
 	if path := c.String("document"); path != "" {
 		return document(path)
@@ -91,7 +92,7 @@ func execute(c *cli.Context, stdout, stderr io.Writer) (err error) {
 	}
 	var old *harness.Report
 	if path := c.String("compare"); path != "" {
-		// Before the run: a mistyped path is not to cost an hour.
+		// Read before the run, so that a mistyped path does not cost an hour.
 		if old, err = harness.ReadFile(path); err != nil {
 			return err
 		}
@@ -112,7 +113,7 @@ func execute(c *cli.Context, stdout, stderr io.Writer) (err error) {
 	}
 	if c.Bool("profile") {
 		if out == "" {
-			return errors.New("--profile needs --out, which says where to put the profiles")
+			return errors.New("--profile needs --out, which says where to write the profiles")
 		}
 		if o.Profiles, err = filepath.Abs(filepath.Join(out, "profiles")); err != nil {
 			return err
@@ -138,7 +139,7 @@ func execute(c *cli.Context, stdout, stderr io.Writer) (err error) {
 	return errors.Join(err, publish(out, stdout, r))
 }
 
-// options are those of the run that flags ask for.
+// options returns the options of the run that the flags ask for.
 func options(c *cli.Context) (o harness.Options, err error) {
 	o = harness.Options{
 		Rounds: c.Int("rounds"), Turn: c.Duration("turn"), Only: c.StringSlice("system"),
@@ -153,19 +154,19 @@ func options(c *cli.Context) (o harness.Options, err error) {
 	for _, name := range c.StringSlice("suite") {
 		i := slices.IndexFunc(harness.Suites(), func(s harness.Suite) bool { return s.Name == name })
 		if i < 0 {
-			return o, fmt.Errorf("--suite %s: there is none; see --help", name)
+			return o, fmt.Errorf("--suite %s: no such suite; see --help", name)
 		}
 		o.Sessions = append(o.Sessions, harness.Suites()[i].Sessions...)
 	}
 	texts := c.StringSlice("only")
 	if o.Sessions = harness.Select(o.Sessions, texts); len(o.Sessions) == 0 {
-		return o, fmt.Errorf("--only %s: no workload of the suite has a name like that", strings.Join(texts, ", "))
+		return o, fmt.Errorf("--only %s: no workload of the suite matches", strings.Join(texts, ", "))
 	}
 	return o, nil
 }
 
-// progress shows how far a run is: a bar on a terminal, and elsewhere a line now and
-// then.
+// progress shows the progress of a run: a bar on a terminal, elsewhere a line every
+// half minute or so.
 func progress(stderr io.Writer) (tell func(done, total int, next string), finish func()) {
 	if f, ok := stderr.(*os.File); !ok || !term.IsTerminal(int(f.Fd())) {
 		var told time.Time
@@ -181,11 +182,12 @@ func progress(stderr io.Writer) (tell func(done, total int, next string), finish
 	return func(done, total int, next string) {
 		bar.ChangeMax(total)
 		bar.Describe(next)
-		_ = bar.Set(done) // it only shows
+		_ = bar.Set(done) // an error only affects the display
 	}, func() { _ = bar.Finish() }
 }
 
-// hosts are this program, and that of the peers when it can be built.
+// hosts returns this program and the peers' program. If the latter cannot be built, a
+// host that says why takes its place.
 func hosts(c *cli.Context, dir string, stderr io.Writer) ([]harness.Host, error) {
 	self, err := os.Executable()
 	if err != nil {
@@ -206,7 +208,7 @@ func hosts(c *cli.Context, dir string, stderr io.Writer) ([]harness.Host, error)
 	return append(all, harness.Program(program)), nil
 }
 
-// commandLine is how somebody else does the same.
+// commandLine returns the command with which others can repeat the run.
 func commandLine() string {
 	line := "go run "
 	if systems.WithFoundationDB {
@@ -222,14 +224,15 @@ func commandLine() string {
 	return line
 }
 
-// revision is that of the source, as the build tells.
+// revision returns the revision of the source, as git or the build information names
+// it.
 func revision() string {
 	info, ok := debug.ReadBuildInfo()
 	if !ok {
 		return ""
 	}
 	if said, err := exec.Command("git", "describe", "--always", "--dirty").Output(); err == nil {
-		return strings.TrimSpace(string(said)) // go run does not record it
+		return strings.TrimSpace(string(said)) // go run does not record the revision
 	}
 	return info.Main.Version
 }
@@ -254,17 +257,18 @@ func publish(dir string, stdout io.Writer, r *harness.Report) error {
 	if err := r.WriteFile(filepath.Join(dir, "report.json")); err != nil {
 		return err
 	}
-	_, err = fmt.Fprintln(stdout, "the report is", path)
+	_, err = fmt.Fprintln(stdout, "report written to", path)
 	return err
 }
 
-// compare prints what differs from an older run; what is slower is an error.
+// compare prints what has changed since an older run. Figures that are worse are an
+// error.
 func compare(stdout io.Writer, old, r *harness.Report) error {
 	if old == nil {
 		return nil
 	}
 	if before, now := old.Machine, r.Machine; before.CPU != now.CPU || before.Processors != now.Processors || before.FileSystem != now.FileSystem {
-		fmt.Fprintln(stdout, "The older report is of another machine: figures that both have the limits of are compared by these.")
+		fmt.Fprintln(stdout, "The older report comes from another machine: where both reports have the limit, figures are also compared as ratios to it.")
 	}
 	changes := report.Compare(old, r)
 	if err := report.PrintChanges(stdout, changes); err != nil {

@@ -19,10 +19,10 @@ import (
 	"github.com/fdbevents/fdbevents/fdblayer"
 )
 
-// body is how many bytes an event has.
+// body is the size of an event's data in bytes.
 const body = 256
 
-// openDirectory opens a store on disk, every commit synced.
+// openDirectory opens a store on disk with every commit synced.
 func openDirectory(b *testing.B) *fdblayer.Store { return openStore(b, openDirectoryEngine(b)) }
 
 func openDirectoryEngine(b *testing.B) engine.Engine {
@@ -45,7 +45,7 @@ func openStore(b *testing.B, e engine.Engine) *fdblayer.Store {
 	return s
 }
 
-// fillStore appends n events of 256 bytes to as many streams as given.
+// fillStore appends n events of 256 bytes, spread over the given number of streams.
 func fillStore(b *testing.B, s *fdblayer.Store, n, streams int) {
 	b.Helper()
 	const each = 50
@@ -62,7 +62,7 @@ func fillStore(b *testing.B, s *fdblayer.Store, n, streams int) {
 	for i := 0; i < n; i += each {
 		events := make([]fdbevents.EventData, min(each, n-i))
 		for j := range events {
-			// Hexadecimal digits: about as compressible as real events.
+			// Hexadecimal digits are about as compressible as real events.
 			data := make([]byte, body/2)
 			_, _ = rng.Read(data)
 			events[j] = fdbevents.EventData{Type: "measured", Data: hex.AppendEncode(nil, data)}
@@ -78,8 +78,8 @@ func fillStore(b *testing.B, s *fdblayer.Store, n, streams int) {
 	wait()
 }
 
-// BenchmarkReaderMemory prints the most memory in use while reading logs of
-// different lengths: it must not grow with the log.
+// BenchmarkReaderMemory reports the peak memory in use while reading logs of
+// different lengths. It must not grow with the log.
 func BenchmarkReaderMemory(b *testing.B) {
 	s := openDirectory(b)
 	for range b.N {
@@ -103,8 +103,8 @@ func BenchmarkReaderMemory(b *testing.B) {
 	}
 }
 
-// BenchmarkStreamsMemory prints what a million streams cost a Store in memory,
-// each: nothing is kept of a stream between appends.
+// BenchmarkStreamsMemory reports how much memory each of a million streams costs a
+// Store, which keeps nothing about a stream between appends.
 func BenchmarkStreamsMemory(b *testing.B) {
 	s := openDirectory(b)
 	for range b.N {
@@ -128,7 +128,7 @@ func BenchmarkStreamsMemory(b *testing.B) {
 	}
 }
 
-// heap is the memory in use by Go values, after a collection.
+// heap returns the bytes in use by Go values after a garbage collection.
 func heap() int64 {
 	runtime.GC()
 	var m runtime.MemStats
@@ -136,24 +136,23 @@ func heap() int64 {
 	return int64(m.HeapAlloc)
 }
 
-// replayed names the directory that the test binary, run again by
-// BenchmarkReplayMemory, replays.
+// replayed is the environment variable with the directory to replay.
+// BenchmarkReplayMemory sets it when it runs the test binary again.
 const replayed = "FDBEVENTS_BENCH_REPLAY"
 
-// replay is what one such process prints.
+// replay is the result that such a process prints.
 type replay struct {
 	Events int
-	// Resident is the most memory the process had, in bytes.
+	// Resident is the peak resident memory of the process, in bytes.
 	Resident int64
 	Seconds  float64
 }
 
-// BenchmarkReplayMemory prints the most resident memory of a process that does
-// nothing but open a store and follow logs of different lengths from their
-// start: it must not grow with the log. "attached" is a process that reads
-// through the one that holds the directory, and so the memory of a subscriber
-// alone; a "holder" has the embedded engine's caches besides, which have their own
-// bound.
+// BenchmarkReplayMemory reports the peak resident memory of a process that only opens
+// a store and follows its log from the start, for logs of different lengths. It must
+// not grow with the log. An "attached" process reads through the process that holds
+// the directory, so it has only the memory of a subscriber. A "holder" also has the
+// embedded engine's caches, which have their own bound.
 func BenchmarkReplayMemory(b *testing.B) {
 	if dir := os.Getenv(replayed); dir != "" {
 		replayDirectory(b, dir)
@@ -186,7 +185,7 @@ func BenchmarkReplayMemory(b *testing.B) {
 	}
 }
 
-// runReplay replays the directory, of n events, in a process of its own.
+// runReplay replays the directory, which holds n events, in a separate process.
 func runReplay(b *testing.B, dir, as string, n int) {
 	b.Helper()
 	cmd := exec.CommandContext(b.Context(), os.Args[0], "-test.run", "^$", "-test.bench", "^BenchmarkReplayMemory$", "-test.benchtime", "1x")
@@ -202,7 +201,7 @@ func runReplay(b *testing.B, dir, as string, n int) {
 		b.Fatalf("replayed %d events of %d: %v\n%s", r.Events, n, err, out)
 	}
 	b.ReportMetric(float64(r.Resident)/(1<<20), fmt.Sprintf("MiB-%s-%d", as, n))
-	b.Logf("%s, %d events: %.1f MiB resident at most, %.0f events/s", as, n, float64(r.Resident)/(1<<20), float64(n)/r.Seconds)
+	b.Logf("%s, %d events: peak %.1f MiB resident, %.0f events/s", as, n, float64(r.Resident)/(1<<20), float64(n)/r.Seconds)
 }
 
 func replayDirectory(b *testing.B, dir string) {
@@ -236,7 +235,7 @@ func replayDirectory(b *testing.B, dir string) {
 	fmt.Printf("%s%s\n", replayed, line)
 }
 
-// mostResident is the most resident memory of this process so far, in bytes.
+// mostResident returns the peak resident memory of this process so far, in bytes.
 func mostResident() (int64, error) {
 	status, err := os.ReadFile("/proc/self/status")
 	if err != nil {

@@ -8,8 +8,8 @@ import (
 	"github.com/fdbevents/fdbevents/fdblayer"
 )
 
-// BenchmarkTagQuery reads what has a tag that one event in a thousand of a million
-// has. Beside the rate it prints how many keys an event needed.
+// BenchmarkTagQuery reads the events with one tag from a log of a million events, of
+// which one in a thousand has the tag. It also reports the keys read per event.
 func BenchmarkTagQuery(b *testing.B) {
 	const n, each = 1_000_000, 1000
 	e := openDirectoryEngine(b)

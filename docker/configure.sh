@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Creates the database of a cluster that has none, and waits until it can be used.
-# With a database there, "configure new" is refused by the cluster and harmless.
+# Creates the database of a cluster that has none, and waits until it is available.
+# If there already is a database, the cluster refuses "configure new", which is harmless.
 set -u
 for attempt in $(seq 60); do
   if fdbcli --exec 'status minimal' --timeout 2 | grep -q 'is available'; then

@@ -8,11 +8,11 @@ import (
 	"github.com/fdbevents/fdbevents/fdblayer"
 )
 
-// window is how many appends an asynchronous writer has under way.
+// window is how many appends an asynchronous writer has under way at a time.
 const window = 64
 
-// async has a window of appends to one stream under way at a time. Those that are
-// acknowledged at once must be in the order in which they were sent.
+// async sends a window of appends to one stream without waiting in between. Those
+// that succeed at the first attempt must be in the stream in the order sent.
 func (w *writer) async(ctx context.Context) error {
 	s, err := w.site.store(ctx, w.slot)
 	if err != nil {
@@ -44,7 +44,7 @@ func (w *writer) async(ctx context.Context) error {
 		switch {
 		case err == nil:
 			if r.LastRevision <= last {
-				w.witness.wrong(reordered, fmt.Sprintf("%s was sent after what is at revision %d of %q, and is at %d", ident{w.number, first + uint32(i)}, last, stream, r.LastRevision))
+				w.witness.wrong(reordered, fmt.Sprintf("%s was sent after the event at revision %d of %q, but is at revision %d", ident{w.number, first + uint32(i)}, last, stream, r.LastRevision))
 			}
 			last = r.LastRevision
 			w.report(first+uint32(i), false, appends[i], []fdbevents.AppendResult{r}, 0, 0)
@@ -61,12 +61,12 @@ func (w *writer) async(ctx context.Context) error {
 		if err := w.again(ctx, first+uint32(i), appends[i], unknowns); err != nil {
 			return err
 		}
-		unknowns = 0 // they count once
+		unknowns = 0 // count them only once
 	}
 	return nil
 }
 
-// again sends what has failed once more.
+// again sends a failed append again.
 func (w *writer) again(ctx context.Context, first uint32, appends []fdbevents.StreamAppend, unknown int) error {
 	var result fdbevents.AppendResult
 	more, again, err := w.do(ctx, w.slot, func(s *fdblayer.Store) (err error) {

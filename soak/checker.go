@@ -7,24 +7,24 @@ import (
 	"github.com/fdbevents/fdbevents"
 )
 
-// checker keeps what writers, readers and members were told, apart from the store,
-// and compares it with what the store has in the end. It trusts nothing but the
-// bytes of events, their streams, revisions and positions.
+// checker records, apart from the store, what the store told writers, readers and
+// members, and compares it in the end with what the store has. It trusts only the
+// bytes of events and their streams, revisions and positions.
 type checker struct {
 	seed    uint64
 	verdict verdict
 
-	// acknowledged counts appended events, repeats that sent them again, unknown
-	// the outcomes that were.
+	// acknowledged counts the acknowledged events, repeats the appends that were sent
+	// again, unknown the outcomes that were unknown.
 	acknowledged, repeats, unknown atomic.Int64
-	// sure counts transactions that were acknowledged and not to be repeated, unsure
-	// those of which the outcome is unknown.
+	// sure counts acknowledged transactions that must not be repeated, unsure such
+	// transactions with an unknown outcome.
 	sure, unsure atomic.Int64
 
 	mu      sync.Mutex
 	ledgers map[uint32]*ledger
 	lines   []*line
-	// claims is what those who lost a claim were told of the winner.
+	// claims is what the losers of each claim were told about the winner.
 	claims map[uint64]uint32
 	group  groupBook
 	lives  map[string]*life
@@ -36,7 +36,7 @@ func newChecker(seed uint64) *checker {
 	return c
 }
 
-// ledger is that of a writer, made if need be.
+// ledger returns the ledger of a writer, and creates it if necessary.
 func (c *checker) ledger(writer uint32, ordered bool) *ledger {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -54,24 +54,24 @@ func (c *checker) known(writer uint32) *ledger {
 	return c.ledgers[writer]
 }
 
-// report is what a writer was told of one append.
+// report is what a writer was told about one append.
 type report struct {
 	Writer, First uint32
 	Ordered       bool
 	Results       []reported
-	// Repeated is how often it was sent beside the first time, and Unknown how
+	// Repeated is how often it was sent again after the first time, and Unknown how
 	// often its outcome was unknown.
 	Repeated, Unknown int
 }
 
-// reported is a result without what the checker does not need.
+// reported is the part of a result that the checker needs.
 type reported struct {
 	Stream      string
 	First, Last int64
 	At          fdbevents.Position
 	// Count is how many events were sent.
 	Count int
-	// Nowhere is true when the writer was not told where they are.
+	// Nowhere is true if the writer was not told where the events are.
 	Nowhere bool
 }
 
@@ -87,13 +87,13 @@ func (c *checker) appended(r report) {
 	seq := r.First
 	for _, result := range r.Results {
 		if got := result.Last - result.First + 1; !result.Nowhere && got != int64(result.Count) {
-			c.verdict.add(moved, "%s: %d events were sent to stream %q, revisions %d to %d acknowledged", ident{r.Writer, seq}, result.Count, result.Stream, result.First, result.Last)
+			c.verdict.add(moved, "%s: %d events were sent to stream %q, but revisions %d to %d were acknowledged", ident{r.Writer, seq}, result.Count, result.Stream, result.First, result.Last)
 		}
 		for i := range result.Count {
 			revision, at := uint32(result.First)+uint32(i), unsaid
 			if result.Nowhere {
 				revision = unsaid
-			} else if i == result.Count-1 { // only the last one's position is told
+			} else if i == result.Count-1 { // a result has only the last event's position
 				at = place(result.Stream, result.At)
 			}
 			if l.acknowledge(seq, revision, at) {
@@ -120,7 +120,7 @@ func (c *checker) lost(number uint64, winner fdbevents.Position) {
 	defer c.mu.Unlock()
 	p := place("", winner)
 	if before, ok := c.claims[number]; ok && before != p {
-		c.verdict.add(winners, "claim %d was refused for the event at position %s, and before for another one", number, winner)
+		c.verdict.add(winners, "claim %d was refused because of the event at position %s, but earlier because of another one", number, winner)
 	}
 	c.claims[number] = p
 }

@@ -10,7 +10,7 @@ import (
 
 const testSeed = 7
 
-// history is a made-up log, and what was said about it.
+// history is a made-up log, with what the checker was told about it.
 type history struct {
 	t       *testing.T
 	checker *checker
@@ -18,7 +18,7 @@ type history struct {
 }
 
 func at(n int) fdbevents.Position {
-	// Each event is in a transaction of its own.
+	// Each event has its own transaction.
 	p, err := fdbevents.ParsePosition(fmt.Sprintf("%016x00000000", n+1))
 	if err != nil {
 		panic(err)
@@ -26,7 +26,7 @@ func at(n int) fdbevents.Position {
 	return p
 }
 
-// event is one at a place of the log.
+// event makes an event at the given place of the log.
 func (h *history) event(stream string, revision int64, n int, b body, tags ...string) fdbevents.Event {
 	if b.count == 0 {
 		b.count = 1
@@ -35,7 +35,7 @@ func (h *history) event(stream string, revision int64, n int, b body, tags ...st
 	return fdbevents.Event{Stream: stream, Revision: revision, Position: at(n), ID: ev.ID, Type: ev.Type, Tags: tags, Data: ev.Data}
 }
 
-// store puts an event into the log and tells its writer.
+// store puts an event into the log and acknowledges it.
 func (h *history) store(ev fdbevents.Event) {
 	b, err := decodeBody(ev.Data)
 	if err != nil {
@@ -52,8 +52,8 @@ func (h *history) acknowledge(id ident, ev fdbevents.Event) {
 	}})
 }
 
-// sound is a history that nothing is wrong with: two writers, two streams, a chain,
-// claims, and what a group did.
+// sound returns a history without defects: a few writers and streams, a chain, claims,
+// and what a group did.
 func sound(t *testing.T) *history {
 	h := &history{t: t, checker: newChecker(testSeed)}
 	n := 0
@@ -72,7 +72,7 @@ func sound(t *testing.T) *history {
 	return h
 }
 
-// follow lets a reader see some of the log.
+// follow makes a reader see some of the log.
 func (h *history) follow(l *line, name string, events ...fdbevents.Event) *follower {
 	f := h.checker.follow(l, name, fdbevents.Start)
 	for i := range events {
@@ -81,8 +81,8 @@ func (h *history) follow(l *line, name string, events ...fdbevents.Event) *follo
 	return f
 }
 
-// The checker must be able to fail: each history has one thing wrong, and it must
-// say which.
+// TestCheckerNamesEachDefect checks that the checker can fail: in each history one
+// thing is wrong, and the checker must say which.
 func TestCheckerNamesEachDefect(t *testing.T) {
 	everything := func(h *history) *line { return h.checker.newLine("all", func(*fdbevents.Event) bool { return true }) }
 	for _, c := range []struct {
@@ -101,7 +101,7 @@ func TestCheckerNamesEachDefect(t *testing.T) {
 		{"an event is there twice", func(h *history) {
 			h.log = append(h.log, h.event("a", 10, 50, body{ident: ident{1, 3}}))
 		}, []defect{duplicated}},
-		{"a repeat was told another revision", func(h *history) {
+		{"a repeat was acknowledged at another revision", func(h *history) {
 			h.acknowledge(ident{1, 3}, h.event("a", 11, 51, body{ident: ident{1, 3}}))
 		}, []defect{duplicated, moved}},
 		{"the log is out of order", func(h *history) { h.log[4], h.log[5] = h.log[5], h.log[4] }, []defect{reordered}},
@@ -175,7 +175,7 @@ func TestCheckerNamesEachDefect(t *testing.T) {
 			h.store(h.event(groupPrefix+"0", 10, 50, body{ident: ident{4, 0}}))
 			h.checker.note(handing{What: handedOut, Stream: groupPrefix + "0", Revision: 10, Epoch: 1})
 		}, []defect{unshared}},
-		{"a message comes again after it was acknowledged", func(h *history) {
+		{"a message is handed out again after it was acknowledged", func(h *history) {
 			h.checker.note(handing{What: handedOut, Stream: groupPrefix + "0", Revision: 3, Epoch: 2})
 		}, []defect{outOfTurn}},
 		{"a message comes too soon", func(h *history) {
@@ -194,7 +194,7 @@ func TestCheckerNamesEachDefect(t *testing.T) {
 	}
 }
 
-// verify audits the history and compares what is found.
+// verify audits the history and compares the defects found with those wanted.
 func verify(t *testing.T, h *history, wants []defect) *audit {
 	t.Helper()
 	a, err := h.checker.audit(func(yield func(fdbevents.Event, error) bool) {
@@ -216,7 +216,8 @@ func verify(t *testing.T, h *history, wants []defect) *audit {
 	return a
 }
 
-// A stream that is truncated may lack what readers do not see, and nothing else.
+// TestCheckerOfLifetimes checks that a truncated stream may lack only what readers do
+// not see.
 func TestCheckerOfLifetimes(t *testing.T) {
 	for _, c := range []struct {
 		what      string

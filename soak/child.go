@@ -13,13 +13,13 @@ import (
 	"github.com/fdbevents/fdbevents"
 )
 
-// childVariable in the environment makes this program a child: writers, a member
-// and a projection in a process that can be killed. It is told what to do by the
-// first line of its input, ends in order with its input, and writes a line for
-// each thing that it was told by the store.
+// childVariable in the environment makes this program a child: writers, a member and a
+// projection in a process that can be killed. The first line of its input says what to
+// do, the end of its input asks it to stop, and it writes a line for each thing that
+// the store tells it.
 const childVariable = "FDBEVENTS_SOAK_CHILD"
 
-// orders are what a child is told.
+// orders is the first line of a child's input.
 type orders struct {
 	URL     string
 	Seed    uint64
@@ -29,7 +29,7 @@ type orders struct {
 	Life uint64
 }
 
-// order lets a writer write, or go on with what one that was killed was at.
+// order makes a writer write, or go on where a killed one stopped.
 type order struct {
 	Number   uint32
 	Role     role
@@ -37,7 +37,7 @@ type order struct {
 	Revision int64
 }
 
-// news is one line of a child: one of its fields is set.
+// news is one line of a child's output: one of Append, Handing and Wrong is set.
 type news struct {
 	Append  *report  `json:",omitempty"`
 	Handing *handing `json:",omitempty"`
@@ -45,7 +45,7 @@ type news struct {
 	Defect  defect   `json:",omitempty"`
 }
 
-// child is the whole life of one.
+// child runs a child from its orders to its end.
 func child(in io.Reader, out io.Writer) error {
 	input := bufio.NewReader(in)
 	line, err := input.ReadBytes('\n')
@@ -72,8 +72,8 @@ func child(in io.Reader, out io.Writer) error {
 	return errors.Join(err, c.stop(giveUp), s.close())
 }
 
-// pipe is a witness that passes on what it hears. Each piece of news is one write:
-// what was told before a kill arrives.
+// pipe is a witness that passes on what it hears. Each piece of news is one write, so
+// that news sent before a kill arrives.
 type pipe struct {
 	mu  sync.Mutex
 	out io.Writer
@@ -82,11 +82,11 @@ type pipe struct {
 func (p *pipe) tell(n news) {
 	text, err := json.Marshal(n)
 	if err != nil {
-		panic(err) // these types have a text
+		panic(err) // these types can always be encoded
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	// Whoever does not listen any more ends the input, too.
+	// A parent that no longer listens has also closed the input.
 	_, _ = p.out.Write(append(text, '\n'))
 }
 
@@ -94,10 +94,10 @@ func (p *pipe) sent(uint32, bool, uint32)       {}
 func (p *pipe) appended(r report)               { p.tell(news{Append: &r}) }
 func (p *pipe) note(h handing)                  { p.tell(news{Handing: &h}) }
 func (p *pipe) wrong(d defect, text string)     { p.tell(news{Wrong: text, Defect: d}) }
-func (p *pipe) refused(ident)                   {} // children make no conditions
+func (p *pipe) refused(ident)                   {} // children append without conditions
 func (p *pipe) lost(uint64, fdbevents.Position) {}
 
-// beChild is main for a child. It returns the exit code.
+// beChild is the main function of a child. It returns the exit code.
 func beChild() int {
 	if err := child(os.Stdin, os.Stdout); err != nil {
 		fmt.Fprintln(os.Stderr, "soak child:", err)

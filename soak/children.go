@@ -11,12 +11,12 @@ import (
 	"sync"
 )
 
-// firstChildWriter is the number of the first writer in a child; those in this
-// process have smaller ones.
+// firstChildWriter is the number of the first writer in a child; the writers in this
+// process have smaller numbers.
 const firstChildWriter = 1_000_000
 
-// nursery is the child process of a run: one at a time, killed and followed by
-// another.
+// nursery runs the child processes of a run, one at a time: each is killed and
+// replaced by another.
 type nursery struct {
 	checker *checker
 	url     string
@@ -28,15 +28,16 @@ type nursery struct {
 	stdin  io.WriteCloser
 	stderr strings.Builder
 	heard  sync.WaitGroup
-	// held are the messages that the child was handed, and has not told the end of.
+	// held are the messages that were handed to the child, and whose end it has not
+	// reported.
 	held map[handing]bool
 }
 
-// childRoles are what the writers of a child do.
+// childRoles are the roles of a child's writers.
 var childRoles = []role{anyRole, anyRole, anyRole, anyRole, exactRole, exactRole, exactRole, exactRole, manyRole, manyRole, sharedRole, sharedRole}
 
-// spawn begins a child. Its writers go on where those before were, as far as is
-// known, and repeat what is not.
+// spawn starts a child. Its writers go on after the last acknowledged event of their
+// predecessors, and repeat what may have been sent after it.
 func (n *nursery) spawn() error {
 	n.lives++
 	o := orders{URL: n.url, Seed: n.checker.seed, Faults: n.faults, Life: n.lives}
@@ -73,8 +74,7 @@ func (n *nursery) spawn() error {
 	return err
 }
 
-// hear passes on what a child tells. What it was about to tell when it was killed
-// does not count.
+// hear passes on what a child reports. A line that a kill has cut off does not count.
 func (n *nursery) hear(out io.Reader) {
 	lines := bufio.NewReaderSize(out, 1<<16)
 	for {
@@ -84,7 +84,7 @@ func (n *nursery) hear(out io.Reader) {
 		}
 		var x news
 		if err := json.Unmarshal(line, &x); err != nil {
-			n.checker.verdict.add(refusals, "the child says %q: %v", line, err)
+			n.checker.verdict.add(refusals, "the child wrote %q: %v", line, err)
 			continue
 		}
 		switch {
@@ -104,7 +104,7 @@ func (n *nursery) hear(out io.Reader) {
 	}
 }
 
-// kill ends the child in the middle of what it is at.
+// kill ends the child in the middle of its work.
 func (n *nursery) kill() error {
 	if err := n.cmd.Process.Kill(); err != nil {
 		return n.told(err)
@@ -113,14 +113,14 @@ func (n *nursery) kill() error {
 	n.heard.Wait()
 	_ = n.cmd.Wait() // it was killed
 	for h := range n.held {
-		h.What = inDoubt // it may have been told, and had no time to tell us
+		h.What = inDoubt // it may have learned the outcome, but had no time to report it
 		n.checker.note(h)
 	}
 	_ = n.stdin.Close()
 	return nil
 }
 
-// stop lets the child finish what it is at.
+// stop lets the child finish its work.
 func (n *nursery) stop() error {
 	if err := n.stdin.Close(); err != nil {
 		return n.told(err)
@@ -129,7 +129,7 @@ func (n *nursery) stop() error {
 	return n.told(n.cmd.Wait())
 }
 
-// told adds what the child complained of.
+// told adds the child's error output to an error.
 func (n *nursery) told(err error) error {
 	if err == nil {
 		return nil

@@ -10,16 +10,16 @@ import (
 	"github.com/fdbevents/fdbevents/fdblayer"
 )
 
-// claims hands out the claim that is to be won next, the same to all who ask until
-// somebody has it.
+// claims hands out the claim to win next: the same one to all until somebody has won
+// it.
 type claims struct{ next atomic.Uint64 }
 
-// tagged is a query for one tag.
+// tagged returns a query for one tag.
 func tagged(tag string) fdbevents.Query {
 	return fdbevents.Query{Items: []fdbevents.QueryItem{{Tags: []string{tag}}}}
 }
 
-// claims one number, which others are after, too.
+// claims tries to claim one number that other writers want, too.
 func (w *writer) claims(ctx context.Context) error {
 	number := w.claim.next.Load()
 	tag := fmt.Sprint("claim:", number)
@@ -39,7 +39,8 @@ func (w *writer) claims(ctx context.Context) error {
 	return nil
 }
 
-// appendIf sends a batch until it is acknowledged or its condition has failed.
+// appendIf sends a batch until it is acknowledged or its condition fails. It returns
+// true when the batch is acknowledged.
 func (w *writer) appendIf(ctx context.Context, condition fdbevents.Condition, b batch) (bool, error) {
 	first := w.seq
 	w.seq += uint32(b.count)
@@ -56,13 +57,13 @@ func (w *writer) appendIf(ctx context.Context, condition fdbevents.Condition, b 
 		return false, err
 	}
 	if err != nil {
-		return false, fmt.Errorf("on a condition, from %s on: %w", ident{w.number, first}, err)
+		return false, fmt.Errorf("append with a condition, from %s on: %w", ident{w.number, first}, err)
 	}
 	w.report(first, true, b.appends, results, again, unknown)
 	return true, nil
 }
 
-// chain is what a writer knows of a chain: how many events it has, and where the
+// chain is what a writer knows about a chain: how many events it has, and where the
 // last one is.
 type chain struct {
 	*writer
@@ -71,10 +72,11 @@ type chain struct {
 	at     fdbevents.Position
 }
 
-// chainsInAll is how many chains there are, each extended by several writers.
+// chainsInAll is the number of chains, each of which several writers extend.
 const chainsInAll = 4
 
-// extend appends to the chain what no other writer may append at the same time.
+// extend appends to the chain an event that no other writer may append at the same
+// time.
 func (c *chain) extend(ctx context.Context) error {
 	q := tagged(fmt.Sprint("chain:", c.number))
 	b := batch{w: c.writer, count: 1}
@@ -86,7 +88,7 @@ func (c *chain) extend(ctx context.Context) error {
 	return c.learn(ctx, q)
 }
 
-// learn reads what the chain has got since.
+// learn reads what has been appended to the chain since.
 func (c *chain) learn(ctx context.Context, q fdbevents.Query) error {
 	_, _, err := c.do(ctx, c.slot, func(s *fdblayer.Store) error {
 		for ev, err := range s.ReadAll(ctx, c.at, fdblayer.ReadOptions{Filter: fdbevents.Filter{Query: q}}) {

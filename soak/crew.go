@@ -12,8 +12,8 @@ import (
 	"github.com/fdbevents/fdbevents/fdblayer"
 )
 
-// witness hears what the crew is told by the store: the checker, or in a child
-// process a pipe to it.
+// witness hears what the store tells the crew. It is the checker, or in a child process
+// a pipe to it.
 type witness interface {
 	// sent: events may be in the store from now on.
 	sent(writer uint32, ordered bool, through uint32)
@@ -22,25 +22,25 @@ type witness interface {
 	refused(id ident)
 	// lost: a claim was refused because of the event at that position.
 	lost(number uint64, winner fdbevents.Position)
-	// note is about a consumer group.
+	// note: a member of the consumer group was handed an event, or settled it.
 	note(h handing)
 	wrong(d defect, text string)
 }
 
-// crew is who works on a site: writers and members of groups.
+// crew is everybody who works on a site, such as writers and members of groups.
 type crew struct {
 	site    *site
 	seed    uint64
 	witness witness
-	// stopping ends when they shall finish what they are at.
+	// stopping ends when all should finish their work.
 	stopping context.Context
 	halt     context.CancelFunc
 	working  sync.WaitGroup
-	// claim is the number that is to be won next.
+	// claim is the number to win next.
 	claim claims
 
 	mu sync.Mutex
-	// busy are those who have not ended yet.
+	// busy counts those who have not ended yet, by name.
 	busy map[string]int
 }
 
@@ -52,15 +52,15 @@ func newCrew(s *site, seed uint64, w witness) *crew {
 
 func (c *crew) stopped() bool { return c.stopping.Err() != nil }
 
-// until is ctx, ended when the crew shall stop.
+// until returns a context that ends with ctx, or when the crew should stop.
 func (c *crew) until(ctx context.Context) (context.Context, context.CancelFunc) {
 	ctx, cancel := context.WithCancel(ctx)
 	forget := context.AfterFunc(c.stopping, cancel)
 	return ctx, func() { forget(); cancel() }
 }
 
-// hire lets somebody work, again and again, until the crew is stopped. An error
-// that faults do not explain is the end, and a defect.
+// hire repeats work in a goroutine until the crew is stopped. An error that faults do
+// not explain ends it and is a defect.
 func (c *crew) hire(ctx context.Context, name string, work func(ctx context.Context) error) {
 	c.count(name, 1)
 	c.working.Go(func() {
@@ -84,15 +84,15 @@ func (c *crew) count(name string, n int) {
 	}
 }
 
-// stop waits until all have finished what they were at. It calls giveUp, which is
-// to end their contexts, and returns an error when that takes too long.
+// stop waits until all have finished their work. If that takes too long, it calls
+// giveUp, which must end their contexts, and returns an error.
 func (c *crew) stop(giveUp func()) (err error) {
 	c.halt()
 	late := make(chan error, 1)
 	timer := time.AfterFunc(patience, func() {
 		c.mu.Lock()
 		defer c.mu.Unlock()
-		late <- fmt.Errorf("%d have not ended after %v: %.10q", len(c.busy), patience, slices.Sorted(maps.Keys(c.busy)))
+		late <- fmt.Errorf("%d had not ended after %v: %.10q", len(c.busy), patience, slices.Sorted(maps.Keys(c.busy)))
 		giveUp()
 	})
 	c.working.Wait()
@@ -102,9 +102,9 @@ func (c *crew) stop(giveUp func()) (err error) {
 	return err
 }
 
-// do does something with one store after the other until it has succeeded, or
-// failed for a reason. It tells how often the outcome was unknown, and how often
-// it was tried again.
+// do repeats op, on one store after another, until it succeeds or fails with an error
+// that is not transient. It returns how often the outcome was unknown, and how often
+// op was tried again.
 func (c *crew) do(ctx context.Context, slot int, op func(s *fdblayer.Store) error) (unknown, again int, err error) {
 	for {
 		s, err := c.site.store(ctx, slot)
@@ -121,8 +121,8 @@ func (c *crew) do(ctx context.Context, slot int, op func(s *fdblayer.Store) erro
 	}
 }
 
-// seldom is work with a pause after it: what is a transaction of its own, or gets
-// in the way of others, is not to take the machine from those who share theirs.
+// seldom adds a pause after work. Work that needs its own transactions, or conflicts
+// with others, should not take the machine from writers who share transactions.
 func seldom(work func(ctx context.Context) error) func(ctx context.Context) error {
 	return func(ctx context.Context) error {
 		err := work(ctx)

@@ -10,33 +10,33 @@ import (
 	"github.com/google/uuid"
 )
 
-// ident names an event of a run: who wrote it, and the how many-th of that
-// writer's events it is. The event's ID follows from it, so that it can be sent
-// again at any time, by anybody.
+// ident names an event of a run by its writer and its number among the writer's
+// events. The event's ID follows from it, so that anybody can send the event again at
+// any time.
 type ident struct{ writer, seq uint32 }
 
 func (id ident) String() string { return fmt.Sprintf("event %d of writer %d", id.seq, id.writer) }
 
-// kind is what the checker knows about an event beside its place.
+// kind is what the checker knows about an event in addition to its place.
 type kind uint8
 
 const (
-	// plain events are there once, and that is all.
+	// plain events must be there once; nothing else is known about them.
 	plain kind = iota
-	// claim events have the number of a claim, which only one may win.
+	// claim events have the number of a claim, which only one of them may win.
 	claim
-	// chained events have the number of a chain in the upper half of number, and in
-	// the lower half how many of that chain their writer knew of: all before it.
+	// chained events have the number of a chain in the upper half of number, and in the
+	// lower half how many events of the chain their writer knew: all that come before.
 	chained
-	// counted events are added up in a key of the same transaction.
+	// counted events are counted in a key, in the same transaction.
 	counted
 	// fleeting events are in streams that are truncated and deleted.
 	fleeting
-	// nameless events get their IDs from the store, and are not sent again.
+	// nameless events get their IDs from the store and are never sent again.
 	nameless
 )
 
-// body is what an event carries as its data.
+// body is the data of an event.
 type body struct {
 	ident
 	// index is the event's place in its append, of count events.
@@ -45,7 +45,7 @@ type body struct {
 	number       uint64
 }
 
-// bodySize is that of a body without padding; a checksum follows.
+// bodySize is the size in bytes of a body without padding; a checksum follows.
 const bodySize = 4 + 4 + 1 + 1 + 1 + 8
 
 func (b body) encode(padding int) []byte {
@@ -77,14 +77,14 @@ func decodeBody(data []byte) (b body, err error) {
 	}, nil
 }
 
-// newEvent makes the event that a body describes. All of it follows from the seed
-// and the body, so that sending it again sends the same.
+// newEvent makes the event that a body describes. It depends only on its arguments, so
+// that sending it again sends the same event.
 func newEvent(seed uint64, b body, tags ...string) fdbevents.EventData {
 	return fdbevents.EventData{ID: eventID(seed, b.ident), Type: "Soaked", Tags: tags, Data: b.encode(padding(seed, b.ident))}
 }
 
-// padding makes most events small, some longer than what is kept in the stream,
-// and a few longer than one key's value.
+// padding makes most events small, some too large to be kept in the stream's entry, and
+// a few larger than the value of one key.
 func padding(seed uint64, id ident) int {
 	switch n := draws(seed, id).IntN(20_000); {
 	case n == 0:
@@ -103,7 +103,7 @@ func eventID(seed uint64, id ident) (out uuid.UUID) {
 	return out
 }
 
-// draws are the random numbers that belong to an event.
+// draws returns the random numbers that belong to an event.
 func draws(seed uint64, id ident) *rand.Rand {
 	return rand.New(rand.NewPCG(seed, uint64(id.writer)<<32|uint64(id.seq)))
 }

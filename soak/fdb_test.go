@@ -14,10 +14,10 @@ var cluster fdbtest.Cluster
 
 func runTests(m *testing.M) int { return cluster.Main(m) }
 
-// fdbURL is that of a new store on FoundationDB, which is removed when the test
+// fdbURL returns the URL of a new store on FoundationDB, which is removed when the test
 // ends.
 func fdbURL(t *testing.T) string {
 	name := "soak-" + rand.Text()
-	cluster.OpenAt(t, tuple.AppendString(nil, name)) // sweeps
+	cluster.OpenAt(t, tuple.AppendString(nil, name)) // removes the store afterwards
 	return "fdb:" + cluster.File(t) + "?prefix=" + name
 }

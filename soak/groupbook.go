@@ -2,38 +2,39 @@ package main
 
 import "sync"
 
-// groupBook is what members of a consumer group, in all processes, were handed and
-// told. Reports of different processes may come in any order, so what they must
-// agree on is told apart by the epochs of leases.
+// groupBook records what the members of a consumer group, in all processes, were handed
+// and told. Reports of different processes may arrive in any order, so the epochs of
+// the leases say which came first.
 type groupBook struct {
 	checker *checker
 	mu      sync.Mutex
 	streams map[string]*groupStream
-	// handed and settled count; fenced are settlements that were refused.
+	// handed counts the messages handed out, settled the acknowledged ones, and fenced
+	// the settlements that were refused.
 	handed, settled, fenced int64
 }
 
 type groupStream struct {
 	events []groupEvent
-	// turns is the revision that was handed out last, in each epoch.
+	// turns is the revision that was last handed out in each epoch.
 	turns map[int64]int64
 }
 
 type groupEvent struct {
-	// latest is the highest epoch in which the event was handed out, acked that in
+	// latest is the highest epoch in which the event was handed out, acked the epoch in
 	// which it was acknowledged, or 0.
 	latest, acked int32
-	// doubt is true when the member could not be told.
+	// doubt is true if the member may not have learned the outcome.
 	doubt bool
 }
 
-// handing is that a member was handed an event, or what it was told of it.
+// handing reports that a member was handed an event, or the outcome of settling it.
 type handing struct {
 	What     string
 	Stream   string
 	Revision int64
 	Epoch    int64
-	// Replayed events had been parked, and come out of turn.
+	// Replayed is true for events that had been parked, which come out of turn.
 	Replayed bool
 }
 
@@ -59,7 +60,7 @@ func (b *groupBook) event(stream string, revision int64) (*groupStream, *groupEv
 	return s, &s.events[revision]
 }
 
-// note takes a report. Those of one member come in the order in which they
+// note records a report. Reports of one member come in the order in which things
 // happened.
 func (b *groupBook) note(h handing) {
 	b.mu.Lock()
@@ -90,8 +91,8 @@ func (b *groupBook) note(h handing) {
 	}
 }
 
-// finish verifies that each event was acknowledged, and not handed out by somebody
-// who should have known. counts is how many events each stream has.
+// finish verifies that each event was acknowledged, and that it was not handed out in
+// a later epoch. counts is how many events each stream has.
 func (b *groupBook) finish(counts map[string]int64) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -102,7 +103,7 @@ func (b *groupBook) finish(counts map[string]int64) {
 			case ev.acked == 0 && !ev.doubt:
 				b.checker.verdict.add(unshared, "%s@%d", stream, revision)
 			case ev.acked != 0 && ev.latest > ev.acked:
-				b.checker.verdict.add(outOfTurn, "%s@%d was acknowledged in epoch %d, and handed out in %d", stream, revision, ev.acked, ev.latest)
+				b.checker.verdict.add(outOfTurn, "%s@%d was acknowledged in epoch %d, but handed out in epoch %d", stream, revision, ev.acked, ev.latest)
 			}
 		}
 	}

@@ -10,8 +10,8 @@ import (
 	"github.com/fdbevents/fdbevents/fdblayer"
 )
 
-// keeper appends to a stream, truncates it, deletes it, and knows at each moment
-// what readers must see.
+// keeper appends to a stream, truncates it and deletes it, and knows at any moment what
+// readers must see.
 type keeper struct {
 	*writer
 	checker *checker
@@ -19,7 +19,7 @@ type keeper struct {
 	life    *life
 }
 
-// keep does one thing.
+// keep appends some events, makes one change, and checks what readers see.
 func (k *keeper) keep(ctx context.Context) error {
 	rng := draws(k.seed, ident{k.number, k.seq})
 	for range 20 + rng.IntN(30) {
@@ -50,7 +50,7 @@ func (k *keeper) keep(ctx context.Context) error {
 		what, change = "delete", func(s *fdblayer.Store) error {
 			err := s.Delete(ctx, k.stream, fdbevents.Any)
 			if tried && errors.Is(err, fdbevents.ErrStreamNotFound) {
-				return nil // the time before, it was
+				return nil // an earlier attempt deleted it
 			}
 			tried = true
 			return err
@@ -64,7 +64,7 @@ func (k *keeper) keep(ctx context.Context) error {
 	return k.look(ctx)
 }
 
-// look reads the stream and compares.
+// look reads the stream and compares it with what readers must see.
 func (k *keeper) look(ctx context.Context) error {
 	var revisions []int64
 	_, _, err := k.do(ctx, k.slot, func(s *fdblayer.Store) error {
@@ -87,7 +87,7 @@ func (k *keeper) look(ctx context.Context) error {
 	return nil
 }
 
-// scavenge removes what nobody sees, now and then.
+// scavenge now and then removes events that no reader sees.
 func (c *crew) scavenge(ctx context.Context) error {
 	life, end := c.until(ctx)
 	defer end()

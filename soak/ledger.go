@@ -7,46 +7,46 @@ import (
 	"github.com/fdbevents/fdbevents"
 )
 
-// ledger is what the checker knows of one writer's events: 12 bytes of each.
+// ledger is what the checker knows about one writer's events: 12 bytes for each.
 type ledger struct {
 	checker *checker
 	writer  uint32
-	// ordered is true when each append begins after the one before was
-	// acknowledged, so that its events lie in the log in the order of their numbers.
+	// ordered is true if each append begins after the one before was acknowledged, so
+	// that the writer's events are in the log in the order of their numbers.
 	ordered bool
 
 	mu sync.Mutex
-	// entries has one for each event that was ever sent, by its number.
+	// entries has an entry for each event that was ever sent, by its number.
 	entries []entry
-	// revision is that of the event acknowledged last.
+	// revision is the revision of the last acknowledged event.
 	revision int64
-	// next is the number after the highest that was acknowledged.
+	// next is the number after the highest acknowledged one.
 	next uint32
 }
 
 type entry struct {
-	// revision and place are those acknowledged; unsaid when the writer was not
-	// told.
+	// revision and place are the acknowledged ones, unsaid if the writer was not told
+	// them.
 	revision, place uint32
 	state           state
-	// seen is true when the event was found in the log.
+	// seen is true if the event was found in the log.
 	seen bool
 }
 
 const unsaid = ^uint32(0)
 
-// state is what the writer was told.
+// state is what the writer was told about an event.
 type state uint8
 
 const (
-	// sent: nothing, or that the outcome is unknown.
+	// sent: nothing yet, or that the outcome is unknown.
 	sent state = iota
 	acknowledged
 	refused
 )
 
-// place compresses where an event is: two events get the same by chance only, one
-// of four billion times.
+// place compresses where an event is. Two events have the same place only by chance,
+// once in four billion times.
 func place(stream string, at fdbevents.Position) uint32 {
 	h := fnv.New32a()
 	_, _ = h.Write([]byte(stream))
@@ -58,7 +58,7 @@ func place(stream string, at fdbevents.Position) uint32 {
 	return 0
 }
 
-// at is the entry of an event, made if need be. The caller holds mu.
+// at returns the entry of an event, and creates it if necessary. The caller holds mu.
 func (l *ledger) at(seq uint32) *entry {
 	for uint32(len(l.entries)) <= seq {
 		l.entries = append(l.entries, entry{revision: unsaid, place: unsaid})
@@ -73,7 +73,7 @@ func (l *ledger) send(through uint32) {
 	l.at(through)
 }
 
-// acknowledge notes where an event is. It returns true the first time.
+// acknowledge notes where an event is. It returns true the first time, for each event.
 func (l *ledger) acknowledge(seq uint32, revision, at uint32) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -81,7 +81,7 @@ func (l *ledger) acknowledge(seq uint32, revision, at uint32) bool {
 	id := ident{l.writer, seq}
 	first := e.state != acknowledged
 	if e.state == refused {
-		l.checker.verdict.add(uncalled, "%s was refused, and then acknowledged", id)
+		l.checker.verdict.add(uncalled, "%s was refused and then acknowledged", id)
 	}
 	if e.revision != unsaid && revision != unsaid && e.revision != revision || e.place != unsaid && at != unsaid && e.place != at {
 		l.checker.verdict.add(duplicated, "%s was acknowledged at revision %d (place %08x) and again at %d (place %08x)", id, e.revision, e.place, revision, at)
@@ -105,13 +105,13 @@ func (l *ledger) refuse(seq uint32) {
 	defer l.mu.Unlock()
 	e := l.at(seq)
 	if e.state == acknowledged {
-		l.checker.verdict.add(uncalled, "%s was acknowledged, and then refused", ident{l.writer, seq})
+		l.checker.verdict.add(uncalled, "%s was acknowledged and then refused", ident{l.writer, seq})
 	}
 	e.state = refused
 }
 
-// resume tells a writer that follows a dead one where to go on: with the number
-// after those acknowledged, whose stream had that revision last.
+// resume returns where the successor of a dead writer goes on: the number after the
+// last acknowledged event, and that event's revision.
 func (l *ledger) resume() (next uint32, revision int64) {
 	l.mu.Lock()
 	defer l.mu.Unlock()

@@ -7,13 +7,15 @@ import "strings"
 const lifePrefix = "life-"
 
 // life is what a stream that is truncated and deleted must look like. It has one
-// keeper, who does one thing after the other.
+// keeper, which does one thing after another.
 type life struct {
 	writer uint32
-	// next is the revision to come, before the first that was not truncated.
+	// next is the revision of the next event, before the first revision that was not
+	// truncated.
 	next, before int64
 	maxCount     int64
-	// low is the highest first that ever was: what is below may be scavenged.
+	// low is the highest first visible revision so far: events below it may have been
+	// scavenged.
 	low     int64
 	deleted bool
 }
@@ -26,7 +28,7 @@ func (c *checker) life(stream string, writer uint32) *life {
 	return l
 }
 
-// first is the first revision that readers see.
+// first returns the first revision that readers see, and raises low to it.
 func (l *life) first() int64 {
 	first := l.before
 	if l.maxCount > 0 {
@@ -36,7 +38,7 @@ func (l *life) first() int64 {
 	return first
 }
 
-// hidden is the revision of a stream before which events may be gone.
+// hidden returns the revision of a stream before which events may be gone.
 func (c *checker) hidden(stream string) int64 {
 	if l, ok := c.lives[stream]; ok {
 		return l.low
@@ -44,7 +46,7 @@ func (c *checker) hidden(stream string) int64 {
 	return 0
 }
 
-// gone reports whether an event of a writer may be.
+// gone reports whether an event of a writer may be gone.
 func (c *checker) gone(writer, revision uint32) bool {
 	for _, l := range c.lives {
 		if l.writer == writer {
@@ -54,7 +56,7 @@ func (c *checker) gone(writer, revision uint32) bool {
 	return false
 }
 
-// whole verifies that the log has a truncated stream up to its end.
+// whole verifies that the log has the end of a truncated stream.
 func (c *checker) whole(stream string, t *tally) {
 	if !strings.HasPrefix(stream, lifePrefix) {
 		return
@@ -68,8 +70,8 @@ func (c *checker) whole(stream string, t *tally) {
 	}
 }
 
-// visible compares what a reader of the stream sees with what it must. What an
-// earlier retention hid comes back when that is relaxed, unless it was scavenged.
+// visible compares what a reader of the stream sees with what it must see. Events that
+// an earlier retention hid come back when it is relaxed, unless they were scavenged.
 func (c *checker) visible(stream string, revisions []int64) {
 	l := c.lives[stream]
 	first, n := l.first(), int64(len(revisions))
@@ -79,7 +81,7 @@ func (c *checker) visible(stream string, revisions []int64) {
 			c.verdict.add(lifetimes, "stream %q: readers see nothing, want revisions %d to %d", stream, l.low, l.next-1)
 		}
 	case l.deleted, revisions[0] < first, revisions[0] > l.low, revisions[n-1] != l.next-1, revisions[n-1]-revisions[0] != n-1:
-		c.verdict.add(lifetimes, "stream %q: readers see %d events of revisions %d to %d, want all from %d, or at most %d, to %d (deleted: %t)",
+		c.verdict.add(lifetimes, "stream %q: readers see %d events at revisions %d to %d, want all from %d, or from %d at the latest, to %d (deleted: %t)",
 			stream, n, revisions[0], revisions[n-1], first, l.low, l.next-1, l.deleted)
 	}
 }

@@ -9,8 +9,8 @@ import (
 	"github.com/fdbevents/fdbevents"
 )
 
-// line is the order of some events as the first reader saw it. Every other reader
-// of the same events must see the same. It keeps 16 bytes an event.
+// line is the order of some events as the first reader saw it. Every other reader of
+// the same events must see the same order. A line keeps 16 bytes per event.
 type line struct {
 	name    string
 	matches func(ev *fdbevents.Event) bool
@@ -24,7 +24,7 @@ type mark struct {
 	what uint32
 }
 
-// newLine has the checker compare the line with the log in the end.
+// newLine makes a line, which the checker compares with the log in the end.
 func (c *checker) newLine(name string, matches func(ev *fdbevents.Event) bool) *line {
 	l := &line{name: name, matches: matches}
 	c.mu.Lock()
@@ -33,11 +33,10 @@ func (c *checker) newLine(name string, matches func(ev *fdbevents.Event) bool) *
 	return l
 }
 
-// lasting selects events that are never scavenged: those that all readers of the
-// log see.
+// lasting selects events that are never scavenged, which all readers of the log see.
 func lasting(ev *fdbevents.Event) bool { return !strings.HasPrefix(ev.Stream, lifePrefix) }
 
-// markOf compresses what a reader saw of an event.
+// markOf compresses an event as a reader saw it.
 func markOf(ev *fdbevents.Event) mark {
 	h := uint32(2166136261)
 	add := func(b byte) { h = (h ^ uint32(b)) * 16777619 }
@@ -53,7 +52,7 @@ func markOf(ev *fdbevents.Event) mark {
 	return mark{ev.Position, h}
 }
 
-// see puts a mark at an index, or compares it with the one that is there.
+// see puts a mark at an index, or compares it with the mark that is already there.
 func (l *line) see(index int, m mark) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -64,14 +63,14 @@ func (l *line) see(index int, m mark) bool {
 	return index < len(l.marks) && l.marks[index] == m
 }
 
-// before is how many events of the line come up to a position.
+// before returns how many events of the line are at or before a position.
 func (l *line) before(at fdbevents.Position) int {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return sort.Search(len(l.marks), func(i int) bool { return at.Before(l.marks[i].at) })
 }
 
-// pick is the position of the event at a fraction of the line.
+// pick returns the position of the event at a fraction of the line.
 func (l *line) pick(fraction float64) fdbevents.Position {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -86,19 +85,20 @@ type follower struct {
 	checker *checker
 	line    *line
 	name    string
-	// index is that of the next event in the line, at the position of the last one.
+	// index is the index of the next event in the line, at the position of the last
+	// event seen.
 	index int
 	at    fdbevents.Position
-	// lost is true once it disagreed: what follows would, too.
+	// lost is true once the reader disagreed: everything after that would, too.
 	lost bool
 }
 
-// follow begins a reader that has seen everything up to a position.
+// follow returns a follower for a reader that has seen everything up to a position.
 func (c *checker) follow(l *line, name string, after fdbevents.Position) *follower {
 	return &follower{checker: c, line: l, name: name, at: after, index: l.before(after)}
 }
 
-// see takes an event of the line; others are passed over.
+// see compares an event with the line, and passes over events that are not in it.
 func (f *follower) see(ev *fdbevents.Event) {
 	if f.lost {
 		return
@@ -112,7 +112,7 @@ func (f *follower) see(ev *fdbevents.Event) {
 		return
 	}
 	if !f.line.see(f.index, markOf(ev)) {
-		f.disagree(fmt.Sprintf("got %q@%d at position %s as event %d of %s, where others have another one", ev.Stream, ev.Revision, ev.Position, f.index, f.line.name))
+		f.disagree(fmt.Sprintf("got %q@%d at position %s as event %d of %s, where others got another event", ev.Stream, ev.Revision, ev.Position, f.index, f.line.name))
 		return
 	}
 	f.index++
@@ -123,22 +123,20 @@ func (f *follower) disagree(text string) {
 	f.checker.verdict.add(disagreeing, "%s: %s", f.name, text)
 }
 
-// back lets a reader go on from an earlier place, where it will see again what it
-// has seen.
+// back makes a reader go on from an earlier position, from where it sees events again.
 func (f *follower) back(after fdbevents.Position) {
 	f.at, f.index = after, f.line.before(after)
 }
 
-// rejoin lets a reader go on with an event at or before the one that would be next,
-// as a reader does whose checkpoint is behind. What lies between must not be passed
-// over.
+// rejoin makes a reader go on with an event at or before the one that would be next, as
+// a reader does whose checkpoint is behind. It must not skip an event.
 func (f *follower) rejoin(ev *fdbevents.Event) {
 	l := f.line
 	l.mu.Lock()
 	index := sort.Search(len(l.marks), func(i int) bool { return !l.marks[i].at.Before(ev.Position) })
 	l.mu.Unlock()
 	if index > f.index && !f.lost {
-		f.disagree(fmt.Sprintf("goes on with event %d, and has seen %d", index, f.index))
+		f.disagree(fmt.Sprintf("goes on with event %d, but has seen only %d", index, f.index))
 	}
 	f.index, f.at = index, fdbevents.Start
 }

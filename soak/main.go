@@ -1,13 +1,13 @@
-// Command soak uses a store hard for a long time, with faults, restarts and kills,
-// and then says whether it has kept its promises:
+// Command soak puts a store under heavy load for a long time, with faults, restarts and
+// kills, and then says whether it has kept its promises:
 //
 //	go run ./soak --minutes 5
 //	go run -tags fdb ./soak --appends 100000 --db 'fdb:fdb.cluster?prefix=soak'
 //
 // Writers, readers, members of a group, projections and a scavenger work on three
-// stores at once, and in a second process that is killed with -9 again and again. A
-// checker keeps, apart from the store, what each was told, and compares it with
-// what there is in the end. The exit code is 0 when nothing was wrong.
+// stores at once, and in a second process that is repeatedly killed with -9. A checker
+// records, apart from the store, what each of them was told, and compares it with what
+// the store has in the end. The exit code is 0 if nothing is wrong.
 package main
 
 import (
@@ -38,21 +38,21 @@ func main() {
 	}
 }
 
-// errDefects makes the exit code tell what the table says.
+// errDefects makes the exit code reflect the table.
 var errDefects = errors.New("the store has not kept its promises")
 
 func app(stdout, stderr io.Writer) *cli.App {
 	return &cli.App{
 		Name:            "soak",
-		Usage:           "use a store hard for long, and judge it",
+		Usage:           "put a store under heavy load for a long time, and judge it",
 		HideHelpCommand: true,
 		Flags: []cli.Flag{
-			&cli.Float64Flag{Name: "minutes", Usage: "end after so many `MINUTES`; 1 when there is no other end"},
+			&cli.Float64Flag{Name: "minutes", Usage: "end after this many `MINUTES`; 1 if --appends is not given either"},
 			&cli.Int64Flag{Name: "appends", Usage: "end after `N` acknowledged appends"},
-			&cli.Uint64Flag{Name: "seed", Usage: "of everything random, as far as time allows; `0` draws one"},
+			&cli.Uint64Flag{Name: "seed", Usage: "seed `N` of everything random (timing still varies); 0 draws one"},
 			&cli.StringFlag{Name: "db", Usage: "`URL` of an empty store: file:DIR, mem: or fdb:CLUSTERFILE?prefix=NAME", DefaultText: "a directory that is removed afterwards"},
-			&cli.BoolFlag{Name: "faults", Value: true, Usage: "let transactions fail in all the ways they can"},
-			&cli.DurationFlag{Name: "restart-every", Value: 5 * time.Second, Usage: "restart or kill something about every `TIME`; 0 for never"},
+			&cli.BoolFlag{Name: "faults", Value: true, Usage: "make transactions fail in every way they can"},
+			&cli.DurationFlag{Name: "restart-every", Value: 5 * time.Second, Usage: "restart or kill something about every `TIME`; 0 means never"},
 		},
 		Action: func(c *cli.Context) error { return execute(c, stdout, stderr) },
 	}
@@ -89,7 +89,7 @@ func execute(c *cli.Context, stdout, stderr io.Writer) (err error) {
 		o.url = "file:" + filepath.Join(dir, "store")
 		defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
 	}
-	o.child = !strings.HasPrefix(o.url, "mem:") // nobody else can open that
+	o.child = !strings.HasPrefix(o.url, "mem:") // no other process can open that
 	fmt.Fprintf(stderr, "%s, seed %d\n", o.url, o.seed)
 	r, err := soak(c.Context, o)
 	if r != nil {
@@ -108,14 +108,14 @@ func (r *run) print(w io.Writer) error {
 		kills = r.child.kills
 	}
 	fmt.Fprintf(w, "%d appends acknowledged in %.0fs (%.0f/s), %d events in the log\n", n, r.took.Seconds(), float64(n)/r.took.Seconds(), r.events)
-	fmt.Fprintf(w, "%d sent again, %d outcomes unknown; %d never found out, of which %d are there\n", c.repeats.Load(), c.unknown.Load(), unresolved, present)
+	fmt.Fprintf(w, "%d sent again, %d outcomes unknown; %d events never resolved, %d of them in the log\n", c.repeats.Load(), c.unknown.Load(), unresolved, present)
 	fmt.Fprintf(w, "%d faults, %d stores and %d engines restarted, %d kills\n", r.site.injected.Load(), r.site.restarts.Load(), r.site.reopened.Load(), kills)
 	fmt.Fprintf(w, "%d messages handed out, %d acknowledged, %d fenced\n", c.group.handed, c.group.settled, c.group.fenced)
 	if err := c.verdict.print(w); err != nil {
 		return err
 	}
 	if c.verdict.total() > 0 {
-		return fmt.Errorf("%w; again with --seed %d", errDefects, r.seed)
+		return fmt.Errorf("%w; run again with --seed %d", errDefects, r.seed)
 	}
 	return nil
 }

@@ -20,8 +20,8 @@ func openGroup(ctx context.Context, s *fdblayer.Store) (*groups.Group, error) {
 	return groups.Open(ctx, s, groupName, groups.Options{Filter: fdbevents.InStreams(groupPrefix), LeaseTime: time.Second, MessageTimeout: 5 * time.Second, MaxRetries: 1000})
 }
 
-// member is the life of a member of the group, with a few consumers. It ends after
-// some hundred messages, or with its store.
+// member is the life of a member of the group, with several consumers. It ends after
+// some hundreds or thousands of messages, or with its store.
 func (c *crew) member(ctx context.Context) error {
 	s, err := c.site.store(ctx, rand.IntN(100))
 	if err != nil {
@@ -70,8 +70,8 @@ func (c *crew) work(ctx context.Context, s *fdblayer.Store) error {
 	return errors.Join(<-failures, m.Close())
 }
 
-// settle works on a message: mostly well, sometimes at the second try, sometimes
-// not before it was parked.
+// settle handles a message: most succeed at once, some at the second attempt, some
+// only after they were parked.
 func (c *crew) settle(ctx context.Context, msg *groups.Message) error {
 	h := handing{What: handedOut, Stream: msg.Event.Stream, Revision: msg.Event.Revision, Epoch: msg.Epoch, Replayed: msg.Replayed}
 	c.witness.note(h)
@@ -98,7 +98,7 @@ func (c *crew) settle(ctx context.Context, msg *groups.Message) error {
 	return nil
 }
 
-// replay has parked messages delivered again.
+// replay makes the group deliver parked messages again.
 func (c *crew) replay(ctx context.Context) error {
 	life, end := c.until(ctx)
 	defer end()
@@ -146,7 +146,7 @@ func (c *crew) drained(ctx context.Context) error {
 		select {
 		case <-look.C:
 		case <-ctx.Done():
-			return fmt.Errorf("the group does not get done: %s: %w", left, errors.Join(err, ctx.Err()))
+			return fmt.Errorf("the group does not finish: %s: %w", left, errors.Join(err, ctx.Err()))
 		}
 	}
 }

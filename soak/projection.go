@@ -30,7 +30,7 @@ func (c *crew) project(ctx context.Context) error {
 		counts := make(map[uint32]int64)
 		for i := range events {
 			if !lasting(&events[i]) {
-				continue // they may be gone before they are seen
+				continue // they may be gone before the projection sees them
 			}
 			b, err := decodeBody(events[i].Data)
 			if err != nil {
@@ -49,7 +49,7 @@ func (c *crew) project(ctx context.Context) error {
 	return err
 }
 
-// projectedTo waits until the projection has come to a position.
+// projectedTo waits until the projection has reached a position.
 func (c *crew) projectedTo(ctx context.Context, goal fdbevents.Position) error {
 	look := time.NewTicker(100 * time.Millisecond)
 	defer look.Stop()
@@ -65,7 +65,7 @@ func (c *crew) projectedTo(ctx context.Context, goal fdbevents.Position) error {
 		select {
 		case <-look.C:
 		case <-ctx.Done():
-			return fmt.Errorf("the projection has come to position %s only: %w", info.Position, errors.Join(err, ctx.Err()))
+			return fmt.Errorf("the projection has only reached position %s: %w", info.Position, errors.Join(err, ctx.Err()))
 		}
 	}
 }
@@ -100,16 +100,16 @@ func (c *crew) view(ctx context.Context) (map[uint32]uint64, error) {
 	return counts, err
 }
 
-// projection compares what was projected with the log.
+// projection compares the projection's view with the log.
 func (a *audit) projection(view map[uint32]uint64) {
 	for writer, n := range a.perWriter {
 		if view[writer] != n {
-			a.checker.verdict.add(projected, "it counts %d events of writer %d, there are %d", view[writer], writer, n)
+			a.checker.verdict.add(projected, "it counts %d events of writer %d, but there are %d", view[writer], writer, n)
 		}
 	}
 	for writer, n := range view {
 		if _, ok := a.perWriter[writer]; !ok {
-			a.checker.verdict.add(projected, "it counts %d events of writer %d, there are none", n, writer)
+			a.checker.verdict.add(projected, "it counts %d events of writer %d, but there are no such events", n, writer)
 		}
 	}
 }

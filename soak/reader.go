@@ -15,17 +15,17 @@ import (
 	"github.com/fdbevents/fdbevents/fdblayer"
 )
 
-// readers read all the time, in all the ways there are, and compare what they see
-// with what others saw.
+// readers read all the time, in every way that the store offers, and compare what they
+// see with what others saw.
 type readers struct {
 	*crew
 	checker *checker
 	log     *line
-	// goal is the end of the log, once it has one. Those who follow the log must
-	// come to it.
+	// goal is the end of the log, once it has one. The readers that follow the log must
+	// reach it.
 	goal      atomic.Pointer[fdbevents.Position]
 	following sync.WaitGroup
-	// hurrying ends when there is a goal, and with it the lives that began before.
+	// hurrying ends when there is a goal. That also ends the lives that began earlier.
 	hurrying context.Context
 	hurry    context.CancelFunc
 	mu       sync.Mutex
@@ -38,7 +38,7 @@ func newReaders(c *crew, checker *checker) *readers {
 	return r
 }
 
-// end tells those who follow the log where they must come to.
+// end sets the goal of the readers that follow the log.
 func (r *readers) end(goal fdbevents.Position) {
 	r.goal.Store(&goal)
 	r.hurry()
@@ -50,7 +50,7 @@ func (r *readers) draw(n int) int {
 	return r.rng.IntN(n)
 }
 
-// start lets all of them read.
+// start starts all readers.
 func (r *readers) start(ctx context.Context) {
 	for _, name := range []string{"subscription 1", "subscription 2"} {
 		r.followLog(ctx, name, func(ctx context.Context, f *follower) error {
@@ -79,7 +79,7 @@ func (r *readers) start(ctx context.Context) {
 
 type reading = func(yield func(fdbevents.Event, error) bool)
 
-// followLog lets one read the log to its end, in lives of some seconds.
+// followLog makes one reader read the log to its end, in lives of some seconds.
 func (r *readers) followLog(ctx context.Context, name string, life func(ctx context.Context, f *follower) error) {
 	f := r.checker.follow(r.log, name, fdbevents.Start)
 	r.following.Go(func() {
@@ -93,12 +93,12 @@ func (r *readers) followLog(ctx context.Context, name string, life func(ctx cont
 			}
 		}
 		if !f.lost {
-			r.checker.verdict.add(disagreeing, "%s: has come to position %s only", name, f.at)
+			r.checker.verdict.add(disagreeing, "%s: has only reached position %s", name, f.at)
 		}
 	})
 }
 
-// life is a context for some seconds.
+// life returns a context for at most a few seconds.
 func (r *readers) life(ctx context.Context) (context.Context, context.CancelFunc) {
 	ctx, stop := r.until(ctx)
 	if r.goal.Load() != nil {
@@ -110,7 +110,7 @@ func (r *readers) life(ctx context.Context) (context.Context, context.CancelFunc
 	return ctx, func() { forget(); cancel(); stop() }
 }
 
-// see gives what is read to a follower. Errors that are to be expected are none.
+// see passes what is read to a follower. It drops errors that are expected.
 func (r *readers) see(ctx context.Context, f *follower, events reading) error {
 	for ev, err := range events {
 		if err != nil {
@@ -120,7 +120,7 @@ func (r *readers) see(ctx context.Context, f *follower, events reading) error {
 			return err
 		}
 		if ev.Position == f.at {
-			continue // where a read begins
+			continue // the event at which the read begins
 		}
 		f.see(&ev)
 	}
@@ -163,14 +163,14 @@ func (r *readers) subscribeFrom(ctx context.Context, f *follower) error {
 	})
 }
 
-// wander reads a part of the log, from anywhere.
+// wander reads a part of the log, from any position.
 func (r *readers) wander(ctx context.Context, f *follower) error {
 	ctx, cancel := r.life(ctx)
 	defer cancel()
 	f.back(r.log.pick(float64(r.draw(1000)) / 1000))
 	limit := 1000 + r.draw(20_000)
 	prefix := []string{"", "", "own-", groupPrefix}[r.draw(4)]
-	if prefix != "" { // others see more: only the order can be compared
+	if prefix != "" { // other readers see more, so only the order can be compared
 		return r.run(ctx, r.checker.follow(&line{name: "prefix", matches: func(*fdbevents.Event) bool { return false }}, f.name, f.at),
 			func(s *fdblayer.Store) reading {
 				return s.ReadAll(ctx, f.at, fdblayer.ReadOptions{Filter: fdbevents.InStreams(prefix), Limit: limit})
@@ -209,7 +209,7 @@ func (r *readers) query(ctx context.Context, f *follower, tag string) error {
 	return err
 }
 
-// backward reads some events from newer to older, and the same ones forward.
+// backward reads some events from newest to oldest, and the same ones forward.
 func (r *readers) backward(ctx context.Context) error {
 	ctx, cancel := r.life(ctx)
 	defer cancel()
@@ -254,12 +254,12 @@ func (r *readers) backward(ctx context.Context) error {
 	}
 	slices.Reverse(back)
 	if !slices.Equal(there, back) {
-		r.checker.verdict.add(disagreeing, "backward: %d events from %s to %s, forward %d, or others", len(back), first, last, len(there))
+		r.checker.verdict.add(disagreeing, "backward: %d events from %s to %s; forward: %d, or different ones", len(back), first, last, len(there))
 	}
 	return nil
 }
 
-// streamBackward reads a stream from its end.
+// streamBackward reads a stream backward from its end.
 func (r *readers) streamBackward(ctx context.Context, stream string) error {
 	ctx, cancel := r.life(ctx)
 	defer cancel()
@@ -277,7 +277,7 @@ func (r *readers) streamBackward(ctx context.Context, stream string) error {
 			return err
 		}
 		if next >= 0 && ev.Revision != next || !strings.HasPrefix(ev.Stream, stream) {
-			r.checker.verdict.add(disagreeing, "backward: %q@%d comes where revision %d of %q should", ev.Stream, ev.Revision, next, stream)
+			r.checker.verdict.add(disagreeing, "backward: got %q@%d where revision %d of %q should be", ev.Stream, ev.Revision, next, stream)
 		}
 		next = ev.Revision - 1
 	}

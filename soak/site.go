@@ -16,8 +16,8 @@ import (
 	"github.com/fdbevents/fdbevents/fdblayer"
 )
 
-// site is the stores of one process, all on one engine, which are closed and opened
-// again under those who use them.
+// site is the stores of one process, all on one engine. They are closed and opened
+// again while they are in use.
 type site struct {
 	url    string
 	faults bool
@@ -26,15 +26,15 @@ type site struct {
 	rng    *rand.Rand
 	engine engine.Engine
 	slots  []*slot
-	// quiet is true once no more faults are wanted.
+	// quiet is true once there should be no more faults.
 	quiet bool
-	// changed is closed when a store was opened.
+	// changed is closed, and replaced, when a store has been opened.
 	changed chan struct{}
 
 	restarts, reopened, injected atomic.Int64
 }
 
-// slot is one of the stores, nil while it is being opened again.
+// slot is the place of one store, which is nil while it is being opened again.
 type slot struct {
 	store *fdblayer.Store
 	fault *faultengine.Engine
@@ -67,7 +67,7 @@ func (s *site) openAll(ctx context.Context) error {
 	return nil
 }
 
-// open opens a store, on faults that are drawn anew.
+// open opens a store, with a new random choice of faults.
 func (s *site) open(ctx context.Context, i int) error {
 	s.mu.Lock()
 	rates := faultengine.Hidden()
@@ -77,8 +77,8 @@ func (s *site) open(ctx context.Context, i int) error {
 	if !s.faults {
 		rates = nil
 	}
-	// They come a fifth as often as in tests of single things, so that much is also
-	// done under load.
+	// Faults come a fifth as often as in tests of single features, so that much also
+	// gets done under load.
 	for f := range rates {
 		rates[f] = (rates[f] + 4) / 5
 	}
@@ -100,7 +100,7 @@ func (s *site) open(ctx context.Context, i int) error {
 	return nil
 }
 
-// shut closes a store, and waits until nothing of it is under way.
+// shut closes a store, and waits until none of its work is under way.
 func (s *site) shut(i int) error {
 	s.mu.Lock()
 	old := *s.slots[i]
@@ -111,7 +111,7 @@ func (s *site) shut(i int) error {
 	}
 	err := old.store.Close()
 	if err != nil && transient(err) {
-		err = nil // what it could not clean up, others will
+		err = nil // other stores will clean up what this one could not
 	}
 	old.fault.Quiet(true)
 	for f := range faultengine.All() {
@@ -159,9 +159,9 @@ func (s *site) close() error {
 	return errors.Join(errs...)
 }
 
-// store is the store of a slot, or another one now and then, and more often while
-// that is closed. It waits for one. If all went to the same streams through
-// different stores all the time, they would mostly be in each other's way.
+// store returns the store of the preferred slot, or now and then another one, and more
+// often while the preferred one is closed. It waits until there is one. If all workers
+// always used the same streams through different stores, they would mostly conflict.
 func (s *site) store(ctx context.Context, preferred int) (*fdblayer.Store, error) {
 	for {
 		s.mu.Lock()
@@ -186,7 +186,7 @@ func (s *site) store(ctx context.Context, preferred int) (*fdblayer.Store, error
 	}
 }
 
-// calm turns faults off for good, in stores that are opened later, too.
+// calm turns faults off for good, also in stores that are opened later.
 func (s *site) calm() {
 	s.mu.Lock()
 	s.quiet = true
@@ -202,8 +202,8 @@ func (s *site) calm() {
 	}
 }
 
-// transient reports whether an error is one that faults and restarts explain, so
-// that the same is to be tried again.
+// transient reports whether faults and restarts explain an error, so that the same
+// operation should be tried again.
 func transient(err error) bool {
 	for _, known := range []error{fdbevents.ErrOutcomeUnknown, fdbevents.ErrClosed, engine.ErrClosed, engine.ErrTimedOut, engine.ErrCommitUnknown, engine.ErrTooOld, engine.ErrFutureVersion, engine.ErrConflict} {
 		if errors.Is(err, known) {

@@ -14,30 +14,30 @@ import (
 	"github.com/fdbevents/fdbevents/fdblayer/check"
 )
 
-// options say what a run is to do.
+// options say what a run does.
 type options struct {
 	url  string
 	seed uint64
-	// The run ends after time, or after so many acknowledged appends; zero is no
+	// The run ends after time, or after this many acknowledged appends; zero means no
 	// bound.
 	time    time.Duration
 	appends int64
 	faults  bool
-	// restart is how long after one disturbance the next one comes, about.
+	// restart is roughly the time from one disturbance to the next.
 	restart time.Duration
-	// crowd is how many writers do each of the commonest things.
+	// crowd is how many writers have each of the most common roles.
 	crowd int
-	// child lets writers and others work in a process that is killed, too.
+	// child says whether writers and others also work in a process that is killed.
 	child bool
 	// progress is where a line is written every few seconds.
 	progress io.Writer
 }
 
 const (
-	// stores is how many there are in this process.
+	// stores is the number of stores in this process.
 	stores = 3
-	// patience is how long readers, members and the projection may take to come to
-	// the end of the log.
+	// patience is how long readers, members and the projection may take to reach the end
+	// of the log.
 	patience = 3 * time.Minute
 	// progressEvery is how often a line is written.
 	progressEvery = 5 * time.Second
@@ -48,7 +48,7 @@ type run struct {
 	options
 	checker *checker
 	site    *site
-	// writers write, helpers share the group and project, readers read.
+	// writers write, helpers consume the group and project, readers read.
 	writers, helpers *crew
 	readers          *readers
 	child            *nursery
@@ -58,8 +58,8 @@ type run struct {
 	events           int64
 }
 
-// soak runs from the first append to the verdict. An error means that it could not
-// be found.
+// soak runs from the first append to the verdict. An error means that no verdict could
+// be reached.
 func soak(ctx context.Context, o options) (r *run, err error) {
 	c := newChecker(o.seed)
 	r = &run{options: o, checker: c, rng: rand.New(rand.NewPCG(o.seed, 3)), began: time.Now()}
@@ -80,9 +80,9 @@ func soak(ctx context.Context, o options) (r *run, err error) {
 	r.begin(ctx)
 	err = r.disturb(ctx)
 	r.took = time.Since(r.began)
-	r.say("the writers are to finish")
+	r.say("waiting for the writers to finish")
 	err = errors.Join(err, r.writers.stop(giveUp))
-	r.say("the child is to finish")
+	r.say("waiting for the child to finish")
 	if r.child != nil {
 		err = errors.Join(err, r.child.stop())
 	}
@@ -90,17 +90,17 @@ func soak(ctx context.Context, o options) (r *run, err error) {
 	if err == nil {
 		err = r.arrive(ctx)
 	}
-	r.say("the readers are to finish")
+	r.say("waiting for the readers to finish")
 	err = errors.Join(err, r.readers.stop(giveUp), r.helpers.stop(giveUp))
 	r.readers.following.Wait()
 	if err == nil {
 		err = r.judge(ctx)
 	}
-	r.say("judged")
+	r.say("done")
 	return r, err
 }
 
-// begin lets everybody work.
+// begin starts all workers.
 func (r *run) begin(ctx context.Context) {
 	w := r.writers
 	number := uint32(0)
@@ -140,7 +140,7 @@ func (r *run) begin(ctx context.Context) {
 		w.hire(ctx, fmt.Sprintf("numbering writer %d", x.number), seldom(x.numbers))
 	}
 	var keepers [4]*keeper
-	for i := range keepers { // the checker knows all of them before one begins
+	for i := range keepers { // the checker must know all of them before one begins
 		x := &keeper{writer: next(), checker: r.checker, stream: fmt.Sprint(lifePrefix, i)}
 		x.life = r.checker.life(x.stream, x.number)
 		keepers[i] = x
@@ -172,7 +172,7 @@ func (r *run) disturb(ctx context.Context) error {
 			return context.Cause(ctx)
 		}
 		n := r.checker.acknowledged.Load()
-		// A fast disk may be through with the appends before anything went wrong.
+		// With a fast disk, all appends may be done before the first disturbance.
 		undisturbed := r.restart > 0 && troubles == 0
 		if r.time > 0 && time.Since(r.began) >= r.time || r.appends > 0 && n >= r.appends && !undisturbed {
 			return nil
@@ -191,7 +191,7 @@ func (r *run) disturb(ctx context.Context) error {
 	}
 }
 
-// trouble is one disturbance.
+// trouble causes one disturbance.
 func (r *run) trouble(ctx context.Context) error {
 	pause := time.Duration(r.rng.IntN(300)) * time.Millisecond
 	switch n := r.rng.IntN(10); {
@@ -221,7 +221,7 @@ func (r *run) tell(n int64, rate float64) {
 		r.site.restarts.Load(), r.site.reopened.Load(), kills, r.checker.verdict.total())
 }
 
-// arrive waits until everybody has come to the end of the log.
+// arrive waits until everybody has reached the end of the log.
 func (r *run) arrive(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
@@ -236,7 +236,7 @@ func (r *run) arrive(ctx context.Context) error {
 		}
 		goal = ev.Position
 	}
-	r.say("readers are to come to the end of the log")
+	r.say("waiting for the readers to reach the end of the log")
 	r.readers.end(goal)
 	arrived := make(chan struct{})
 	go func() {
@@ -245,20 +245,20 @@ func (r *run) arrive(ctx context.Context) error {
 	}()
 	select {
 	case <-arrived:
-	case <-ctx.Done(): // those who are late will say so
+	case <-ctx.Done(): // late readers report themselves
 	}
-	r.say("the group is")
+	r.say("waiting for the group to reach it")
 	if err := r.helpers.drained(ctx); err != nil {
 		r.checker.verdict.add(unshared, "%v", err)
 	}
-	r.say("the projection is")
+	r.say("waiting for the projection to reach it")
 	if err := r.helpers.projectedTo(ctx, goal); err != nil {
 		r.checker.verdict.add(projected, "%v", err)
 	}
 	return nil
 }
 
-// judge reads everything once more, and finds the verdict.
+// judge reads everything once more and reaches the verdict.
 func (r *run) judge(ctx context.Context) error {
 	s, err := r.site.store(ctx, 0)
 	if err != nil {
@@ -269,7 +269,7 @@ func (r *run) judge(ctx context.Context) error {
 		return fmt.Errorf("reading the log: %w", err)
 	}
 	r.events = a.events
-	r.say("the log is read; streams, the view and Check follow")
+	r.say("the log is read; checking the streams, the view and the indexes")
 	if err := r.streams(ctx, s, a); err != nil {
 		return err
 	}
@@ -299,7 +299,7 @@ func (r *run) streams(ctx context.Context, s *fdblayer.Store, a *audit) error {
 			return fmt.Errorf("listing streams: %w", err)
 		}
 		if info.LastRevision < 0 || strings.HasPrefix(info.Stream, lifePrefix) {
-			continue // keepers look at theirs
+			continue // keepers check their own streams
 		}
 		found++
 		t := tally{}
@@ -311,7 +311,7 @@ func (r *run) streams(ctx context.Context, s *fdblayer.Store, a *audit) error {
 			t.order = fold(t.order, &ev)
 		}
 		if want := a.streams[info.Stream]; want == nil || want.count != t.count || want.order != t.order {
-			r.checker.verdict.add(disagreeing, "stream %q: reading it gives %d events, the log has others: %+v", info.Stream, t.count, want)
+			r.checker.verdict.add(disagreeing, "stream %q: reading it gives %d events, but the log has different ones: %+v", info.Stream, t.count, want)
 		}
 	}
 	for stream := range a.streams {
@@ -353,14 +353,14 @@ func (r *run) counters(ctx context.Context, s *fdblayer.Store, a *audit) error {
 		return fmt.Errorf("reading counters: %w", err)
 	}
 	if adds != a.counted {
-		r.checker.verdict.add(counters, "%d were counted, there are %d", adds, a.counted)
+		r.checker.verdict.add(counters, "%d events were counted, but there are %d", adds, a.counted)
 	}
 	if sure, unsure := r.checker.sure.Load(), r.checker.unsure.Load(); int64(bare) < sure || int64(bare) > sure+unsure {
-		r.checker.verdict.add(counters, "%d transactions without events were counted, %d were acknowledged and %d are unknown", bare, sure, unsure)
+		r.checker.verdict.add(counters, "%d transactions without events were counted, but %d were acknowledged and %d are unknown", bare, sure, unsure)
 	}
 	for i, n := range lengths {
 		if chain := uint32(countChain + i); n != uint64(a.heads[chain]) {
-			r.checker.verdict.add(counters, "chain %d is %d long by its key, and has %d events", chain, n, a.heads[chain])
+			r.checker.verdict.add(counters, "chain %d has length %d by its key, but has %d events", chain, n, a.heads[chain])
 		}
 	}
 	return nil

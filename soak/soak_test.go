@@ -10,7 +10,7 @@ import (
 	"time"
 )
 
-// seedVariable in the environment repeats a run, as far as time allows.
+// seedVariable in the environment repeats a run, except for its timing.
 const seedVariable = "FDBEVENTS_SOAK_SEED"
 
 func TestMain(m *testing.M) {
@@ -44,7 +44,8 @@ func TestSoak(t *testing.T) {
 
 func testSoak(t *testing.T, url string, length time.Duration) {
 	o := options{
-		// Judging takes time, too, and more of it under the race detector.
+		// Appends are limited because judging takes time, too, and more of it under the
+		// race detector.
 		url: url, seed: soakSeed(t), time: length, appends: 30_000, faults: true, restart: 600 * time.Millisecond,
 		crowd: 32, child: url != "mem:", progress: t.Output(),
 	}

@@ -14,7 +14,7 @@ const (
 	countersName = "soak"
 	// countChain is the number of the first chain that is kept in a key.
 	countChain = 1000
-	// countChains is how many there are.
+	// countChains is the number of these chains.
 	countChains = 2
 )
 
@@ -43,8 +43,8 @@ func (w *writer) adds(ctx context.Context) error {
 }
 
 // once does what cannot be repeated: a transaction without events, and an append
-// without an ID. When their outcome is unknown, it stays so; otherwise the store
-// has found out by itself.
+// without an ID. If their outcome is unknown, it stays unknown; otherwise, the store
+// itself has found it out.
 func (w *writer) once(ctx context.Context, c *checker) error {
 	s, err := w.site.store(ctx, w.slot)
 	if err != nil {
@@ -82,9 +82,9 @@ func (w *writer) once(ctx context.Context, c *checker) error {
 	return nil
 }
 
-// numbers appends an event with the number that a key has, and raises it: what it
-// appends depends on what it reads, so that sending the same again is of no use. A
-// second key tells whether it has happened.
+// numbers appends an event with the number that a key holds, and increments the key.
+// What it appends depends on what it reads, so sending the same event again would not
+// do: a second key says whether the transaction has happened.
 func (w *writer) numbers(ctx context.Context) error {
 	chain := countChain + w.number%countChains
 	key, mine := fmt.Appendf(nil, "chain-%d", chain), fmt.Appendf(nil, "writer-%d", w.number)
@@ -116,7 +116,7 @@ func (w *writer) numbers(ctx context.Context) error {
 	}
 	if len(results) == 1 {
 		w.report(w.seq, true, b.appends, results, again, unknown)
-	} else { // it had happened before, and nobody knows where
+	} else { // an earlier attempt succeeded, and nobody knows where the event is
 		w.witness.appended(report{Writer: w.number, First: w.seq, Ordered: true, Repeated: again, Unknown: unknown,
 			Results: []reported{{Nowhere: true, Count: 1}}})
 	}

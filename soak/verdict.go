@@ -40,9 +40,9 @@ var defectNames = [defects]string{
 	torn:        "appends in part",
 	moved:       "not where it was acknowledged",
 	damaged:     "damaged",
-	uncalled:    "present and never sent, or refused",
+	uncalled:    "present, though refused or never sent",
 	disagreeing: "readers that disagree",
-	winners:     "claims with several winners, or none",
+	winners:     "claims with several winners or without one",
 	chains:      "conditions that did not hold",
 	counters:    "transactions miscounted",
 	unshared:    "group events never acknowledged",
@@ -50,10 +50,10 @@ var defectNames = [defects]string{
 	projected:   "projection differs",
 	lifetimes:   "streams not as truncated",
 	indexes:     "problems that Check found",
-	refusals:    "errors nobody can explain",
+	refusals:    "errors that faults do not explain",
 }
 
-// examples is how many of each defect are told.
+// examples is how many examples of each defect are printed.
 const examples = 5
 
 // verdict counts what is wrong. Its methods may be called from any goroutine.
@@ -81,7 +81,7 @@ func (v *verdict) total() (n int) {
 	return n
 }
 
-// print writes the table, and the first examples of what is not zero.
+// print writes the table, and the first examples of each defect.
 func (v *verdict) print(w io.Writer) error {
 	v.mu.Lock()
 	defer v.mu.Unlock()

@@ -14,52 +14,53 @@ import (
 const (
 	hotPrefix   = "hot-"
 	groupPrefix = "shared-"
-	// hotStreams and groupStreams are how many there are: of a store, and in all.
+	// hotStreams is the number of hot streams per store, groupStreams the number of
+	// group streams in all.
 	hotStreams   = 4
 	groupStreams = 16
-	// ownLength is how long a stream of one writer gets, in events.
+	// ownLength is roughly how many events a writer puts into each of its own streams.
 	ownLength = 2000
 )
 
-// role is what a writer does. What a plain writer does for its next event follows
-// from the seed and the event's number alone, so that another process can go on
-// where one was killed, and repeat what it was at.
+// role is what a writer does. A plain writer's next event depends only on the seed and
+// the event's number, so that another process can go on where one was killed, and
+// repeat what that one was doing.
 type role int
 
 const (
-	// anyRole appends to streams that others write, too, exactRole at the exact
-	// revision of streams of its own, manyRole to several streams at once,
-	// sharedRole to those of the consumer group.
+	// anyRole appends to streams that others also write, exactRole to its own streams at
+	// the exact revision, manyRole to several streams at once, sharedRole to the streams
+	// of the consumer group.
 	anyRole role = iota
 	exactRole
 	manyRole
 	sharedRole
 )
 
-// writer appends one thing after the other.
+// writer appends one thing after another.
 type writer struct {
 	*crew
 	number uint32
 	slot   int
 	role   role
-	// seq is the number of the next event, revision that of the last one in the
-	// stream of its own.
+	// seq is the number of the next event, revision the revision of the last event in
+	// the writer's own stream.
 	seq      uint32
 	revision int64
-	// memory are appends of the past, to be sent again much later.
+	// memory holds earlier appends to send again much later.
 	memory [16][]fdbevents.StreamAppend
 	firsts [16]uint32
 }
 
 func isUnknown(err error) bool { return errors.Is(err, fdbevents.ErrOutcomeUnknown) }
 
-// write lets a plain writer write, from an event and revision on.
+// write hires a plain writer that goes on from an event and revision.
 func (c *crew) write(ctx context.Context, number uint32, r role, seq uint32, revision int64) {
 	w := &writer{crew: c, number: number, slot: int(number), role: r, seq: seq, revision: revision}
 	c.hire(ctx, fmt.Sprintf("writer %d", number), w.plain)
 }
 
-// batch is the events of one append, with numbers from w.seq on.
+// batch holds the events of one append, with numbers from w.seq on.
 type batch struct {
 	w       *writer
 	index   uint8
@@ -67,7 +68,7 @@ type batch struct {
 	appends []fdbevents.StreamAppend
 }
 
-// add appends n events to a stream.
+// add adds n events for a stream to the batch.
 func (b *batch) add(stream string, expected fdbevents.ExpectedRevision, k kind, number uint64, n int, tags ...string) {
 	events := make([]fdbevents.EventData, n)
 	for i := range events {
@@ -112,8 +113,8 @@ func (w *writer) plain(ctx context.Context) error {
 	return w.append(ctx, b, rng)
 }
 
-// quarter is which of the hot streams to append to: mostly those of the same store,
-// so that many writers share a batch, and sometimes those of others.
+// quarter chooses which group of hot streams to append to: mostly the group of the
+// writer's own store, so that many writers share a batch, and sometimes another one.
 func (w *writer) quarter(rng *rand.Rand) int {
 	switch {
 	case rng.IntN(50) == 0:
@@ -124,8 +125,8 @@ func (w *writer) quarter(rng *rand.Rand) int {
 	return w.slot % stores
 }
 
-// own is the stream of its own. A new one is named after its first event, which
-// the revision leads back to.
+// own returns the name of the writer's own stream. A stream is named after its first
+// event, whose number follows from the revision.
 func (w *writer) own(expected fdbevents.ExpectedRevision) string {
 	first := w.seq
 	if expected != fdbevents.NoStream {
@@ -134,8 +135,8 @@ func (w *writer) own(expected fdbevents.ExpectedRevision) string {
 	return fmt.Sprintf("own-%d-%d", w.number, first)
 }
 
-// append sends a batch until it is acknowledged, now and then twice at the same
-// time, and now and then one from the past as well.
+// append sends a batch until it is acknowledged. Now and then it sends the batch twice
+// at the same time, and now and then it also sends an earlier one again.
 func (w *writer) append(ctx context.Context, b batch, rng *rand.Rand) error {
 	twice := rng.IntN(50) == 0
 	results, err := w.send(ctx, w.seq, b.appends, twice)
@@ -150,12 +151,12 @@ func (w *writer) append(ctx context.Context, b batch, rng *rand.Rand) error {
 	return nil
 }
 
-// remember keeps a batch, and sends one that was kept again.
+// remember keeps a batch, and may send again one that was kept earlier.
 func (w *writer) remember(ctx context.Context, b batch, rng *rand.Rand) error {
 	i := rng.IntN(len(w.memory))
 	if old := w.memory[i]; old != nil {
 		if _, err := w.send(ctx, w.firsts[i], old, false); err != nil {
-			return fmt.Errorf("sending again what was acknowledged: %w", err)
+			return fmt.Errorf("sending an acknowledged append again: %w", err)
 		}
 		if rng.IntN(2) == 0 {
 			return nil
@@ -165,7 +166,7 @@ func (w *writer) remember(ctx context.Context, b batch, rng *rand.Rand) error {
 	return nil
 }
 
-// send sends appends until they are acknowledged, and reports it.
+// send sends appends until they are acknowledged, and reports the results.
 func (w *writer) send(ctx context.Context, first uint32, appends []fdbevents.StreamAppend, twice bool) ([]reported, error) {
 	count := 0
 	for _, a := range appends {

@@ -7,15 +7,15 @@ import (
 	"time"
 )
 
-// prepareAppend lets each writer append to streams of its own, one after the
-// other, and keep count of their events.
+// prepareAppend makes each writer append to its own streams in rotation and keep
+// count of their events.
 func (s *stage) prepareAppend(_ context.Context, w Workload) (turnFunc, error) {
 	appender, ok := s.instance.(Appender)
 	if _, single := s.instance.(SingleAppender); !ok || single && w.Events > 1 {
 		return nil, errNotOffered
 	}
 	if w.Streams < w.Writers {
-		return nil, fmt.Errorf("%s: %d writers need as many streams, since each expects revisions that only it knows", w.Name(), w.Writers)
+		return nil, fmt.Errorf("%s: %d writers need at least as many streams, since only a stream's own writer knows its revision", w.Name(), w.Writers)
 	}
 	counts := make([][]int64, w.Writers)
 	for i := range counts {
@@ -35,7 +35,7 @@ func (s *stage) prepareAppend(_ context.Context, w Workload) (turnFunc, error) {
 	}), nil
 }
 
-// prepareAppendAny lets all writers append to the same streams.
+// prepareAppendAny makes all writers append to the same streams.
 func (s *stage) prepareAppendAny(_ context.Context, w Workload) (turnFunc, error) {
 	appender, ok := s.instance.(AnyAppender)
 	if _, single := s.instance.(SingleAppender); !ok || single && w.Events > 1 {
@@ -60,8 +60,8 @@ func (s *stage) prepareAppendTagged(_ context.Context, w Workload) (turnFunc, er
 	}), nil
 }
 
-// prepareAppendUnless does, too, and has the append refused where the tag is taken,
-// which it never is; the system does not know.
+// prepareAppendUnless also gives each append a new tag, and makes the append fail if
+// the tag is taken. It never is, but the system cannot know that.
 func (s *stage) prepareAppendUnless(_ context.Context, w Workload) (turnFunc, error) {
 	appender, ok := s.instance.(ConditionalAppender)
 	if !ok {
@@ -83,7 +83,7 @@ func (s *stage) taggedTurn(w Workload, appendOne func(ctx context.Context, tag, 
 	})
 }
 
-// appendTurn lets each writer append until the turn is over.
+// appendTurn makes each writer append until the turn is over.
 func (s *stage) appendTurn(w Workload, appendOne func(ctx context.Context, writer int, events []Event) error) turnFunc {
 	supplies := make([]*bodies, w.Writers)
 	for i := range supplies {

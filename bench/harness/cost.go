@@ -13,17 +13,16 @@ import (
 	"time"
 )
 
-// costs is what a system has used since it began: this process, and those that the
-// instance has besides.
+// costs is what a system has used since it began, in this process and in the
+// instance's other processes.
 type costs struct {
 	cpu         time.Duration
 	allocations int64
 	written     int64 // bytes
-	resident    int64 // bytes, the most there were
+	resident    int64 // bytes, the sum of the processes' peaks
 }
 
-// costs reads them from /proc; where there is none, they are zero but for the
-// allocations.
+// costs reads the costs from /proc. Outside Linux, all but the allocations are zero.
 func (s *stage) costs() (costs, error) {
 	var m runtime.MemStats
 	runtime.ReadMemStats(&m)
@@ -44,7 +43,7 @@ func (s *stage) costs() (costs, error) {
 			return costs{}, fmt.Errorf("costs of process %d: %w", pid, err)
 		}
 		if i == 0 {
-			c.cpu = ownCPU() // it is told more finely
+			c.cpu = ownCPU() // at a finer resolution
 		}
 		all.cpu += c.cpu
 		all.written += c.written
@@ -53,7 +52,7 @@ func (s *stage) costs() (costs, error) {
 	return all, nil
 }
 
-// ticks is the unit of times in /proc: 100 a second on Linux wherever Go runs
+// ticks is the unit of times in /proc: 1/100 s on Linux wherever Go runs
 // (proc(5), sysconf(_SC_CLK_TCK)).
 const ticks = time.Second / 100
 
@@ -63,8 +62,8 @@ func processCosts(pid int) (c costs, err error) {
 	if err != nil {
 		return c, err
 	}
-	// The second field is a name in brackets, which may have blanks. Fields 14 to 17
-	// are the user and system times of the process, and of its children that ended.
+	// The second field is a name in parentheses, which may contain spaces. Fields 14 to
+	// 17 are the user and system times of the process and of its children that ended.
 	_, after, ok := bytes.Cut(stat, []byte(") "))
 	fields := strings.Fields(string(after))
 	if !ok || len(fields) < 15 {
@@ -80,15 +79,16 @@ func processCosts(pid int) (c costs, err error) {
 	if c.resident, err = procField(dir+"/status", "VmHWM:"); err != nil {
 		return c, err
 	}
-	c.resident <<= 10 // it is in KiB
+	c.resident <<= 10 // VmHWM is in KiB
 	c.written, err = procField(dir+"/io", "write_bytes:")
 	if errors.Is(err, fs.ErrPermission) {
-		return c, nil // a process of another user's
+		return c, nil // the process belongs to another user
 	}
 	return c, err
 }
 
-// procField is the number after a name in a file of /proc; 0 when there is none.
+// procField returns the number after a name in a file of /proc, or 0 if the name is
+// absent.
 func procField(path, name string) (n int64, err error) {
 	text, err := os.ReadFile(path)
 	if err != nil {
@@ -104,9 +104,9 @@ func procField(path, name string) (n int64, err error) {
 	return n, nil
 }
 
-// Located is an Instance whose data is elsewhere than in its directory.
+// Located is an Instance that keeps its data outside its directory.
 type Located interface {
-	// DataDir is where it is; empty when nobody can say.
+	// DataDir returns the directory of the data, or "" if it is unknown.
 	DataDir() string
 }
 
@@ -118,7 +118,7 @@ func (s *stage) dataDirs() []string {
 	return dirs
 }
 
-// size is how many bytes the files below the directories take.
+// size returns how many bytes the files under the directories take on disk.
 func size(dirs []string) (total int64, err error) {
 	for _, dir := range dirs {
 		err := filepath.WalkDir(dir, func(path string, entry fs.DirEntry, err error) error {
@@ -138,7 +138,7 @@ func size(dirs []string) (total int64, err error) {
 	return total, nil
 }
 
-// passing ignores files that are removed while they are looked at.
+// passing drops the error for a file that was removed during a walk.
 func passing(err error) error {
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil

@@ -1,10 +1,10 @@
-// Package harness measures systems that keep events, side by side: each runs the
-// same workloads in a process of its own, in turns, so that what else the machine
-// does meets all of them alike.
+// Package harness measures event stores side by side. Each system runs the same
+// workloads in its own process, and the systems take turns, so that other load on
+// the machine affects all of them alike.
 //
-//   - A System is a contestant, an Instance one that is open.
-//   - A Workload says what is done to it, a Sample what that took in one turn.
-//   - A Session is workloads that follow one another on the same data.
+//   - A System is a contestant, an Instance an open System.
+//   - A Workload says what is done to it, a Sample what one turn of that took.
+//   - A Session is a series of workloads on the same data.
 //   - Run carries out sessions and makes a Report.
 //
 // Serve turns a program into the process that a system runs in.

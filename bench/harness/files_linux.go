@@ -11,8 +11,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// allocated is what a file takes on disk: files that were made longer in advance
-// take more than was written to them, sparse ones less than their length.
+// allocated returns the bytes that a file takes on disk. A preallocated file takes
+// more than was written to it, a sparse one less than its length.
 func allocated(info fs.FileInfo) int64 {
 	if stat, ok := info.Sys().(*syscall.Stat_t); ok {
 		return stat.Blocks * 512
@@ -20,7 +20,7 @@ func allocated(info fs.FileInfo) int64 {
 	return info.Size()
 }
 
-// ownCPU is what this process has used.
+// ownCPU returns the CPU time that this process has used.
 func ownCPU() time.Duration {
 	var u unix.Rusage
 	if err := unix.Getrusage(unix.RUSAGE_SELF, &u); err != nil {
@@ -29,7 +29,7 @@ func ownCPU() time.Duration {
 	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
 }
 
-// forget drops the files below a directory from the page cache.
+// forget drops the files under a directory from the page cache.
 func forget(dir string) error {
 	return filepath.WalkDir(dir, func(path string, entry fs.DirEntry, err error) error {
 		if err != nil || !entry.Type().IsRegular() {
@@ -39,12 +39,12 @@ func forget(dir string) error {
 		if err != nil {
 			return passing(err)
 		}
-		// What is not on disk yet cannot be dropped.
+		// Pages that are not on disk yet cannot be dropped.
 		return errors.Join(f.Sync(), unix.Fadvise(int(f.Fd()), 0, 0, unix.FADV_DONTNEED), f.Close())
 	})
 }
 
-// fileSystem is what a directory is on.
+// fileSystem returns the name of a directory's file system, or "" if it is unknown.
 func fileSystem(dir string) string {
 	var st unix.Statfs_t
 	if err := unix.Statfs(dir, &st); err != nil {

@@ -11,7 +11,7 @@ import (
 func allocated(info fs.FileInfo) int64 { return info.Size() }
 
 func forget(string) error {
-	return errors.New("files can be dropped from the page cache on Linux only")
+	return errors.New("dropping files from the page cache works only on Linux")
 }
 
 func ownCPU() time.Duration { return 0 }

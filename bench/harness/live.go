@@ -9,42 +9,42 @@ import (
 )
 
 const (
-	// trial is how long writers go at full speed to find out what half of it is.
+	// trial is how long the writers run at full speed to find out what half of it is.
 	trial = time.Second
-	// stragglers is how long the last receipts may take.
+	// stragglers is how long to wait for the last receipts.
 	stragglers = 30 * time.Second
-	// numbered is how many digits an event's data begins with: its number.
+	// numbered is how many digits the event's number has, which its data begins with.
 	numbered = 16
 	// remembered is how many acknowledgements are kept. A follower that is further
-	// behind would find a later one, and seem faster than it was; it is past every
-	// target then.
+	// behind would find a later one and seem faster than it is, but by then it has
+	// missed every target.
 	remembered = 1 << 20
 )
 
-// audience is the followers of one turn, and the acknowledgements that their
-// receipts are compared with.
+// audience is the followers of one turn and the acknowledgements with which their
+// receipts are compared.
 type audience struct {
 	bodies func(seed uint64) *bodies
 	began  time.Time
-	// acknowledged is when an event was, in nanoseconds since began; 0 not yet. The
-	// index is the event's number modulo its length.
+	// acknowledged is when each event was acknowledged, in nanoseconds since began; 0
+	// means not yet. The index is the event's number modulo the slice's length.
 	acknowledged []atomic.Int64
 	sent         atomic.Int64
-	received     []atomic.Int64 // by each follower
-	// measuring is from which number on latencies count.
+	received     []atomic.Int64 // per follower
+	// measuring is the number of the first event whose latency counts.
 	measuring atomic.Int64
 }
 
-// prepareLive lets writers append at a steady rate, below what the system can do,
-// while readers follow. The latency is from the acknowledgement of an event to its
-// receipt by a follower, 0 where that came first.
+// prepareLive makes writers append at a steady rate, below what the system can do,
+// while readers follow. The latency runs from the acknowledgement of an event to its
+// receipt by a follower; it is 0 if the receipt comes first.
 func (s *stage) prepareLive(_ context.Context, w Workload) (turnFunc, error) {
 	_, appends := s.instance.(AnyAppender)
 	if _, follows := s.instance.(Follower); !follows || !appends {
 		return nil, errNotOffered
 	}
 	if w.Size < numbered {
-		return nil, fmt.Errorf("%s: events of %d bytes have no room for their number, which has %d", w.Name(), w.Size, numbered)
+		return nil, fmt.Errorf("%s: events of %d bytes have no room for their number of %d digits", w.Name(), w.Size, numbered)
 	}
 	number := s.prepared
 	return func(ctx context.Context, t *tally) error {
@@ -101,8 +101,8 @@ func (s *stage) prepareLive(_ context.Context, w Workload) (turnFunc, error) {
 	}, nil
 }
 
-// follow starts the followers. Following gets a value for each that is live, ended
-// one when all have ended.
+// follow starts the followers. Each one sends to following when it is live; ended
+// receives one value when all have ended.
 func (a *audience) follow(ctx context.Context, cancel context.CancelCauseFunc, f Follower, t *tally) (following chan struct{}, ended chan error) {
 	following, ended = make(chan struct{}, len(a.received)), make(chan error, 1)
 	go func() {
@@ -113,7 +113,7 @@ func (a *audience) follow(ctx context.Context, cancel context.CancelCauseFunc, f
 				a.receive(i, c, data)
 			})
 			if err != nil {
-				cancel(err) // nobody is to wait for this one
+				cancel(err) // stop waiting for this follower
 			}
 			return err
 		})
@@ -126,19 +126,20 @@ func (a *audience) receive(follower int, c *counter, data []byte) {
 	now := time.Since(a.began)
 	n, err := strconv.ParseInt(string(data[:numbered]), 16, 64)
 	if err != nil {
-		return // the count will not fit, and that is an error
+		return // the count will not match, which is an error
 	}
 	if n >= a.measuring.Load() {
 		at := time.Duration(a.acknowledged[n%remembered].Load())
 		if at == 0 {
-			at = now // received before its writer knew
+			at = now // received before the acknowledgement was recorded
 		}
 		c.late(now - at)
 	}
 	a.received[follower].Add(1)
 }
 
-// write appends until the deadline, at a rate, or as fast as it goes when that is 0.
+// write appends until the deadline, at a rate in events per second, or at full speed
+// when the rate is 0.
 func (a *audience) write(ctx context.Context, w Workload, rate float64, deadline time.Time, appendOne func(ctx context.Context, writer int, data []byte) error) error {
 	return together(w.Writers, func(writer int) error {
 		supply := a.bodies(uint64(writer))
@@ -146,7 +147,7 @@ func (a *audience) write(ctx context.Context, w Workload, rate float64, deadline
 		if rate > 0 {
 			pause = time.Duration(float64(w.Writers) / rate * float64(time.Second))
 		}
-		// Writers do not all begin at once.
+		// Stagger the writers, so that they do not all begin at once.
 		next := time.Now().Add(pause * time.Duration(writer) / time.Duration(w.Writers))
 		for {
 			if wait := time.Until(next); wait > 0 {
@@ -167,7 +168,7 @@ func (a *audience) write(ctx context.Context, w Workload, rate float64, deadline
 	})
 }
 
-// wait returns when every follower has what was sent.
+// wait returns when every follower has received everything that was sent.
 func (a *audience) wait(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, stragglers)
 	defer cancel()
@@ -180,12 +181,12 @@ func (a *audience) wait(ctx context.Context) error {
 				break
 			}
 			if got > want {
-				return fmt.Errorf("a follower got %d events, %d were sent", got, want)
+				return fmt.Errorf("a follower received %d events, but only %d were sent", got, want)
 			}
 			select {
 			case <-look.C:
 			case <-ctx.Done():
-				return fmt.Errorf("a follower has got %d of %d events: %w", got, want, context.Cause(ctx))
+				return fmt.Errorf("a follower has received only %d of %d events: %w", got, want, context.Cause(ctx))
 			}
 		}
 	}

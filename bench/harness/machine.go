@@ -11,7 +11,8 @@ import (
 	"time"
 )
 
-// describe says where a run is whose data is in the directory.
+// describe describes the machine, and the file system of the directory that holds a
+// run's data.
 func describe(dir string) (Machine, error) {
 	m := Machine{
 		CPU: procText("/proc/cpuinfo", "model name"), Processors: runtime.NumCPU(),
@@ -28,7 +29,8 @@ func describe(dir string) (Machine, error) {
 	return m, err
 }
 
-// procText is the first value of a name in a file of /proc; empty when there is none.
+// procText returns the first value of a name in a file of /proc, or "" if the name is
+// absent.
 func procText(path, name string) string {
 	text, err := os.ReadFile(path)
 	if err != nil {
@@ -42,8 +44,8 @@ func procText(path, name string) string {
 	return ""
 }
 
-// syncMicros is the median of how long it takes to write 4 KiB to the end of a file
-// and have it on disk.
+// syncMicros returns the median time in microseconds to append 4 KiB to a file and
+// sync it.
 func syncMicros(dir string) (micros float64, err error) {
 	f, err := os.Create(filepath.Join(dir, "sync"))
 	if err != nil {

@@ -8,10 +8,10 @@ import (
 	"time"
 )
 
-// readers is how many are at it at once; one when the workload does not say.
+// readers returns how many read at once; 1 when the workload does not say.
 func (w Workload) readers() int { return max(w.Readers, 1) }
 
-// prepareLoad lets readers load streams of LoadedEvents events, chosen at random.
+// prepareLoad makes readers load streams of LoadedEvents events, chosen at random.
 func (s *stage) prepareLoad(_ context.Context, w Workload) (turnFunc, error) {
 	if _, ok := s.instance.(StreamReader); !ok {
 		return nil, errNotOffered
@@ -25,7 +25,7 @@ func (s *stage) prepareLoad(_ context.Context, w Workload) (turnFunc, error) {
 	}), nil
 }
 
-// prepareReadLog lets readers read the whole log.
+// prepareReadLog makes readers read the whole log.
 func (s *stage) prepareReadLog(_ context.Context, w Workload) (turnFunc, error) {
 	if _, ok := s.instance.(LogReader); !ok {
 		return nil, errNotOffered
@@ -35,7 +35,7 @@ func (s *stage) prepareReadLog(_ context.Context, w Workload) (turnFunc, error) 
 	}), nil
 }
 
-// prepareReadTag lets readers read what has a tag that few events have.
+// prepareReadTag makes readers read the events with a tag that few events have.
 func (s *stage) prepareReadTag(_ context.Context, w Workload) (turnFunc, error) {
 	if _, ok := s.instance.(TagReader); !ok {
 		return nil, errNotOffered
@@ -45,7 +45,7 @@ func (s *stage) prepareReadTag(_ context.Context, w Workload) (turnFunc, error) 
 	}), nil
 }
 
-// readTurn lets each reader read until the turn is over, once at least. A read that
+// readTurn makes each reader read until the turn is over, at least once. A read that
 // yields fewer events than wanted, or more, is an error: a rate of wrong answers is
 // of no interest.
 func (s *stage) readTurn(w Workload, read func(ctx context.Context, rng *rand.Rand, yield func([]byte)) (want int, err error)) turnFunc {
@@ -66,7 +66,7 @@ func (s *stage) readTurn(w Workload, read func(ctx context.Context, rng *rand.Ra
 					return err
 				}
 				if events != want {
-					return fmt.Errorf("%d events came, want %d", events, want)
+					return fmt.Errorf("got %d events, want %d", events, want)
 				}
 				c.add(time.Since(began), events, bytes)
 			}
@@ -75,7 +75,7 @@ func (s *stage) readTurn(w Workload, read func(ctx context.Context, rng *rand.Ra
 	}
 }
 
-// prepareConsume lets the members of a new group share the log.
+// prepareConsume makes the members of a new group share the log.
 func (s *stage) prepareConsume(_ context.Context, w Workload) (turnFunc, error) {
 	consumer, ok := s.instance.(Consumer)
 	if !ok {
@@ -106,8 +106,8 @@ func (s *stage) prepareConsume(_ context.Context, w Workload) (turnFunc, error) 
 	}, nil
 }
 
-// prepareOpen closes and opens the system once a turn, when it has that many streams
-// more than before.
+// prepareOpen adds the workload's streams to the system; each turn then closes and
+// opens it once.
 func (s *stage) prepareOpen(ctx context.Context, w Workload) (turnFunc, error) {
 	supply := s.bodies(0)
 	for i := range w.Streams {

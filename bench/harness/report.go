@@ -12,21 +12,21 @@ import (
 // ReportFormat is raised when older programs would misread a Report.
 const ReportFormat = 1
 
-// Report is all that a run has found, as it is stored.
+// Report is everything that a run has found, in its stored form.
 type Report struct {
 	Format  int       `json:"format"`
 	Began   time.Time `json:"began"`
 	Seconds float64   `json:"seconds"`
-	// Command is what was run.
+	// Command is the command line of the run.
 	Command string `json:"command"`
-	// Revision is of the source: "v1.2.3", or a commit.
+	// Revision is the revision of the source: "v1.2.3", or a commit.
 	Revision string         `json:"revision"`
 	Machine  Machine        `json:"machine"`
 	Systems  []SystemReport `json:"systems"`
 	Results  []Result       `json:"results"`
 }
 
-// Machine describes where a run was.
+// Machine describes the machine of a run.
 type Machine struct {
 	CPU        string  `json:"cpu"`
 	Processors int     `json:"processors"`
@@ -37,7 +37,7 @@ type Machine struct {
 	SyncMicros float64 `json:"syncMicros"` // median of writing 4 KiB and syncing it
 }
 
-// SystemReport is what is known of a system.
+// SystemReport is what is known about a system.
 type SystemReport struct {
 	Name    string `json:"name"`
 	Kind    Kind   `json:"kind"`
@@ -53,40 +53,41 @@ type Result struct {
 	Workload Workload `json:"workload"`
 	System   string   `json:"system"`
 	Samples  []Sample `json:"samples,omitempty"`
-	// Error says why there are no samples, or fewer: "not offered" where the system
-	// cannot do it at all.
+	// Error says why there are no samples, or too few; it is NotOffered if the system
+	// cannot run the workload at all.
 	Error string `json:"error,omitempty"`
 }
 
-// NotOffered is a Result's Error where the system has no such operation.
+// NotOffered is the Error of a Result whose system has no such operation.
 const NotOffered = "not offered"
 
 // Sample is one turn of a system in a workload.
 type Sample struct {
 	Seconds float64 `json:"seconds"`
-	// Operations is how many appends, loads, reads or receipts there were, Events how
-	// many events they held, Bytes the size of those events' data.
+	// Operations is the number of appends, loads, reads or receipts, Events the number
+	// of events in them, and Bytes the size of those events' data.
 	Operations int64 `json:"operations"`
 	Events     int64 `json:"events"`
 	Bytes      int64 `json:"bytes"`
-	// Latency is of single operations, in microseconds.
+	// Latency is the latency of single operations, in microseconds.
 	Latency Latency `json:"latency"`
-	// CPUSeconds is of the system's process and those it started, Allocations of the
-	// Go runtime in its own process; BytesWritten is what they gave the disk to write,
-	// WrittenBytes over Bytes being the write amplification.
+	// CPUSeconds is the CPU time of the system's process and the processes it started.
+	// BytesWritten is what all these processes sent to the disk; BytesWritten over Bytes
+	// is the write amplification. Allocations counts Go allocations in the system's own
+	// process only.
 	CPUSeconds   float64 `json:"cpuSeconds"`
 	Allocations  int64   `json:"allocations"`
 	BytesWritten int64   `json:"bytesWritten"`
-	// DiskBytes is the size of the system's directory after the turn, LogEvents how
-	// many events are in it.
+	// DiskBytes is the size of the system's data on disk after the turn, LogEvents the
+	// number of events in it.
 	DiskBytes int64 `json:"diskBytes"`
 	LogEvents int64 `json:"logEvents"`
-	// Resident is the most memory that the system's process and those it started had
+	// Resident is the peak memory of the system's process and the processes it started,
 	// since they began, in bytes.
 	Resident int64 `json:"resident"`
 }
 
-// Latency is percentiles in microseconds; all zero when nothing was measured.
+// Latency holds percentiles in microseconds, all zero when nothing was measured.
 type Latency struct {
 	P50  float64 `json:"p50"`
 	P90  float64 `json:"p90"`
@@ -106,7 +107,7 @@ func ReadFile(path string) (*Report, error) {
 		return nil, fmt.Errorf("read report %s: %w", path, err)
 	}
 	if report.Format != ReportFormat {
-		return nil, fmt.Errorf("read report %s: its format is %d, this program reads %d; run the older source again", path, report.Format, ReportFormat)
+		return nil, fmt.Errorf("read report %s: its format is %d, but this program reads %d; measure the older source again", path, report.Format, ReportFormat)
 	}
 	return &report, nil
 }
@@ -123,7 +124,7 @@ func (r *Report) WriteFile(path string) error {
 	return nil
 }
 
-// Find returns the result of a system in a workload, nil when there is none.
+// Find returns the result of a system in a workload, or nil when there is none.
 func (r *Report) Find(workload, system string) *Result {
 	for i := range r.Results {
 		if x := &r.Results[i]; x.System == system && x.Workload.Name() == workload {
@@ -133,8 +134,8 @@ func (r *Report) Find(workload, system string) *Result {
 	return nil
 }
 
-// Add takes over the results of an older report in workloads and systems that this one
-// has not measured. Both are told by the command.
+// Add takes from an older report the results of workloads and systems that this one
+// has not measured. Command and Seconds then cover both runs.
 func (r *Report) Add(old *Report) {
 	var kept []Result
 	for _, x := range old.Results {
@@ -156,8 +157,8 @@ func (r *Report) Add(old *Report) {
 	r.Command = old.Command + " && " + r.Command
 }
 
-// Failed is what went wrong: workloads that systems offer and failed at, and no
-// system at all. That a peer or FoundationDB is missing is not wrong.
+// Failed returns an error for each workload that failed on a system that offers it,
+// and an error when nothing was measured. A missing peer or FoundationDB is no error.
 func (r *Report) Failed() (err error) {
 	for i := range r.Results {
 		if x := &r.Results[i]; x.Error != "" && x.Error != NotOffered {

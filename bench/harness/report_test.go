@@ -6,7 +6,8 @@ import (
 	"testing"
 )
 
-// TestAdd: what a later run has measured again is the later run's, all else stays.
+// TestAdd checks that results of the later run replace older ones and that all others
+// stay.
 func TestAdd(t *testing.T) {
 	result := func(w Workload, system string, rounds int) Result {
 		return Result{Workload: w, System: system, Samples: make([]Sample, rounds)}

@@ -11,36 +11,35 @@ import (
 	"time"
 )
 
-// Options say what a Run does.
+// Options say what Run does.
 type Options struct {
 	Hosts    []Host
 	Sessions []Session
-	// Only are the names of the systems to run; nil is all.
+	// Only names the systems to run; nil means all.
 	Only []string
-	// Rounds is how often each system has its turn in a workload, 5 when zero; Turn is
-	// how long each takes, 1 s when zero.
+	// Rounds is how many turns each system gets in a workload, 5 when zero; Turn is how
+	// long each turn takes, 1 s when zero.
 	Rounds int
 	Turn   time.Duration
-	// Dir is an existing directory where each system gets one below. What is in these
-	// is removed when a session ends.
+	// Dir is an existing directory. Each system gets its own directory under it, which
+	// is removed when the session ends.
 	Dir string
 	// Profiles, when not empty, is an existing directory for a CPU profile of the last
 	// turn of each subject in each workload.
 	Profiles string
-	// Progress, when not nil, is told what comes next, and how many turns of all are
-	// done. Turns that a system cannot do count as done.
+	// Progress, when not nil, is called with the number of turns done, the number of
+	// all turns, and what comes next. Turns that a system cannot do count as done.
 	Progress func(done, total int, next string)
 	// Command and Revision go into the report.
 	Command, Revision string
 }
 
-// Run carries out sessions one after the other. In each, every system is opened on
-// an empty directory; in each workload, all of them have their turns round by round,
-// and each round begins with another one. What a system fails at is in its results;
-// an error is returned for what nobody can go on with.
+// Run carries out the sessions one after another. In each session, every system is
+// opened on an empty directory. In each workload, the systems take turns round by
+// round, and each round begins with a different system. A system's failures are in
+// its results; Run returns an error only when the run as a whole cannot go on.
 //
-// When ctx ends, the report is of what was done until then, and the error tells why
-// it ended.
+// When ctx ends, Run returns a report of what was done until then, and the cause.
 func Run(ctx context.Context, o Options) (*Report, error) {
 	if o.Rounds == 0 {
 		o.Rounds = 5
@@ -85,7 +84,7 @@ type contestant struct {
 	failed error
 }
 
-// list asks the hosts what systems they have.
+// list asks the hosts for their systems.
 func (r *runner) list(ctx context.Context) error {
 	for _, h := range r.Hosts {
 		s, err := h.start(ctx)
@@ -105,7 +104,7 @@ func (r *runner) list(ctx context.Context) error {
 	}
 	for _, name := range r.Only {
 		if !slices.ContainsFunc(r.contestants, func(c *contestant) bool { return c.Name == name }) {
-			return fmt.Errorf("there is no system %q; there are %s", name, strings.Join(r.names(), ", "))
+			return fmt.Errorf("there is no system %q; the systems are %s", name, strings.Join(r.names(), ", "))
 		}
 	}
 	if len(r.contestants) == 0 {
@@ -153,7 +152,8 @@ func (r *runner) session(ctx context.Context, s Session) (err error) {
 	return nil
 }
 
-// open starts a system. That it is missing here is noted once for all sessions.
+// open starts a system. If the system is missing on this machine, that is noted for
+// all sessions.
 func (r *runner) open(ctx context.Context, c *contestant, dir string) (err error) {
 	if c.failed = nil; c.Missing != "" {
 		c.failed = errors.New(c.Missing)
@@ -191,7 +191,7 @@ func (c *contestant) end() (err error) {
 	return err
 }
 
-// do has a command carried out; what goes wrong there is an error, too.
+// do sends a command to the system. A failure there is returned as an error, too.
 func (c *contestant) do(ctx context.Context, x command) (answer, error) {
 	a, err := c.seat.do(ctx, x)
 	if err == nil && a.Error != "" {
@@ -200,7 +200,7 @@ func (c *contestant) do(ctx context.Context, x command) (answer, error) {
 	return a, err
 }
 
-// workload lets systems do one workload in turns.
+// workload makes the systems do one workload in turns.
 func (r *runner) workload(ctx context.Context, w Workload, all []*contestant) error {
 	all = slices.DeleteFunc(slices.Clone(all), func(c *contestant) bool { return c.Missing != "" })
 	results := make([]Result, len(all))
@@ -218,7 +218,7 @@ func (r *runner) workload(ctx context.Context, w Workload, all []*contestant) er
 			}
 			continue
 		}
-		// The first turn finds caches empty and files unborn; it is not counted.
+		// The first turn is not counted: its caches are empty and its files do not exist.
 		if _, err := c.do(ctx, command{Do: "turn", Length: r.Turn / 2}); err != nil {
 			results[i].Error, c.failed = err.Error(), err
 		}

@@ -12,8 +12,8 @@ import (
 	"time"
 )
 
-// stage is one system at work: its instance, and what the workloads know of the
-// data in it. One goroutine uses it.
+// stage is one system at work: its instance, and what the workloads know about the
+// data in it. Only one goroutine uses it.
 type stage struct {
 	system   System
 	dir      string
@@ -22,21 +22,22 @@ type stage struct {
 	stocked int
 	// logged is how many events are in the log.
 	logged int64
-	// prepared counts the workloads, so that each has streams of its own.
+	// prepared counts the workloads, so that each has its own streams.
 	prepared int
-	// partitions is how many were asked for; 0 when nobody did.
+	// partitions is the number that a workload asked for; 0 when none did.
 	partitions int
 	load       load
-	// text is what the data of events is cut from.
+	// text is what event data is cut from.
 	text []byte
-	// pace is the rate that Live workloads found out, by their names.
+	// pace holds the rates that Live workloads have found in their trials, by workload
+	// name.
 	pace map[string]float64
 }
 
-// load is a workload ready to be done again and again.
+// load is a prepared workload, ready for any number of turns.
 type load struct {
 	Workload
-	// turn works until the context ends, or for one operation if that takes longer.
+	// turn works until the tally's deadline, or for one operation if that takes longer.
 	turn func(ctx context.Context, t *tally) error
 }
 
@@ -61,7 +62,8 @@ func (s *stage) close() error {
 	return err
 }
 
-// reopen closes the system and opens it with the data that it had.
+// reopen closes the system, calls between, and opens the system again on the same
+// data.
 func (s *stage) reopen(ctx context.Context, between func() error) (err error) {
 	if err := s.close(); err != nil {
 		return fmt.Errorf("close %s: %w", s.system.Name, err)
@@ -75,11 +77,11 @@ func (s *stage) reopen(ctx context.Context, between func() error) (err error) {
 	return nil
 }
 
-// errNotOffered is what a workload gets from a system that cannot do it.
+// errNotOffered says that a system cannot do a workload.
 var errNotOffered = errors.New(NotOffered)
 
-// prepare makes ready for turns of a workload. What it returns is errNotOffered
-// where the system cannot do it.
+// prepare gets the system ready for turns of a workload. It returns errNotOffered if
+// the system cannot do the workload.
 func (s *stage) prepare(ctx context.Context, w Workload) error {
 	s.prepared++
 	if err := s.partition(ctx, w.Partitions); err != nil {
@@ -98,7 +100,7 @@ func (s *stage) prepare(ctx context.Context, w Workload) error {
 		Open:         s.prepareOpen,
 	}[w.Operation]
 	if prepare == nil {
-		return fmt.Errorf("%s is no operation", w.Operation)
+		return fmt.Errorf("%s is not an operation", w.Operation)
 	}
 	turn, err := prepare(ctx, w)
 	if err != nil {
@@ -119,11 +121,11 @@ func (s *stage) prepare(ctx context.Context, w Workload) error {
 			return err
 		}
 	}
-	runtime.GC() // a turn is not to pay for what was before
+	runtime.GC() // so that a turn does not pay for what came before
 	return nil
 }
 
-// partition goes over to an empty log of so many partitions, and stays there.
+// partition switches to an empty log of n partitions for this and later workloads.
 func (s *stage) partition(ctx context.Context, n int) (err error) {
 	if n == 0 || n == s.partitions {
 		return nil
@@ -150,8 +152,8 @@ func (s *stage) partition(ctx context.Context, n int) (err error) {
 
 type turnFunc = func(ctx context.Context, t *tally) error
 
-// turn carries out the workload for a while and says what it took. With a path, it
-// leaves a CPU profile of it there.
+// turn runs the workload for the given time and returns what it took. If profile is
+// not empty, turn writes a CPU profile to that path.
 func (s *stage) turn(ctx context.Context, length time.Duration, profile string) (_ *Sample, err error) {
 	if s.load.Cold {
 		if err := s.reopen(ctx, func() error { return forget(s.dir) }); err != nil {
@@ -202,8 +204,8 @@ func startProfile(path string) (stop func() error, err error) {
 	}, nil
 }
 
-// together runs work on that many goroutines and returns their first error, after
-// all have ended.
+// together runs work on n goroutines, waits for all of them, and returns the error of
+// the first worker, by number, that failed.
 func together(n int, work func(worker int) error) error {
 	errs := make([]error, n)
 	var wg sync.WaitGroup
@@ -220,17 +222,17 @@ func together(n int, work func(worker int) error) error {
 }
 
 const (
-	// settleTime is how long the system may work on what stocking has left behind,
-	// compactions for one, before it is measured all the same.
+	// settleTime is how long the system may work on what stocking left behind, such as
+	// compactions, before it is measured anyway.
 	settleTime = 2 * time.Minute
-	// settleLook is how often it is looked at, and idle the share of a processor below
-	// which it has settled.
+	// settleLook is the interval between checks, and idle the share of one processor
+	// below which the system has settled.
 	settleLook = 500 * time.Millisecond
 	idle       = 0.15
 )
 
-// settle waits until the system has little to do: nobody stocks a log in a minute but
-// a benchmark.
+// settle waits until the system is nearly idle, because only a benchmark fills a log
+// within a minute.
 func (s *stage) settle(ctx context.Context) error {
 	deadline := time.Now().Add(settleTime)
 	look := time.NewTicker(settleLook)

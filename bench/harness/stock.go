@@ -8,19 +8,19 @@ import (
 )
 
 const (
-	// abreast is how many stocked streams grow at the same time, so that the events
-	// of one are far apart in the log, as they are in life.
+	// abreast is how many stocked streams grow at the same time, so that the events of
+	// one stream are far apart in the log, as in real life.
 	abreast = 100
 	// stockedAtOnce is how many events a stocked stream gets in a row.
 	stockedAtOnce = 10
-	// foundTag is what one in TagEvery stocked events has.
+	// foundTag is the tag that one in TagEvery stocked events has.
 	foundTag = "kind:rare"
 )
 
-// stockedStream names the i-th stream that stock made.
+// stockedStream returns the name of the i-th stream that stock makes.
 func stockedStream(i int) string { return fmt.Sprint("stock-", i) }
 
-// stock appends streams of LoadedEvents events until there are n events at least.
+// stock appends streams of LoadedEvents events until there are at least n events.
 func (s *stage) stock(ctx context.Context, n, size int) error {
 	if s.stocked >= n {
 		return nil
@@ -47,7 +47,7 @@ func (s *stage) stock(ctx context.Context, n, size int) error {
 	return s.flush(ctx)
 }
 
-// flush returns when all that fill appended is on disk.
+// flush returns when everything that fill appended is on disk.
 func (s *stage) flush(ctx context.Context) error {
 	filler, ok := s.instance.(Filler)
 	if !ok {
@@ -59,7 +59,7 @@ func (s *stage) flush(ctx context.Context) error {
 	return nil
 }
 
-// fill appends in the fastest way there is.
+// fill appends in the fastest way that the system offers.
 func (s *stage) fill(ctx context.Context, stream string, next int64, events []Event) error {
 	s.logged += int64(len(events))
 	switch x := s.instance.(type) {
@@ -78,17 +78,17 @@ func (s *stage) fill(ctx context.Context, stream string, next int64, events []Ev
 	return errNotOffered
 }
 
-// bodies makes data of events: hexadecimal digits, about as compressible as real
-// events are. One goroutine uses it.
+// bodies makes event data: hexadecimal digits, which are about as compressible as
+// real events. Only one goroutine uses it.
 type bodies struct {
 	text []byte
 	rng  *rand.Rand
 }
 
-// supply is how many bytes of text there are to cut data from.
+// supply is the length in bytes of the text that data is cut from.
 const supply = 1 << 20
 
-// newText is what the data of all events is cut from.
+// newText returns the text that the data of all events is cut from.
 func newText() []byte {
 	source := rand.NewChaCha8([32]byte{})
 	raw := make([]byte, supply/2)
@@ -100,7 +100,7 @@ func (s *stage) bodies(seed uint64) *bodies {
 	return &bodies{text: s.text, rng: rand.New(rand.NewPCG(seed, 2))}
 }
 
-// next is data of that size. It is not to be changed.
+// next returns data of the given size, which the caller must not change.
 func (b *bodies) next(size int) []byte {
 	at := b.rng.IntN(len(b.text) - size + 1)
 	return b.text[at : at+size : at+size]

@@ -5,18 +5,18 @@ import (
 	"strings"
 )
 
-// The workloads that targets are stated for. Each is of events of 256 bytes, as
-// most are small.
+// The workloads that the targets refer to. Their events have 256 bytes, since most
+// events are small.
 var (
-	// BaseAppend is the one that others vary.
+	// BaseAppend is the workload that others vary.
 	BaseAppend = Workload{Operation: Append, Writers: 64, Size: 256, Events: 1, Streams: 1000}
-	// LoneAppend has one writer, who waits for the disk each time.
+	// LoneAppend has one writer, which waits for the disk each time.
 	LoneAppend = BaseAppend.with(func(w *Workload) { w.Writers = 1 })
-	// HotAppend is all writers on one stream, ApartAppend the same on many.
+	// HotAppend has all writers on one stream, ApartAppend the same writers on many.
 	HotAppend   = Workload{Operation: AppendAny, Writers: 64, Size: 256, Events: 1, Streams: 1}
 	ApartAppend = HotAppend.with(func(w *Workload) { w.Streams = 1000 })
-	// TaggedAppend and ConditionalAppend give each event a tag of its own, the second
-	// one on the condition that the tag is new.
+	// TaggedAppend and ConditionalAppend give each event its own tag;
+	// ConditionalAppend also makes it a condition that the tag is new.
 	TaggedAppend      = Workload{Operation: AppendTagged, Writers: 64, Size: 256, Events: 1, Streams: 1000}
 	ConditionalAppend = Workload{Operation: AppendUnless, Writers: 64, Size: 256, Events: 1, Streams: 1000}
 
@@ -29,31 +29,31 @@ var (
 	OpenMillion = Workload{Operation: Open, Streams: 1_000_000, Size: 256}
 )
 
-// stockedLog is how many events workloads that read find.
+// stockedLog is the length, in events, of the log that reading workloads find.
 const stockedLog = 300_000
 
-// with is a copy that differs.
+// with returns a changed copy.
 func (w Workload) with(change func(*Workload)) Workload {
 	change(&w)
 	return w
 }
 
-// Suite is sessions under a name.
+// Suite is a named list of sessions.
 type Suite struct {
 	Name, About string
 	Sessions    []Session
 }
 
-// Suites are those that the harness knows. The first is the default.
+// Suites returns the suites that the harness knows. The first is the default.
 func Suites() []Suite {
 	return []Suite{
-		{"full", "all workloads on all systems, and curves over writers, streams, events an append and sizes", slices.Concat(appends(), reads(), publishing(), partitions(), opening())},
+		{"full", "all workloads on all systems, with curves over writers, streams, events per append and event sizes", slices.Concat(appends(), reads(), publishing(), partitions(), opening())},
 		{"growth", "fdbevents and plain Pebble while the log grows to 20,000,000 events", growth(100_000, 1_000_000, 5_000_000, 20_000_000)},
-		{"smoke", "a small one of each workload", smoke()},
+		{"smoke", "a small version of each workload", smoke()},
 	}
 }
 
-// appends vary BaseAppend along one axis at a time.
+// appends varies BaseAppend along one axis at a time.
 func appends() []Session {
 	vary := func(name string, changes ...func(*Workload)) Session {
 		s := Session{Name: name}
@@ -104,7 +104,7 @@ func publishing() []Session {
 	}
 }
 
-// partitions are a setting of fdbevents alone: what more of them cost.
+// partitions measures what more partitions cost. Only fdbevents has the setting.
 func partitions() []Session {
 	s := Session{Name: "partitions", Systems: []string{"fdbevents", "fdbevents-fdb"}}
 	for _, n := range []int{1, 8, 32} {
@@ -119,7 +119,7 @@ func opening() []Session {
 	return []Session{{Name: "open", Workloads: []Workload{OpenMillion}, Systems: []string{"fdbevents", "pebble"}}}
 }
 
-// growth measures at each length of the log.
+// growth measures at each of the given log lengths.
 func growth(lengths ...int) []Session {
 	s := Session{Name: "growth", Systems: []string{"fdbevents", "pebble"}}
 	for _, n := range lengths {
@@ -128,7 +128,7 @@ func growth(lengths ...int) []Session {
 	return []Session{s}
 }
 
-// Grown is a workload on a log of at least n events.
+// Grown returns the workload on a log of at least n events.
 func Grown(w Workload, n int) Workload {
 	return w.with(func(w *Workload) { w.Log = n })
 }
@@ -156,7 +156,8 @@ func smoke() []Session {
 	return []Session{s}
 }
 
-// ClusterSuite is what a user wants to know of a database: a few minutes.
+// ClusterSuite returns what a user wants to know about a database. It takes a few
+// minutes.
 func ClusterSuite() []Session {
 	const log = 90_000
 	writers := func(n int) Workload { return BaseAppend.with(func(w *Workload) { w.Writers = n }) }
@@ -169,7 +170,7 @@ func ClusterSuite() []Session {
 	}
 }
 
-// Names are those of all workloads.
+// Names returns the names of all workloads.
 func Names(sessions []Session) (names []string) {
 	for _, s := range sessions {
 		for _, w := range s.Workloads {
@@ -179,8 +180,9 @@ func Names(sessions []Session) (names []string) {
 	return names
 }
 
-// Select keeps the workloads whose name is one of the texts or, where none has that
-// name, contains it; all when there are no texts.
+// Select keeps the workloads that match one of the texts. A text that is the name of
+// a workload matches only that workload; any other text matches all workloads whose
+// names contain it. Without texts, Select keeps all workloads.
 func Select(sessions []Session, texts []string) (kept []Session) {
 	if len(texts) == 0 {
 		return sessions

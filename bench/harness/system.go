@@ -5,13 +5,13 @@ import (
 	"errors"
 )
 
-// Kind is the part that a system plays in a report.
+// Kind is the role of a system in a report.
 type Kind string
 
 const (
 	// Subject is fdbevents, on one of its engines.
 	Subject Kind = "subject"
-	// Limit does the physical part of the same work and nothing else.
+	// Limit does only the physical part of the same work.
 	Limit Kind = "limit"
 	// Peer is what people use instead.
 	Peer Kind = "peer"
@@ -22,35 +22,35 @@ type System struct {
 	// Name is short and stable: it is the key in results.
 	Name string
 	Kind Kind
-	// About says in a line what is run, and where it does less, or more, than the
-	// others: "acknowledged" must mean synced to disk for each of them.
+	// About says in one line what is run, and where it does less or more than the
+	// others. "Acknowledged" must mean synced to disk for each of them.
 	About string
-	// Relaxed systems acknowledge before the disk has it. They are shown, and
-	// compared with nothing.
+	// Relaxed systems acknowledge before the data is on disk. They are shown but not
+	// compared with anything.
 	Relaxed bool
-	// Open opens the system's data in the directory, which is empty at first and
-	// the system's own. Opened again after a Close it has what it had. A system that
-	// cannot run here gives an error that wraps ErrMissing.
+	// Open opens the system's data in dir, which is empty at first and belongs to the
+	// system. Opened again after a Close, the system finds its data. A system that
+	// cannot run on this machine returns an error that wraps ErrMissing.
 	Open func(ctx context.Context, dir string) (Instance, error)
-	// OpenPartitioned is Open where the log is to have so many partitions; nil when one
-	// cannot choose.
+	// OpenPartitioned is Open for a log of the given number of partitions; nil when the
+	// number cannot be chosen.
 	OpenPartitioned func(ctx context.Context, dir string, partitions int) (Instance, error)
 }
 
 // ErrMissing is wrapped by the error of a System that cannot run on this machine.
 var ErrMissing = errors.New("not on this machine")
 
-// Instance is an open system. What it can do is told by the interfaces that it
-// implements, of those below; a workload that needs another is not offered to it.
-// Methods are called from many goroutines at once. They do not keep the slices
-// given to them, and those they give are valid only until the yield returns.
+// Instance is an open system. It implements the interfaces below that it can offer; a
+// workload that needs another one is not run on it. Methods are called from many
+// goroutines at once. They do not keep the slices passed to them, and the slices that
+// they pass to yield are valid only until yield returns.
 type Instance interface {
-	// Version is of the software that is measured: "PostgreSQL 15.18".
+	// Version returns the version of the measured software: "PostgreSQL 15.18".
 	Version() string
 	Close() error
 }
 
-// Event is what is appended.
+// Event is an event to append.
 type Event struct {
 	// Data is printable ASCII without quotes and backslashes, so that systems that keep
 	// text or JSON need not encode it.
@@ -60,19 +60,19 @@ type Event struct {
 	Tags []string
 }
 
-// Appender is the least that an Instance offers.
+// Appender is the minimum that an Instance offers.
 type Appender interface {
 	// Append adds the events to the end of the stream, all or none, and returns when
 	// they are on disk. It fails unless the stream has exactly next events before.
-	// Stream names have the form NAME-NUMBER, the name being a category.
+	// Stream names have the form NAME-NUMBER, where NAME is a category.
 	Append(ctx context.Context, stream string, next int64, events []Event) error
 }
 
-// SingleAppender is an Appender that takes but one event at a time.
+// SingleAppender is an Appender that takes only one event at a time.
 type SingleAppender interface{ AppendsOneEventOnly() }
 
-// Unchecked is an Appender that takes the caller's word for next: a limit, which
-// does the physical part only.
+// Unchecked is an Appender that does not check next: a limit, which does only the
+// physical part.
 type Unchecked interface{ ChecksNothing() }
 
 // AnyAppender appends wherever the stream ends.
@@ -80,13 +80,13 @@ type AnyAppender interface {
 	AppendAny(ctx context.Context, stream string, events []Event) error
 }
 
-// ConditionalAppender appends unless there is an event with the tag already.
+// ConditionalAppender appends unless there already is an event with the tag.
 type ConditionalAppender interface {
 	AppendUnless(ctx context.Context, tag, stream string, events []Event) error
 }
 
-// Filler appends without waiting for the disk at each step, to prepare what is to
-// be read. Next is as for Append. All of it is on disk when Flush returns.
+// Filler appends without waiting for the disk each time, to prepare a log for reading.
+// The argument next is as for Append. Everything is on disk when Flush returns.
 type Filler interface {
 	Fill(ctx context.Context, stream string, next int64, events []Event) error
 	Flush(ctx context.Context) error
@@ -97,8 +97,8 @@ type StreamReader interface {
 	ReadStream(ctx context.Context, stream string, yield func(data []byte)) error
 }
 
-// LogReader reads all events of all streams in the system's order, from the first
-// to the last that is there.
+// LogReader reads the events of all streams in the system's order, from the first to
+// the last one that is there.
 type LogReader interface {
 	ReadLog(ctx context.Context, yield func(data []byte)) error
 }
@@ -108,24 +108,24 @@ type TagReader interface {
 	ReadTag(ctx context.Context, tag string, yield func(data []byte)) error
 }
 
-// Follower hands out events that are appended after live was called, each once, in
-// order, until the context ends, and returns nil then. It may hand out some that were
-// appended after Follow was called and before live was.
+// Follower yields the events that are appended after it has called live, each once
+// and in order, until the context ends; Follow then returns nil. It may also yield
+// events that were appended between the calls of Follow and of live.
 type Follower interface {
 	Follow(ctx context.Context, live func(), yield func(data []byte)) error
 }
 
-// Consumer lets members share all events of the log: each is handed to one of
-// them and acknowledged when yield returns, durably if the system can. The name is
-// new in each call. Consume returns nil when the context ends.
+// Consumer shares all events of the log among members: each event goes to one member
+// and is acknowledged when yield returns, durably if the system can. The name is new
+// in each call. Consume returns nil when the context ends.
 type Consumer interface {
 	Consume(ctx context.Context, name string, members int, yield func(data []byte)) error
 }
 
-// Costed is an Instance with processes of its own besides the one it is called
-// in: the costs of an event include theirs.
+// Costed is an Instance that runs other processes in addition to the one it is called
+// in. The costs of an event include their costs.
 type Costed interface {
-	// Processes are their ids.
+	// Processes returns their ids.
 	Processes() []int
 }
 

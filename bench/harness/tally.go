@@ -11,10 +11,10 @@ import (
 // tally counts what happens in one turn.
 type tally struct {
 	began, deadline time.Time
-	// ended is when the last operation was done; the deadline has passed then, or
-	// there was nothing left to do.
+	// ended is when the last operation was done: after the deadline, or when there was
+	// nothing left to do.
 	ended time.Time
-	// appended is how many events the log has more than before.
+	// appended is how many events the turn has added to the log.
 	appended atomic.Int64
 
 	mu                        sync.Mutex
@@ -30,9 +30,9 @@ type counter struct {
 }
 
 const (
-	// longest is the longest latency that is told apart, in nanoseconds.
+	// longest is the cap on recorded latencies, in nanoseconds.
 	longest = int64(time.Minute)
-	// digits are the significant ones: an error of one percent.
+	// digits is the number of significant digits: an error of one percent.
 	digits = 2
 )
 
@@ -43,7 +43,7 @@ func (t *tally) counter() *counter { return &counter{tally: t, latency: newHisto
 // over reports whether the turn's time is up.
 func (t *tally) over() bool { return !time.Now().Before(t.deadline) }
 
-// add counts an operation that took so long.
+// add counts an operation and how long it took.
 func (c *counter) add(took time.Duration, events, bytes int) {
 	c.operations++
 	c.events += int64(events)
@@ -51,12 +51,12 @@ func (c *counter) add(took time.Duration, events, bytes int) {
 	c.late(took)
 }
 
-// late counts a latency alone.
+// late counts only a latency.
 func (c *counter) late(took time.Duration) {
-	_ = c.latency.RecordValue(min(max(int64(took), 1), longest)) // within the bounds
+	_ = c.latency.RecordValue(min(max(int64(took), 1), longest)) // the value is within the bounds
 }
 
-// done adds what a goroutine has counted to the whole.
+// done adds the counts to the tally.
 func (c *counter) done() {
 	t := c.tally
 	t.mu.Lock()

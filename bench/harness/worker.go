@@ -12,8 +12,8 @@ import (
 	"time"
 )
 
-// command is what a run asks of the process that a system is in; answer is what it
-// says. They are lines of JSON.
+// command is a request of a run to the process of a system, answer the reply. Each is
+// a line of JSON.
 type command struct {
 	// Do is one of list, open, prepare, turn and close.
 	Do       string        `json:"do"`
@@ -29,12 +29,12 @@ type answer struct {
 	Version string         `json:"version,omitempty"`
 	Sample  *Sample        `json:"sample,omitempty"`
 	Error   string         `json:"error,omitempty"`
-	// Missing and NotOffered tell what kind of error it is.
+	// Missing and NotOffered say what kind of error it is.
 	Missing    bool `json:"missing,omitempty"`
 	NotOffered bool `json:"notOffered,omitempty"`
 }
 
-// worker carries out commands for one system. One goroutine uses it.
+// worker carries out commands for one system. Only one goroutine uses it.
 type worker struct {
 	systems []System
 	stage   *stage
@@ -84,7 +84,7 @@ func (w *worker) carryOut(ctx context.Context, c command) (a answer, err error) 
 	return a, fmt.Errorf("unknown command %q", c.Do)
 }
 
-// end closes what is still open.
+// end closes the system if it is still open.
 func (w *worker) end() error {
 	if w.stage == nil {
 		return nil
@@ -95,14 +95,16 @@ func (w *worker) end() error {
 // workerVariable is set in the environment of the processes that systems run in.
 const workerVariable = "FDBEVENTS_BENCH_WORKER"
 
-// IsWorker reports whether this process is one that a system is to run in. Its
-// main function then calls Serve and nothing else.
+// IsWorker reports whether this process was started to run a system. Its main
+// function then calls only Serve.
 func IsWorker() bool { return os.Getenv(workerVariable) != "" }
 
-// Serve carries out what a run in another process asks for, until that ends, and
-// returns the exit code of this one. Standard input and output belong to it.
+// Serve carries out the commands of a run in another process until that process ends
+// its input, and returns the exit code of this one. Serve owns standard input and
+// output.
 func Serve(systems []System) int {
-	// An interrupt at the terminal reaches both; the run decides when this one ends.
+	// An interrupt at the terminal reaches both processes; the run decides when this
+	// one ends.
 	signal.Ignore(os.Interrupt)
 	w := &worker{systems: systems}
 	err := w.serve(context.Background(), os.Stdin, os.Stdout)
@@ -156,8 +158,8 @@ func (s *localSeat) do(ctx context.Context, c command) (answer, error) {
 
 func (s *localSeat) leave() error { return s.worker.end() }
 
-// Program is a Host that gives each system a process of its own: a program whose
-// main function calls Serve when IsWorker says so.
+// Program is a Host that gives each system its own process. The main function of the
+// program must call Serve when IsWorker is true.
 func Program(path string, args ...string) Host { return program(append([]string{path}, args...)) }
 
 type program []string
@@ -166,7 +168,7 @@ func (p program) start(ctx context.Context) (seat, error) {
 	cmd := exec.CommandContext(ctx, p[0], p[1:]...)
 	cmd.Env = append(os.Environ(), workerVariable+"=1")
 	cmd.Stderr = os.Stderr
-	// The end of its input asks a worker to end; when it does not listen, it is killed.
+	// Closing its input asks a worker to end; if it does not, it is killed.
 	cmd.WaitDelay = leaveTime
 	in, err := cmd.StdinPipe()
 	if err != nil {
@@ -183,7 +185,8 @@ func (p program) start(ctx context.Context) (seat, error) {
 	return &processSeat{cmd: cmd, in: in, encoder: json.NewEncoder(in), decoder: json.NewDecoder(out)}, nil
 }
 
-// leaveTime is how long a worker whose run was given up may take to close its system.
+// leaveTime is how long a worker may take to close its system after its run was
+// cancelled.
 const leaveTime = 20 * time.Second
 
 type processSeat struct {
@@ -211,7 +214,7 @@ func (s *processSeat) leave() error {
 	return err
 }
 
-// Absent is a Host of one system that is not there, and why.
+// Absent is a Host of one system that is missing, with the reason.
 func Absent(name, reason string) Host {
 	return here{{Name: name, Kind: Peer, Open: func(context.Context, string) (Instance, error) {
 		return nil, fmt.Errorf("%w: %s", ErrMissing, reason)

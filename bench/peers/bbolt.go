@@ -18,7 +18,7 @@ import (
 func bboltSystem() harness.System {
 	return harness.System{
 		Name: "bbolt", Kind: harness.Peer,
-		About: "bbolt in the process, a transaction for all appends that wait: a log, and each stream's places in it; no live readers, no groups",
+		About: "bbolt in the process, one transaction for all waiting appends: a log, and each stream's positions in it; no live readers, no groups",
 		Open:  openBBolt,
 	}
 }
@@ -30,27 +30,27 @@ var (
 
 type bboltInstance struct {
 	db *bolt.DB
-	// appends are taken by one goroutine, until the channel is closed. (Batch of bbolt
-	// waits for company by the clock, which is too long for one and too short for many.)
+	// One goroutine takes the appends until the channel is closed. (bbolt's own Batch
+	// waits a fixed time for more, too long for one append and too short for many.)
 	appends chan *boltAppend
 	ended   chan struct{} // closed by that goroutine
 
 	mu      sync.Mutex
 	filled  []fill // not yet written
-	waiting int    // how many events these are
+	waiting int    // number of events in filled
 }
 
-// boltAppend is an append that waits.
+// boltAppend is a waiting append.
 type boltAppend struct {
 	stream string
-	next   int64 // anyNext: wherever it ends
+	next   int64 // anyNext: wherever the stream ends
 	events []harness.Event
-	done   chan error // has room for the outcome
+	done   chan error // buffered, for the outcome
 }
 
 const anyNext = -1
 
-// fill is what one call of Fill has given.
+// fill holds the arguments of one call of Fill.
 type fill struct {
 	stream string
 	next   int64
@@ -61,7 +61,7 @@ func openBBolt(_ context.Context, dir string) (harness.Instance, error) {
 	db, err := bolt.Open(filepath.Join(dir, "events.bolt"), 0o644, &bolt.Options{
 		Timeout:      time.Second,
 		FreelistType: bolt.FreelistMapType,
-		// A file that outgrows its mapping has to wait for all readers.
+		// A file that outgrows its mapping must wait for all readers.
 		InitialMmapSize: 4 << 30,
 	})
 	if err != nil {
@@ -74,7 +74,7 @@ func openBBolt(_ context.Context, dir string) (harness.Instance, error) {
 		return errors.Join(errLog, errStreams)
 	})
 	if err != nil {
-		return nil, errors.Join(fmt.Errorf("make bbolt's buckets: %w", err), db.Close())
+		return nil, errors.Join(fmt.Errorf("create bbolt's buckets: %w", err), db.Close())
 	}
 	b := &bboltInstance{db: db, appends: make(chan *boltAppend, 1000), ended: make(chan struct{})}
 	go b.commitAppends()
@@ -98,7 +98,8 @@ func (b *bboltInstance) Close() error {
 	return errors.Join(b.Flush(context.Background()), b.db.Close())
 }
 
-// Append waits for the outcome even if the context ends: the events are the caller's.
+// Append waits for the outcome even if the context ends: the events belong to the
+// caller.
 func (b *bboltInstance) Append(ctx context.Context, stream string, next int64, events []harness.Event) error {
 	a := &boltAppend{stream: stream, next: next, events: events, done: make(chan error, 1)}
 	select {
@@ -113,7 +114,7 @@ func (b *bboltInstance) AppendAny(ctx context.Context, stream string, events []h
 	return b.Append(ctx, stream, anyNext, events)
 }
 
-// commitAppends commits the appends that have come while it did so for those before.
+// commitAppends commits together all appends that arrived during the previous commit.
 func (b *bboltInstance) commitAppends() {
 	defer close(b.ended)
 	for first := range b.appends {
@@ -127,7 +128,7 @@ func (b *bboltInstance) commitAppends() {
 				end := boltEnd(tx, a.stream)
 				if a.next != anyNext && a.next != end {
 					outcomes[i] = fmt.Errorf("%s has %d events, not %d", a.stream, end, a.next)
-					continue // the others are none the worse
+					continue // the others are not affected
 				}
 				if err := boltWrite(tx, a.stream, end, len(a.events), func(i int) []byte { return a.events[i].Data }); err != nil {
 					return err
@@ -141,14 +142,14 @@ func (b *bboltInstance) commitAppends() {
 	}
 }
 
-// boltKey is a stream's key for a revision.
+// boltKey returns a stream's key for a revision.
 func boltKey(stream string, revision int64) []byte {
 	key := make([]byte, 0, len(stream)+9)
 	key = append(append(key, stream...), 0)
 	return binary.BigEndian.AppendUint64(key, uint64(revision))
 }
 
-// boltEnd returns how many events the stream has: its last key tells.
+// boltEnd returns how many events the stream has, as its last key says.
 func boltEnd(tx *bolt.Tx, stream string) int64 {
 	c := tx.Bucket(boltStreams).Cursor()
 	key, _ := c.Seek(append([]byte(stream), 1)) // the first key after the stream's
@@ -166,7 +167,7 @@ func boltEnd(tx *bolt.Tx, stream string) int64 {
 
 func boltWrite(tx *bolt.Tx, stream string, end int64, n int, data func(int) []byte) error {
 	log, streams := tx.Bucket(boltLog), tx.Bucket(boltStreams)
-	log.FillPercent = 1 // nothing is ever put between
+	log.FillPercent = 1 // nothing is ever inserted between keys
 	for i := range n {
 		sequence, err := log.NextSequence()
 		if err != nil {
@@ -177,15 +178,15 @@ func boltWrite(tx *bolt.Tx, stream string, end int64, n int, data func(int) []by
 			return fmt.Errorf("put event: %w", err)
 		}
 		if err := streams.Put(boltKey(stream, end+int64(i)), position); err != nil {
-			return fmt.Errorf("put place of event: %w", err)
+			return fmt.Errorf("put position of event: %w", err)
 		}
 	}
 	return nil
 }
 
-// Fill keeps what it is given until there are a thousand events. Many more in a
-// transaction are slow: its pages are split in the end only, and each key put
-// between others moves those behind it.
+// Fill collects events until there are a thousand. A transaction with many more is
+// slow: its pages are split only at the end, and each key that is inserted between
+// others moves those behind it.
 func (b *bboltInstance) Fill(_ context.Context, stream string, next int64, events []harness.Event) error {
 	f := fill{stream: stream, next: next}
 	for _, e := range events {

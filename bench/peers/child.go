@@ -18,20 +18,20 @@ import (
 )
 
 const (
-	// startup is how long a server may take until it answers.
+	// startup is how long a server may take before it answers.
 	startup = time.Minute
-	// grace is how long a server may take to end when it is asked to.
+	// grace is how long a server may take to end when asked to.
 	grace = 15 * time.Second
 )
 
-// child is a server that this process has started. It does not outlive it.
+// child is a server that this process has started, and that does not outlive it.
 type child struct {
 	cmd   *exec.Cmd
 	log   string
 	ended chan struct{} // closed when the process is gone
 }
 
-// startChild starts the command, its output appended to the log file.
+// startChild starts the command and appends its output to the log file.
 func startChild(cmd *exec.Cmd, log string) (*child, error) {
 	out, err := os.OpenFile(log, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644)
 	if err != nil {
@@ -43,7 +43,7 @@ func startChild(cmd *exec.Cmd, log string) (*child, error) {
 	dieWithParent(cmd)
 	started := make(chan error, 1)
 	go func() {
-		// The kernel takes the end of the thread that started it for the parent's end.
+		// To the kernel, the parent ends when the thread that started the child ends.
 		runtime.LockOSThread()
 		defer runtime.UnlockOSThread()
 		err := cmd.Start()
@@ -93,7 +93,7 @@ func (c *child) tail() string {
 	return string(text)
 }
 
-// stop asks the server to end, and kills it when it does not. A nil child has ended.
+// stop asks the server to end, and kills it if it does not. A nil child has ended.
 func (c *child) stop(ask os.Signal) error {
 	if c == nil {
 		return nil
@@ -109,7 +109,7 @@ func (c *child) stop(ask os.Signal) error {
 	}
 }
 
-// processes returns the ids of the server and of those it has started itself.
+// processes returns the ids of the server and of the processes that it has started.
 func (c *child) processes() []int {
 	ids := []int{c.cmd.Process.Pid}
 	stats, _ := filepath.Glob("/proc/[0-9]*/stat")
@@ -126,8 +126,8 @@ func (c *child) processes() []int {
 	return ids
 }
 
-// parentOf reads a process's stat: id (command) state parent; the command may have
-// spaces and parentheses.
+// parentOf reads the parent's id from a process's stat: id (command) state parent. The
+// command may contain spaces and parentheses.
 func parentOf(stat string) (int, error) {
 	text, err := os.ReadFile(stat)
 	if err != nil {
@@ -140,7 +140,7 @@ func parentOf(stat string) (int, error) {
 	return strconv.Atoi(fields[1])
 }
 
-// find returns the path of a program: on the PATH, or in one of the folders.
+// find returns the path of a program, from the PATH or from one of the folders.
 func find(program, pkg string, folders ...string) (string, error) {
 	if path, err := exec.LookPath(program); err == nil {
 		return path, nil
@@ -164,15 +164,15 @@ func freePort() (int, error) {
 	return l.Addr().(*net.TCPAddr).Port, nil
 }
 
-// socketFolder makes a folder for sockets, whose paths may have a hundred bytes: too
-// few for many a data directory.
+// socketFolder makes a directory for sockets. The path of a socket may have only about
+// a hundred bytes, too few for many data directories.
 func socketFolder() (string, error) {
 	folder, err := os.MkdirTemp("", "fdbe")
 	if err == nil && len(folder) > 70 {
 		err = errors.Join(fmt.Errorf("%s is too long for a socket: set TMPDIR", folder), os.Remove(folder))
 	}
 	if err != nil {
-		return "", fmt.Errorf("make a folder for sockets: %w", err)
+		return "", fmt.Errorf("make a directory for sockets: %w", err)
 	}
 	return folder, nil
 }

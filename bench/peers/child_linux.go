@@ -5,8 +5,8 @@ import (
 	"syscall"
 )
 
-// dieWithParent has the kernel kill the command when this process ends, in
-// whatever way.
+// dieWithParent makes the kernel kill the command when this process ends, however it
+// ends.
 func dieWithParent(cmd *exec.Cmd) {
 	if cmd.SysProcAttr == nil {
 		cmd.SysProcAttr = new(syscall.SysProcAttr)
@@ -14,8 +14,8 @@ func dieWithParent(cmd *exec.Cmd) {
 	cmd.SysProcAttr.Pdeathsig = syscall.SIGKILL
 }
 
-// runAs has the command run as another user, who may yet reach files below folders
-// that are closed to him.
+// runAs makes the command run as another user, who may still reach files under
+// directories that are closed to that user.
 func runAs(cmd *exec.Cmd, uid, gid int) {
 	const dacOverride = 1 // CAP_DAC_OVERRIDE
 	cmd.SysProcAttr = &syscall.SysProcAttr{

@@ -19,7 +19,7 @@ import (
 func etcdSystem() harness.System {
 	return harness.System{
 		Name: "etcd", Kind: harness.Peer,
-		About: "etcd with one member, a key an event and one for each stream's end, compared and put: keys have no order across streams, so no log",
+		About: "etcd with one member, one key per event and one for each stream's end, compared and put: keys have no order across streams, so no log",
 		Open:  openEtcd,
 	}
 }
@@ -38,7 +38,7 @@ type etcdInstance struct {
 	filled etcdFill
 }
 
-// etcdFill is what Fill has not yet sent.
+// etcdFill holds what Fill has not sent yet.
 type etcdFill struct {
 	heads  map[string]int64
 	events []clientv3.Op
@@ -65,7 +65,7 @@ func (e *etcdInstance) start(ctx context.Context, program, dir string) error {
 	cmd := exec.Command(program,
 		"--name", "one", "--data-dir", filepath.Join(dir, "etcd"), "--logger", "zap", "--log-level", "warn",
 		"--listen-client-urls", address, "--advertise-client-urls", address,
-		// The other members, of which there are none: any port will do.
+		// For other members, but there are none: any port will do.
 		"--listen-peer-urls", "http://127.0.0.1:0", "--initial-advertise-peer-urls", "http://127.0.0.1:1",
 		"--initial-cluster", "one=http://127.0.0.1:1",
 		"--quota-backend-bytes", strconv.Itoa(8<<30), "--auto-compaction-retention", "0",
@@ -117,7 +117,7 @@ func (e *etcdInstance) Append(ctx context.Context, stream string, next int64, ev
 		return fmt.Errorf("append to %s: %w", stream, err)
 	}
 	if !r.Succeeded {
-		return fmt.Errorf("%s has not %d events", stream, next)
+		return fmt.Errorf("%s does not have %d events", stream, next)
 	}
 	return nil
 }
@@ -129,7 +129,7 @@ func appendPuts(ops []clientv3.Op, stream string, next int64, events []harness.E
 	return ops
 }
 
-// Fill puts a hundred events a transaction, and believes what it is told of next.
+// Fill puts a hundred events per transaction, and does not check next.
 func (e *etcdInstance) Fill(ctx context.Context, stream string, next int64, events []harness.Event) error {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -198,5 +198,5 @@ func (e *etcdInstance) Follow(ctx context.Context, live func(), yield func([]byt
 	if ctx.Err() != nil {
 		return nil
 	}
-	return errors.New("watch: it ended by itself")
+	return errors.New("watch: ended by itself")
 }

@@ -19,14 +19,14 @@ import (
 func jetStreamSystem() harness.System {
 	return harness.System{
 		Name: "jetstream", Kind: harness.Peer,
-		About: "NATS JetStream, its server in the process, sync always: one stream, a subject each, the last sequence of it expected; several events as an atomic batch, which the server stages in files of its own; acks of groups are not synced",
+		About: "NATS JetStream with its server in the process, sync always: one stream, with one subject per event stream and its last sequence expected; several events form an atomic batch, which the server stages in separate files; acks of groups are not synced",
 		Open:  openJetStream,
 	}
 }
 
 const (
 	jetStreamName   = "EVENTS"
-	jetStreamPrefix = "events." // and the harness's name of a stream: its subject
+	jetStreamPrefix = "events." // followed by the harness's stream name: a subject
 )
 
 type jetStreamInstance struct {
@@ -42,17 +42,17 @@ type jetStreamInstance struct {
 	filled []*nats.Msg // not yet sent
 }
 
-// subject is the end of one, as far as it is known: JetStream compares sequences of
-// the whole stream, and a writer knows how many events there are.
+// subject is what is known about the end of a subject. JetStream compares sequences of
+// the whole stream, but a writer knows only how many events its subject has.
 type subject struct {
 	mu sync.Mutex
-	// known is whether the rest is.
+	// known says whether count and last are known.
 	known bool
 	count int64
 	last  uint64
 }
 
-// forget has the server be asked the next time.
+// forget makes the next append ask the server.
 func (s *subject) forget() { s.known, s.count, s.last = false, 0, 0 }
 
 func openJetStream(ctx context.Context, dir string) (harness.Instance, error) {
@@ -64,7 +64,7 @@ func openJetStream(ctx context.Context, dir string) (harness.Instance, error) {
 }
 
 func (j *jetStreamInstance) start(ctx context.Context, dir string) (err error) {
-	const batches = 10_000 // under way at once; few are allowed otherwise
+	const batches = 10_000 // under way at once; the default allows few
 	options := &server.Options{
 		ServerName: "one", DontListen: true, NoSigs: true, NoLog: true,
 		JetStream: true, StoreDir: filepath.Join(dir, "jetstream"), SyncAlways: true,
@@ -136,7 +136,7 @@ func (j *jetStreamInstance) look(ctx context.Context, stream string, s *subject)
 	if err != nil {
 		return fmt.Errorf("count the events of %s: %w", stream, err)
 	}
-	// Should one have been appended in between, the server refuses what comes of it.
+	// If an event was appended in between, the server refuses the append that follows.
 	s.known, s.count, s.last = true, int64(info.State.Subjects[name]), last.Sequence
 	return nil
 }
@@ -145,7 +145,7 @@ func (j *jetStreamInstance) Append(ctx context.Context, stream string, next int6
 	s := j.subject(stream)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if !s.known && next > 0 { // the server is told that there must be none otherwise
+	if !s.known && next > 0 { // for next 0, the server itself checks that there are none
 		if err := j.look(ctx, stream, s); err != nil {
 			return err
 		}
@@ -157,15 +157,15 @@ func (j *jetStreamInstance) Append(ctx context.Context, stream string, next int6
 	messages[0].Header = nats.Header{"Nats-Expected-Last-Subject-Sequence": {strconv.FormatUint(s.last, 10)}}
 	sequence, err := j.publish(ctx, messages)
 	if err != nil {
-		s.forget() // it may have been done
+		s.forget() // the append may have happened
 		return fmt.Errorf("append to %s: %w", stream, err)
 	}
 	s.known, s.count, s.last = true, next+int64(len(events)), sequence
 	return nil
 }
 
-// AppendAny does not wait for other appends to the stream, so that only the server
-// knows where that ends.
+// AppendAny does not wait for other appends to the stream, so afterwards only the
+// server knows where the stream ends.
 func (j *jetStreamInstance) AppendAny(ctx context.Context, stream string, events []harness.Event) error {
 	_, err := j.publish(ctx, jetStreamMessages(stream, events))
 	s := j.subject(stream)
@@ -222,15 +222,14 @@ func (j *jetStreamInstance) publish(ctx context.Context, messages []*nats.Msg) (
 	return ack.Sequence, nil
 }
 
-// Fill sends batches, for each of which the server syncs once. It believes what it
-// is told of next.
+// Fill sends batches; the server syncs once for each. It does not check next.
 func (j *jetStreamInstance) Fill(ctx context.Context, stream string, _ int64, events []harness.Event) error {
 	j.fillMu.Lock()
 	defer j.fillMu.Unlock()
 	for _, m := range jetStreamMessages(stream, events) {
 		m.Data = append([]byte(nil), m.Data...)
 		j.filled = append(j.filled, m)
-		if len(j.filled) >= 1000 { // the server takes no more in a batch
+		if len(j.filled) >= 1000 { // the most that the server takes in a batch
 			if err := j.flush(ctx); err != nil {
 				return err
 			}

@@ -13,8 +13,8 @@ import (
 	"golang.org/x/sync/errgroup"
 )
 
-// ReadStream gets a subject's messages by one request for many: a consumer would
-// have to be made, and cost more than what it reads.
+// ReadStream gets many of a subject's messages with one request: making a consumer
+// would cost more than the messages it reads.
 func (j *jetStreamInstance) ReadStream(ctx context.Context, stream string, yield func([]byte)) error {
 	first := uint64(1)
 	for first != 0 {
@@ -26,8 +26,8 @@ func (j *jetStreamInstance) ReadStream(ctx context.Context, stream string, yield
 	return nil
 }
 
-// getBatch yields a subject's messages from a sequence on, and returns where to
-// continue: 0 when there are no more.
+// getBatch yields a subject's messages from a sequence on, and returns the sequence at
+// which to continue, or 0 if there are no more.
 func (j *jetStreamInstance) getBatch(ctx context.Context, subject string, first uint64, yield func([]byte)) (uint64, error) {
 	request, err := json.Marshal(struct {
 		Sequence uint64 `json:"seq"`
@@ -59,7 +59,7 @@ func (j *jetStreamInstance) getBatch(ctx context.Context, subject string, first 
 				return 0, fmt.Errorf("read a message's sequence: %w", err)
 			}
 			yield(m.Data)
-		case "404": // none
+		case "404": // no messages
 			return 0, nil
 		case "204": // the end of the batch
 			if m.Header.Get("Nats-Num-Pending") == "0" {
@@ -72,7 +72,7 @@ func (j *jetStreamInstance) getBatch(ctx context.Context, subject string, first 
 	}
 }
 
-// ReadLog reads up to where the stream ends as it begins.
+// ReadLog reads up to the end of the stream at the time of the call.
 func (j *jetStreamInstance) ReadLog(ctx context.Context, yield func([]byte)) error {
 	info, err := j.stream.Info(ctx)
 	if err != nil {
@@ -88,7 +88,7 @@ func (j *jetStreamInstance) ReadLog(ctx context.Context, yield func([]byte)) err
 	})
 }
 
-// Follow reads from where the stream ends as it begins.
+// Follow reads from the end of the stream at the time of the call.
 func (j *jetStreamInstance) Follow(ctx context.Context, live func(), yield func([]byte)) error {
 	info, err := j.stream.Info(ctx)
 	if err != nil {
@@ -104,8 +104,8 @@ func (j *jetStreamInstance) Follow(ctx context.Context, live func(), yield func(
 	return err
 }
 
-// read hands out messages from a sequence on, until yield returns false. Started,
-// if any, is called once it will miss none.
+// read yields messages from a sequence on, until yield returns false. It calls
+// started, if not nil, once it can no longer miss a message.
 func (j *jetStreamInstance) read(ctx context.Context, first uint64, started func(), yield func(uint64, []byte) bool) error {
 	consumer, err := j.stream.OrderedConsumer(ctx, jetstream.OrderedConsumerConfig{
 		DeliverPolicy: jetstream.DeliverByStartSequencePolicy, OptStartSeq: first,
@@ -113,12 +113,12 @@ func (j *jetStreamInstance) read(ctx context.Context, first uint64, started func
 	if err != nil {
 		return fmt.Errorf("create a consumer: %w", err)
 	}
-	// The server would keep it for minutes, and has room for so many only.
+	// The server would keep the consumer for minutes, and has room for only so many.
 	defer func() {
 		if info := consumer.CachedInfo(); info != nil {
 			cleanup, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
 			defer cancel()
-			_ = j.stream.DeleteConsumer(cleanup, info.Name) // it may be another by now
+			_ = j.stream.DeleteConsumer(cleanup, info.Name) // it may have been replaced by now
 		}
 	}()
 	messages, err := consumer.Messages(jetstream.PullMaxMessages(10_000))
@@ -137,7 +137,7 @@ func (j *jetStreamInstance) read(ctx context.Context, first uint64, started func
 		}
 		about, err := m.Metadata()
 		if err != nil {
-			return fmt.Errorf("read a message's place: %w", err)
+			return fmt.Errorf("read a message's metadata: %w", err)
 		}
 		if !yield(about.Sequence.Stream, m.Data()) {
 			return nil
@@ -145,7 +145,7 @@ func (j *jetStreamInstance) read(ctx context.Context, first uint64, started func
 	}
 }
 
-// Consume has all members pull from one durable consumer.
+// Consume makes all members pull from one durable consumer.
 func (j *jetStreamInstance) Consume(ctx context.Context, name string, members int, yield func([]byte)) error {
 	consumer, err := j.stream.CreateConsumer(ctx, jetstream.ConsumerConfig{
 		Durable: name, AckPolicy: jetstream.AckExplicitPolicy, MaxAckPending: 20_000,

@@ -1,11 +1,11 @@
-// Peers runs what people use instead of fdbevents, for the harness to measure. It
-// is a module of its own, so that their clients and servers are none of the library's
-// dependencies.
+// Command peers runs the systems that people use instead of fdbevents, for the harness
+// to measure. It is a separate module, so that their clients and servers are not
+// dependencies of the library.
 //
-// JetStream, SQLite and bbolt are compiled in, SQLite by a C compiler. The others are
-// taken from the machine: etcd and redis-server from the PATH, postgres from there or
-// from where distributions keep it, and message-db's SQL once through npm. What is
-// not there is skipped, by the tests too:
+// JetStream, SQLite and bbolt are compiled in; SQLite needs a C compiler. The others
+// come from the machine: etcd and redis-server from the PATH, postgres from the PATH or
+// from where distributions keep it, and message-db's SQL from npm, fetched once. What
+// is missing is skipped, also by the tests:
 //
 //	cd bench/peers && go test .
 package main
@@ -17,7 +17,7 @@ import (
 	"github.com/fdbevents/fdbevents/bench/harness"
 )
 
-// systems are all peers.
+// systems returns all peers.
 func systems() []harness.System {
 	return []harness.System{
 		jetStreamSystem(),

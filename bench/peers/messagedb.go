@@ -20,7 +20,7 @@ import (
 func messageDBSystem() harness.System {
 	return harness.System{
 		Name: "messagedb", Kind: harness.Peer,
-		About: "message-db on PostgreSQL, synchronous_commit=on: writers of a category take turns; it has no reader of the log, so its table is read by global_position, which can skip what commits late",
+		About: "message-db on PostgreSQL, synchronous_commit=on: writers of a category take turns; it cannot read the log, so its table is read by global_position, which can skip what commits late",
 		Open:  openMessageDB,
 	}
 }
@@ -62,7 +62,7 @@ func (m *messageDBInstance) start(ctx context.Context, dir string) error {
 			return err
 		}
 	}
-	// pgx prepares each statement once a connection.
+	// pgx prepares each statement once per connection.
 	config, err := pgxpool.ParseConfig(m.postgres.address("message_store"))
 	if err != nil {
 		return err
@@ -106,7 +106,7 @@ func (m *messageDBInstance) append(ctx context.Context, stream string, next *int
 	if len(events) == 1 {
 		_, err = m.pool.Exec(ctx, messageDBWrite, messageDBArguments(stream, next, 0, events[0])...)
 	} else {
-		// All that a batch has is one transaction.
+		// A batch is one transaction.
 		batch := new(pgx.Batch)
 		for i, e := range events {
 			batch.Queue(messageDBWrite, messageDBArguments(stream, next, i, e)...)
@@ -119,20 +119,20 @@ func (m *messageDBInstance) append(ctx context.Context, stream string, next *int
 	return nil
 }
 
-// messageDBArguments are those of messageDBWrite for the event with number i.
+// messageDBArguments returns the arguments of messageDBWrite for event number i.
 func messageDBArguments(stream string, next *int64, i int, e harness.Event) []any {
-	var expected *int64 // the number of the last event: -1 when there is none
+	var expected *int64 // the number of the last event, -1 when there is none
 	if next != nil {
 		expected = new(*next + int64(i) - 1)
 	}
 	return []any{newUUID(), stream, messageDBData(e.Data), expected}
 }
 
-// messageDBData makes JSON of data. That is text without characters that JSON would
-// have escaped: hexadecimal digits and the like.
+// messageDBData makes JSON of data, which is text without characters that JSON would
+// escape: hexadecimal digits and the like.
 func messageDBData(data []byte) string { return `{"d":"` + string(data) + `"}` }
 
-// messageDBText takes data out of what PostgreSQL makes of messageDBData.
+// messageDBText extracts the data from what PostgreSQL makes of messageDBData.
 func messageDBText(json []byte) ([]byte, error) {
 	const before, after = `{"d": "`, `"}`
 	if len(json) < len(before)+len(after) || string(json[:len(before)]) != before {
@@ -150,7 +150,7 @@ func newUUID() string {
 	return text[:8] + "-" + text[8:12] + "-" + text[12:16] + "-" + text[16:20] + "-" + text[20:]
 }
 
-// Fill writes a few thousand events a transaction.
+// Fill writes a few thousand events per transaction.
 func (m *messageDBInstance) Fill(ctx context.Context, stream string, next int64, events []harness.Event) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -193,8 +193,8 @@ func (m *messageDBInstance) ReadStream(ctx context.Context, stream string, yield
 	})
 }
 
-// ReadLog reads the table. A transaction that commits after one with higher positions
-// is missed if that page was read in between.
+// ReadLog reads the table. It misses a transaction that commits after one with higher
+// positions if the page was read in between.
 func (m *messageDBInstance) ReadLog(ctx context.Context, yield func([]byte)) error {
 	return m.readPages(ctx, 10_000, func(position, page int64) (pgx.Rows, error) {
 		return m.pool.Query(ctx, messageDBLog, position, page)
@@ -204,8 +204,8 @@ func (m *messageDBInstance) ReadLog(ctx context.Context, yield func([]byte)) err
 	})
 }
 
-// readPages calls the query, which gives positions and texts, for what is after a
-// position, until there is nothing.
+// readPages runs the query, which returns the positions and texts after a position,
+// until there are no more.
 func (m *messageDBInstance) readPages(ctx context.Context, page int64, query func(position, page int64) (pgx.Rows, error), yield func([]byte) error) error {
 	position := int64(-1)
 	for {

@@ -18,11 +18,12 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 )
 
-// messageDBVersion is of the package, and of what message_store_version tells.
+// messageDBVersion is the version of the package, and what message_store_version
+// returns.
 const messageDBVersion = "1.3.1"
 
-// messageDBFiles are the package's SQL in the order of its own install.sh, after
-// roles/message-store.sql and the making of the database.
+// messageDBFiles lists the package's SQL in the order of its own install.sh, after
+// roles/message-store.sql and the creation of the database.
 var messageDBFiles = []string{
 	"schema/message-store", "extensions/pgcrypto", "tables/messages",
 	"types/message",
@@ -36,13 +37,13 @@ var messageDBFiles = []string{
 	"privileges/schema", "privileges/table", "privileges/sequence", "privileges/functions", "privileges/views",
 }
 
-// installMessageDB makes the database, as it is installed by its own script.
+// installMessageDB creates the database as message-db's own script does.
 func installMessageDB(ctx context.Context, p *postgres) error {
 	files, err := messageDBPackage(ctx)
 	if err != nil {
 		return err
 	}
-	// Half of an installation is started over.
+	// Start over if only half is installed.
 	err = execute(ctx, p.address("postgres"), "DROP DATABASE IF EXISTS message_store", files["roles/message-store"], "CREATE DATABASE message_store")
 	if err != nil {
 		return err
@@ -58,7 +59,7 @@ func installMessageDB(ctx context.Context, p *postgres) error {
 	return execute(ctx, p.address("message_store"), statements...)
 }
 
-// execute executes texts of several statements each.
+// execute runs texts of several statements each.
 func execute(ctx context.Context, address string, texts ...string) error {
 	c, err := pgconn.Connect(ctx, address)
 	if err != nil {
@@ -73,8 +74,8 @@ func execute(ctx context.Context, address string, texts ...string) error {
 	return nil
 }
 
-// messageDBPackage returns the package's SQL files by their name, "tables/messages".
-// It is fetched once, and kept in the user's cache.
+// messageDBPackage returns the package's SQL files by name, such as "tables/messages".
+// The package is fetched once and kept in the user's cache.
 func messageDBPackage(ctx context.Context) (map[string]string, error) {
 	cache, err := os.UserCacheDir()
 	if err != nil {
@@ -93,17 +94,18 @@ func messageDBPackage(ctx context.Context) (map[string]string, error) {
 	}
 	files, err := unpackSQL(archive)
 	if err != nil {
-		return nil, fmt.Errorf("unpack %s: %w; remove it to have it fetched again", name, err)
+		return nil, fmt.Errorf("unpack %s: %w; remove the file to fetch it again", name, err)
 	}
 	return files, nil
 }
 
-// fetchMessageDB has npm fetch the package to a file.
+// fetchMessageDB makes npm fetch the package to a file.
 func fetchMessageDB(ctx context.Context, folder, name string) error {
 	if err := os.MkdirAll(folder, 0o755); err != nil {
 		return err
 	}
-	// Another process may fetch it, too: each to a place of its own, then renamed.
+	// Another process may fetch it at the same time, so each fetches into its own
+	// directory and then renames the file.
 	own, err := os.MkdirTemp(folder, "fetch")
 	if err != nil {
 		return err
@@ -114,7 +116,7 @@ func fetchMessageDB(ctx context.Context, folder, name string) error {
 	cmd := exec.CommandContext(ctx, "npm", "pack", "--silent", "@eventide/message-db@"+messageDBVersion)
 	cmd.Dir = own
 	if out, err := cmd.CombinedOutput(); err != nil {
-		return fmt.Errorf("message-db's SQL is not in %s, and npm pack does not fetch it: %w: %s: %w",
+		return fmt.Errorf("message-db's SQL is not in %s, and npm pack cannot fetch it: %w: %s: %w",
 			name, errors.Join(err, ctx.Err()), bytes.TrimSpace(out), harness.ErrMissing)
 	}
 	return os.Rename(filepath.Join(own, filepath.Base(name)), name)

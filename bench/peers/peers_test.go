@@ -9,7 +9,7 @@ import (
 func TestPeers(t *testing.T) {
 	for _, s := range systems() {
 		t.Run(s.Name, func(t *testing.T) {
-			t.Parallel() // most of the time goes into starting and ending servers
+			t.Parallel() // most of the time goes into starting and stopping servers
 			harnesstest.Run(t, s)
 		})
 	}

@@ -14,20 +14,20 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 )
 
-// postgres is a PostgreSQL server on a cluster of its own, reached by a socket only.
+// postgres is a PostgreSQL server on its own cluster, reached only by a socket.
 type postgres struct {
 	server  *child
-	sockets string // a folder
-	cluster string // a folder
-	uid     int    // whose the cluster is
+	sockets string // a directory
+	cluster string // a directory
+	uid     int    // owner of the cluster
 	gid     int
 }
 
-// postgresFolders are where distributions keep the programs that are not on the PATH.
+// postgresFolders lists where distributions keep the programs, off the PATH.
 var postgresFolders = []string{"/usr/lib/postgresql/*/bin", "/usr/pgsql-*/bin", "/usr/local/pgsql/bin", "/opt/homebrew/opt/postgresql*/bin"}
 
-// startPostgres starts a server on the cluster in the directory, which is made if
-// there is none.
+// startPostgres starts a server on the cluster in the directory, and creates the
+// cluster if there is none.
 func startPostgres(ctx context.Context, dir string) (*postgres, error) {
 	program, err := find("postgres", "postgresql", postgresFolders...)
 	if err != nil {
@@ -53,7 +53,7 @@ func (p *postgres) start(ctx context.Context, program, log string) (err error) {
 		return err
 	}
 	if err := os.Chown(p.sockets, p.uid, p.gid); err != nil {
-		return fmt.Errorf("give the folder for the socket away: %w", err)
+		return fmt.Errorf("give the directory for the socket to the server's user: %w", err)
 	}
 	cmd := p.command(context.WithoutCancel(ctx), program, "-D", p.cluster, "-k", p.sockets)
 	for _, setting := range []string{
@@ -74,11 +74,11 @@ func (p *postgres) start(ctx context.Context, program, log string) (err error) {
 	})
 }
 
-// becomeUser has the server run as somebody else than root, whom it refuses.
+// becomeUser makes the server run as user postgres, because it refuses to run as root.
 func (p *postgres) becomeUser() error {
 	u, err := user.Lookup("postgres")
 	if err != nil {
-		return fmt.Errorf("it does not run as root: %w", err)
+		return fmt.Errorf("it does not run as root, but as user postgres: %w", err)
 	}
 	p.uid, err = strconv.Atoi(u.Uid)
 	if err != nil {
@@ -88,8 +88,8 @@ func (p *postgres) becomeUser() error {
 	return err
 }
 
-// initialize makes the cluster. Its user has no password: only who may open the
-// socket's folder gets in.
+// initialize creates the cluster. Its user has no password: only those who may open
+// the socket's directory get in.
 func (p *postgres) initialize(ctx context.Context, program string) error {
 	if _, err := os.Stat(filepath.Join(p.cluster, "PG_VERSION")); err == nil {
 		return nil
@@ -110,7 +110,7 @@ func (p *postgres) initialize(ctx context.Context, program string) error {
 	return nil
 }
 
-// command makes a command that runs as the cluster's owner.
+// command returns a command that runs as the cluster's owner.
 func (p *postgres) command(ctx context.Context, program string, args ...string) *exec.Cmd {
 	cmd := exec.CommandContext(ctx, program, args...)
 	cmd.Dir = "/"
@@ -120,14 +120,14 @@ func (p *postgres) command(ctx context.Context, program string, args ...string) 
 	return cmd
 }
 
-// address is how clients reach a database.
+// address returns the address of a database for clients.
 func (p *postgres) address(database string) string {
 	return fmt.Sprintf("host=%s user=postgres dbname=%s", p.sockets, database)
 }
 
 func (p *postgres) processes() []int { return p.server.processes() }
 
-// close ends the server; its clients' transactions are rolled back.
+// close stops the server, which rolls back its clients' transactions.
 func (p *postgres) close() error {
 	const fast = syscall.SIGINT
 	err := p.server.stop(fast)

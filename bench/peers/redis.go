@@ -21,13 +21,13 @@ import (
 func redisSystem() harness.System {
 	return harness.System{
 		Name: "redis", Kind: harness.Peer,
-		About: "Redis Streams, appendfsync always, a script checks XLEN and adds: all in memory, and no log of all streams, which is less than others do",
+		About: "Redis Streams, appendfsync always, a script checks XLEN and adds: everything is in memory, and there is no log of all streams, which is less than others do",
 		Open:  openRedis,
 	}
 }
 
-// redisAppend adds ARGV[2] and the following to the stream if it has ARGV[1] events.
-// XLEN tells, as nothing is ever deleted.
+// redisAppend adds ARGV[2] and those that follow to the stream if it has ARGV[1]
+// events. XLEN is that number, because nothing is ever deleted.
 var redisAppend = redis.NewScript(`
 local length = redis.call('XLEN', KEYS[1])
 if length ~= tonumber(ARGV[1]) then
@@ -40,12 +40,12 @@ return length`)
 
 type redisInstance struct {
 	server  *child
-	sockets string // a folder
+	sockets string // a directory
 	client  *redis.Client
 	version string
 
 	mu sync.Mutex
-	// lanes have what Fill has not yet sent, all of a stream in the same one.
+	// lanes hold what Fill has not sent yet, with all of a stream in the same one.
 	lanes [32]redis.Pipeliner
 	seed  maphash.Seed
 }
@@ -82,9 +82,9 @@ func (r *redisInstance) start(ctx context.Context, program, dir string) (err err
 	}
 	err = r.server.await(ctx, func(ctx context.Context) error {
 		if _, err := os.Stat(socket); err != nil {
-			return err // the client would log it
+			return err // the client would log a failed connection
 		}
-		return r.client.Ping(ctx).Err() // an error until it has read its file
+		return r.client.Ping(ctx).Err() // an error until the server has read its file
 	})
 	if err != nil {
 		return err
@@ -118,7 +118,7 @@ func (r *redisInstance) Close() error {
 }
 
 func (r *redisInstance) Append(ctx context.Context, stream string, next int64, events []harness.Event) error {
-	// Not Run, which would send the script again for want of it: it was loaded.
+	// Not Run, which would send the script again if it were missing: it is loaded.
 	return redisAppend.EvalSha(ctx, r.client, []string{stream}, redisArguments(next, events)...).Err()
 }
 
@@ -140,19 +140,19 @@ func (r *redisInstance) AppendAny(ctx context.Context, stream string, events []h
 	}
 	_, err := r.client.TxPipelined(ctx, func(p redis.Pipeliner) error {
 		for _, e := range events {
-			_ = add(p, e) // a result that is not there yet
+			_ = add(p, e) // the result is not there yet
 		}
 		return nil
 	})
 	return err
 }
 
-// Fill sends some thousand calls at a time, over many connections: the server syncs
-// once for what it reads in a round, which is 16 KiB of each.
+// Fill sends some thousand calls at a time over many connections: the server syncs
+// once for all that it reads in a round, which is 16 KiB from each connection.
 func (r *redisInstance) Fill(ctx context.Context, stream string, next int64, events []harness.Event) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	// As text, which is copied: the pipeline keeps what it is given.
+	// Convert to string, which copies: the pipeline keeps its arguments.
 	arguments := redisArguments(next, events)
 	for i, a := range arguments {
 		if data, ok := a.([]byte); ok {
@@ -189,7 +189,7 @@ func (r *redisInstance) flush(ctx context.Context) error {
 	return nil
 }
 
-// ReadStream reads pages: Redis serves nobody else while it makes an answer.
+// ReadStream reads pages: Redis serves nobody else while it prepares a reply.
 func (r *redisInstance) ReadStream(ctx context.Context, stream string, yield func([]byte)) error {
 	const page = 1000
 	start := "-"

@@ -9,7 +9,7 @@ import (
 	"strings"
 	"sync"
 
-	_ "github.com/mattn/go-sqlite3" // the driver; without cgo it is there, and fails
+	_ "github.com/mattn/go-sqlite3" // the driver; without cgo, a stub that fails
 
 	"github.com/fdbevents/fdbevents/bench/harness"
 )
@@ -17,7 +17,7 @@ import (
 func sqliteSystem() harness.System {
 	return harness.System{
 		Name: "sqlite", Kind: harness.Peer,
-		About: "SQLite in the process, WAL, synchronous=FULL: one table, one writer, a transaction an append; no live readers, no groups",
+		About: "SQLite in the process, WAL, synchronous=FULL: one table, one writer, one transaction per append; no live readers, no groups",
 		Open:  openSQLite,
 	}
 }
@@ -30,7 +30,8 @@ const sqliteSchema = `CREATE TABLE IF NOT EXISTS events (
 	data     BLOB NOT NULL,
 	UNIQUE (stream, revision))`
 
-// sqliteInstance has one connection that writes, in turns, and others that read.
+// sqliteInstance has one connection for all writers, who take turns, and others for
+// readers.
 type sqliteInstance struct {
 	db      *sql.DB
 	version string
@@ -41,7 +42,7 @@ type sqliteInstance struct {
 	writer *sql.Conn
 	head   *sql.Stmt // how many events a stream has
 	insert *sql.Stmt
-	// filled is how many events the open transaction has, 0 when there is none.
+	// filled is the number of events in Fill's open transaction, 0 when there is none.
 	filled int
 }
 
@@ -54,7 +55,7 @@ func openSQLite(ctx context.Context, dir string) (harness.Instance, error) {
 	db.SetMaxIdleConns(16)
 	s := &sqliteInstance{db: db}
 	if err := s.prepare(ctx); err != nil {
-		if strings.Contains(err.Error(), "CGO_ENABLED=0") { // as the stub of the driver says
+		if strings.Contains(err.Error(), "CGO_ENABLED=0") { // the error of the driver's stub
 			err = errors.Join(err, harness.ErrMissing)
 		}
 		return nil, errors.Join(fmt.Errorf("open SQLite: %w", err), s.Close())
@@ -127,8 +128,8 @@ func (s *sqliteInstance) append(ctx context.Context, stream string, next *int64,
 	return nil
 }
 
-// exec has no context: one that can end costs a goroutine a statement, and these
-// take a moment.
+// exec takes no context: one that can end costs a goroutine per statement, and these
+// statements are short.
 func (s *sqliteInstance) exec(statement string) error {
 	if _, err := s.writer.ExecContext(context.Background(), statement); err != nil {
 		return fmt.Errorf("%s: %w", statement, err)
@@ -179,7 +180,7 @@ func (s *sqliteInstance) Flush(context.Context) error {
 	return s.commit()
 }
 
-// commit ends the transaction that Fill has left open.
+// commit commits the transaction that Fill has left open.
 func (s *sqliteInstance) commit() error {
 	if s.filled == 0 {
 		return nil

@@ -7,19 +7,20 @@ import (
 	"strings"
 )
 
-// PrintChanges writes what Compare found as Markdown, slower figures first.
+// PrintChanges writes the changes that Compare found as Markdown, slower figures
+// first.
 func PrintChanges(w io.Writer, changes []Change) error {
 	sorted := slices.Clone(changes)
 	slices.SortStableFunc(sorted, slower)
 	t := table{columns: append(append(texts("", "workload", "system", "figure"),
-		numbers("old (least to most)", "new (least to most)", "times slower", "of its ratio")...), texts("to the limit")...)}
+		numbers("old (least to most)", "new (least to most)", "times slower", "ratio times slower")...), texts("ratio to")...)}
 	counts := make(map[Verdict]int)
 	workloads := make(map[string]bool)
 	only := make(map[Verdict][]string)
 	for _, c := range sorted {
 		counts[c.Verdict]++
 		if c.Metric == "" {
-			only[c.Verdict] = append(only[c.Verdict], fmt.Sprintf("`%s` of %s", c.Workload.Name(), c.System))
+			only[c.Verdict] = append(only[c.Verdict], fmt.Sprintf("`%s` on %s", c.Workload.Name(), c.System))
 			continue
 		}
 		if c.Verdict == Slower {
@@ -37,10 +38,10 @@ func PrintChanges(w io.Writer, changes []Change) error {
 	default:
 		fmt.Fprintf(&b, "**%d workloads are slower.**", n)
 	}
-	fmt.Fprintf(&b, " Of %d figures %d are slower, %d faster, %d the same, %d unclear.\n\n", len(t.rows), counts[Slower], counts[Faster], counts[Same], counts[Unclear])
+	fmt.Fprintf(&b, " Of %d figures, %d are slower, %d faster, %d the same, %d unclear.\n\n", len(t.rows), counts[Slower], counts[Faster], counts[Same], counts[Unclear])
 	if len(t.rows) > 0 {
 		fmt.Fprintf(&b, "%s\n", &t)
-		fmt.Fprintf(&b, "Slower and faster are medians that differ by more than %s, in turns that do not meet, also as a ratio to the limit where both reports have it. Unclear is where a figure and its ratio to the limit disagree: the machine may have changed it, or may hide a change.\n\n", times(worth))
+		fmt.Fprintf(&b, "A figure is slower or faster if its medians differ by more than %s and the turns of the two reports do not overlap; where both reports have the limit, the same must hold for the ratio to it. A figure is unclear if it disagrees with its ratio to the limit: the machine may have caused the change, or may hide one.\n\n", times(worth))
 	}
 	for _, v := range []Verdict{OnlyOld, OnlyNew} {
 		if names := only[v]; len(names) > 0 {

@@ -8,67 +8,68 @@ import (
 	"github.com/fdbevents/fdbevents/bench/harness"
 )
 
-// Verdict is what became of a figure between two reports.
+// Verdict says how a figure changed between two reports.
 type Verdict string
 
 const (
 	Slower Verdict = "slower"
 	Faster Verdict = "faster"
 	Same   Verdict = "same"
-	// Unclear is where a figure and its ratio to the limit disagree: a change that the
-	// machine may have made, or may hide.
+	// Unclear means that a figure and its ratio to the limit disagree: the machine may
+	// have caused the change, or may hide one.
 	Unclear Verdict = "unclear"
-	// OnlyOld and OnlyNew have no counterpart in the other report.
+	// OnlyOld and OnlyNew mean that the other report has no counterpart.
 	OnlyOld Verdict = "only in the old report"
 	OnlyNew Verdict = "only in the new report"
 )
 
-// Change is a figure of a subject in a workload in two reports.
+// Change compares a figure of a subject in a workload between two reports.
 type Change struct {
 	Workload harness.Workload
 	System   string
-	// Metric is empty where the workload is in one of the reports only.
+	// Metric is empty if only one of the reports has the workload.
 	Metric   Metric
 	Old, New Spread
-	// Slowdown is how many times worse the new median is: 2 is half the rate, or
-	// twice the latency, and below 1 it is better.
+	// Slowdown is how many times worse the new median is: 2 means half the rate or
+	// twice the latency; below 1, the new median is better.
 	Slowdown float64
-	// Limit is the system that does the physical part of the same work, Relative
-	// the Slowdown of the ratio to it. Empty and zero where one of the reports does
-	// not have it.
+	// Limit is the system that does only the physical part of the same work, Relative
+	// the Slowdown of the ratio to it. They are empty and zero if one of the reports
+	// does not have the limit.
 	Limit    string
 	Relative float64
 	Verdict  Verdict
 }
 
 const (
-	// worth is the least slow-down that is told: less is what a good turn and a bad
-	// one differ by.
+	// worth is the smallest slowdown that is reported: a good turn and a bad one differ
+	// by less.
 	worth = 1.25
-	// noise is how far a turn may be off; it is assumed of fewer turns than enough,
-	// whose least and most tell nothing.
+	// noise is how far a turn may be off. It is assumed when there are fewer turns than
+	// enough, because their minimum and maximum say nothing.
 	noise  = 0.15
 	enough = 3
 )
 
-// Compare judges each figure of the subjects that both reports have: events a
+// Compare judges each figure of the subjects that both reports have: events per
 // second and the latencies p50 and p99.
 //
-// A figure has changed when its median differs by more than 1.25 times, and the
-// turns of one report, from the least to the most, do not meet those of the other.
-// Fewer than three turns are taken to reach 15 % further than they do. Where turns
-// are off by up to 15 %, half the speed then shows from one turn on, and equal runs
-// differ never with one turn or two, and once in a thousand times with five.
+// A figure has changed if its medians differ by more than a factor of 1.25 and the
+// turns of the two reports, from minimum to maximum, do not overlap. The range of
+// fewer than three turns is widened by 15 %. When turns are off by up to 15 %, half
+// the speed then shows from one turn on; equal runs never differ with one or two
+// turns, and once in a thousand times with five.
 //
-// Two runs seldom find the machine in the same state, so where both reports have
-// the limit, the same is asked of the ratio of the subject to it, turn by turn.
-// Slower and Faster are told where both say so. A figure that has changed as its
-// limit has, the machine's doing, is Same: the median of the ratio is within 1.25
-// times. One that has not although its limit has is Unclear, and so is one that has
-// where the turns of the ratio are too far apart to tell.
+// Two runs seldom find the machine in the same state, so where both reports have the
+// limit, the same test is applied to the ratio of the subject to the limit, turn by
+// turn. The verdict is Slower or Faster only if both agree. A figure that has changed
+// along with its limit, because of the machine, is Same: the median of the ratio is
+// within a factor of 1.25. A figure that has not changed although its limit has is
+// Unclear, and so is a changed figure if the turns of the ratio are too far apart to
+// judge.
 //
-// The rate is not judged in Live workloads, which set it, nor in Open, which has
-// no events.
+// The rate is not judged in Live workloads, which set it, or in Open, which has no
+// events.
 func Compare(old, new *harness.Report) []Change {
 	var changes []Change
 	for _, pair := range pairs(old, new) {
@@ -95,8 +96,8 @@ type pair struct {
 	system   string
 }
 
-// pairs are the workloads of subjects in either report: the new one's order, then
-// what is left of the old one.
+// pairs returns the workloads of the subjects in either report: in the order of the
+// new report, then the rest of the old one.
 func pairs(old, new *harness.Report) (all []pair) {
 	for _, r := range []*harness.Report{new, old} {
 		for _, x := range r.Results {
@@ -124,7 +125,7 @@ func judged(op harness.Operation) []Metric {
 	return []Metric{P50, P99}
 }
 
-// compareFigure is false where one of the reports does not have the figure.
+// compareFigure returns false if one of the reports does not have the figure.
 func compareFigure(old, new *harness.Report, x, y *harness.Result, m Metric) (Change, bool) {
 	c := Change{Workload: y.Workload, System: y.System, Metric: m,
 		Old: SpreadOver(x, m.Of), New: SpreadOver(y, m.Of)}
@@ -146,8 +147,8 @@ func compareFigure(old, new *harness.Report, x, y *harness.Result, m Metric) (Ch
 	return c, true
 }
 
-// agreed is what the figure and its ratio to the limit say together; relative is by
-// how much the ratio is worse.
+// agreed combines the verdicts on a figure and on its ratio to the limit; relative is
+// how many times worse the ratio is.
 func agreed(figure, ratio Verdict, relative float64) Verdict {
 	switch {
 	case figure == ratio:
@@ -180,7 +181,7 @@ func changed(before, after Spread, m Metric) Verdict {
 	}
 }
 
-// widened reaches as far as noise may where there are too few turns to tell.
+// widened extends the range by noise if there are too few turns.
 func (s Spread) widened() Spread {
 	if s.Turns < enough {
 		s.Min *= 1 - noise
@@ -189,7 +190,7 @@ func (s Spread) widened() Spread {
 	return s
 }
 
-// slower orders changes: what should be looked at first, first.
+// slower orders changes so that the ones to look at first come first.
 func slower(a, b Change) int {
 	rank := []Verdict{Slower, Unclear, Faster, Same, OnlyNew, OnlyOld}
 	if d := slices.Index(rank, a.Verdict) - slices.Index(rank, b.Verdict); d != 0 {

@@ -11,8 +11,8 @@ import (
 
 const trials = 1000
 
-// verdicts counts those of the embedded store's appends over many pairs of runs
-// whose turns are off by 15 %.
+// verdicts counts the verdicts on the embedded store's append rate over many pairs of
+// runs whose turns are off by up to 15 %.
 func verdicts(t *testing.T, turns int, old, new func(*reporttest.Synthetic)) map[Verdict]int {
 	t.Helper()
 	counts := make(map[Verdict]int)
@@ -54,7 +54,7 @@ func TestCompareRates(t *testing.T) {
 		old, new func(*reporttest.Synthetic)
 		verdict  Verdict
 		turns    int
-		// least and most of the trials in which it is to be.
+		// least and most bound the number of trials with the verdict.
 		least, most int
 	}{
 		{"half the speed", asItIs, slowed(2), Slower, 5, trials, trials},
@@ -71,7 +71,7 @@ func TestCompareRates(t *testing.T) {
 		{"equal is not slower, no limit, 2 turns", asItIs, without(pebble), Slower, 2, 0, 0},
 		{"equal is not slower, no limit, 1 turn", asItIs, without(pebble), Slower, 1, 0, 0},
 		{"a machine of half the speed", asItIs, onMachine(2), Slower, 5, 0, 5},
-		{"a machine of half the speed is told from a change", asItIs, onMachine(2), Same, 5, trials * 9 / 10, trials},
+		{"a machine of half the speed is not taken for a change", asItIs, onMachine(2), Same, 5, trials * 9 / 10, trials},
 		{"half the speed on a machine of half the speed", asItIs, both(slowed(2), onMachine(2)), Slower, 5, trials, trials},
 		{"half the speed, hidden by a machine of twice the speed", asItIs, both(slowed(2), onMachine(0.5)), Unclear, 5, trials * 99 / 100, trials},
 	} {
@@ -83,7 +83,8 @@ func TestCompareRates(t *testing.T) {
 	}
 }
 
-// Half the speed shows in the latencies as well, and nowhere else.
+// TestCompareTellsWhat checks that half the speed also shows in the latencies, and
+// nowhere else.
 func TestCompareTellsWhat(t *testing.T) {
 	old, new := reporttest.Noisy(5, 0.15, 1), reporttest.Noisy(5, 0.15, 2)
 	new.Slow = map[string]float64{embedded: 2}
@@ -138,7 +139,7 @@ func TestPrintChangesOfLittle(t *testing.T) {
 			}
 			sound(t, b.String())
 			if !bytes.HasPrefix(b.Bytes(), []byte("**No workload is slower.**")) {
-				t.Errorf("it says %s", &b)
+				t.Errorf("the output is %s", &b)
 			}
 		})
 	}

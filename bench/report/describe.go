@@ -7,20 +7,20 @@ import (
 	"github.com/fdbevents/fdbevents/bench/harness"
 )
 
-// operations are what a reader is told of each, in no order.
+// operations maps each operation to its title and description.
 var operations = map[harness.Operation]struct{ title, about string }{
-	harness.Append:       {"Append", "Each append expects the exact revision; each writer has streams of its own."},
-	harness.AppendAny:    {"Append anywhere", "Appends go wherever the stream ends; all writers share the streams."},
-	harness.AppendUnless: {"Append unless", "Each append has a tag of its own and fails if the tag is taken."},
-	harness.Load:         {"Load", fmt.Sprintf("A stream of %d events, chosen at random, is read whole.", harness.LoadedEvents)},
-	harness.ReadLog:      {"Read the log", "The log is read from its start to its end."},
-	harness.ReadTag:      {"Read a tag", fmt.Sprintf("The events with a tag are read; one in %s has it.", whole(harness.TagEvery))},
-	harness.Live:         {"Live", "Readers follow the log while events are appended at a steady rate. Latency is from an event's acknowledgement to its receipt, and it is what systems are compared by."},
-	harness.Consume:      {"Consume", "Members of a group share the log; each event is acknowledged."},
-	harness.Open:         {"Open", "The system is closed and opened again. Latency is the time that opening takes, and it is what systems are compared by."},
+	harness.Append:       {"Append", "Each append expects an exact revision; each writer has its own streams."},
+	harness.AppendAny:    {"Append anywhere", "Each append goes wherever its stream ends; all writers share the streams."},
+	harness.AppendUnless: {"Append unless", "Each append has its own tag and fails if the tag is taken."},
+	harness.Load:         {"Load", fmt.Sprintf("Each load reads a whole stream of %d events, chosen at random.", harness.LoadedEvents)},
+	harness.ReadLog:      {"Read the log", "Each read goes from the start of the log to its end."},
+	harness.ReadTag:      {"Read a tag", fmt.Sprintf("Each read returns all events with a tag that one event in %s has.", whole(harness.TagEvery))},
+	harness.Live:         {"Live", "Readers follow the log while events are appended at a steady rate. Latency runs from an event's acknowledgement to its receipt; systems are compared by latency."},
+	harness.Consume:      {"Consume", "The members of a group share the log and acknowledge each event."},
+	harness.Open:         {"Open", "The system is closed and opened again. Latency is the time that opening takes; systems are compared by latency."},
 }
 
-// Describe is a workload in words: "64 writers, 256 B, 1,000 streams".
+// Describe returns a workload in words: "64 writers, 256 B, 1,000 streams".
 func Describe(w harness.Workload) string {
 	var words []string
 	add := func(n int, one, many string) {
@@ -37,14 +37,14 @@ func Describe(w harness.Workload) string {
 		words = append(words, byteText(float64(w.Size)))
 	}
 	if w.Events > 1 {
-		add(w.Events, "", "events an append")
+		add(w.Events, "", "events per append")
 	}
 	add(w.Streams, "1 stream", "streams")
 	if w.Log > 0 {
 		words = append(words, "log of "+whole(w.Log))
 	}
 	add(w.Partitions, "1 partition", "partitions")
-	add(w.Rate, "1 append a second", "appends a second")
+	add(w.Rate, "1 append per second", "appends per second")
 	if w.Cold {
 		words = append(words, "cold")
 	}
@@ -54,7 +54,7 @@ func Describe(w harness.Workload) string {
 	return strings.Join(words, ", ")
 }
 
-// readers are called members where they share the log.
+// readers turns the word for readers into members where they share the log.
 func readers(w harness.Workload, word string) string {
 	if w.Operation == harness.Consume {
 		return strings.Replace(word, "reader", "member", 1)

@@ -1,11 +1,11 @@
-// Package report says what a harness.Report means: as a document, against the
-// project's targets, and compared with an earlier one.
+// Package report presents a harness.Report: as a document, against the project's
+// targets, and compared with an earlier report.
 //
 //   - Markdown writes the document, which can show the plots of package plot.
 //   - Summary writes one table, for a terminal.
-//   - Targets are what fdbevents promises; Target.Evaluate measures one.
+//   - Targets returns what fdbevents promises; Target.Evaluate evaluates one promise.
 //   - Compare finds what has become slower since another report.
 //
-// Everything here depends on its arguments alone: the same report gives the same
-// bytes. No function may be called from several goroutines with the same writer.
+// All functions depend only on their arguments: the same report gives the same bytes.
+// Calls that share a writer must not be concurrent.
 package report

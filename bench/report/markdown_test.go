@@ -15,10 +15,10 @@ import (
 	"github.com/fdbevents/fdbevents/bench/report/reporttest"
 )
 
-var update = flag.Bool("update", false, "write testdata anew")
+var update = flag.Bool("update", false, "rewrite testdata")
 
-// small has a row of each kind: subjects, a limit, peers, a relaxed one, one that is
-// missing, one that does not offer an operation and one that failed.
+// small returns a report with rows of each kind: subjects, limits, peers, and systems
+// that are relaxed, are missing, do not offer an operation, or failed.
 func small() *harness.Report {
 	r := reporttest.Steady(3).Report(harness.BaseAppend, harness.LoneAppend, harness.ReadWarm, harness.LiveHundred, harness.OpenMillion)
 	kept := map[string]bool{embedded: true, pebble: true, jetStream: true, redis + "-everysec": true, messageDB: true, onFDB: true, foundationDB: true}
@@ -50,7 +50,7 @@ func small() *harness.Report {
 			}
 		}
 		for i := range x.Samples {
-			// Turns that differ, by what can be reckoned.
+			// Make turns differ by a predictable amount.
 			x.Samples[i].Events += int64(i) * x.Samples[i].Events / 10
 		}
 		results = append(results, x)
@@ -65,8 +65,8 @@ func TestMarkdown(t *testing.T) {
 	})
 }
 
-// golden compares with a file of testdata, which -update writes, and with what
-// Markdown and its readers demand.
+// golden compares the output with a file of testdata, which -update rewrites, and
+// checks that it is sound.
 func golden(t *testing.T, name string, write func(*bytes.Buffer) error) {
 	t.Helper()
 	var b bytes.Buffer
@@ -85,18 +85,18 @@ func golden(t *testing.T, name string, write func(*bytes.Buffer) error) {
 		t.Fatal(err)
 	}
 	if !bytes.Equal(b.Bytes(), want) {
-		t.Errorf("it is not what %s has; if it should be: go test ./bench/report -update, and read the diff. It is\n%s", file, &b)
+		t.Errorf("the output differs from %s; if it should: go test ./bench/report -update, and read the diff. Got\n%s", file, &b)
 	}
 }
 
 var unescaped = regexp.MustCompile(`(^|[^\\])\|`)
 
-// sound tells whether tables have as many cells in each row, as wide ones, and
-// whether all numbers are some.
+// sound checks that the rows of each table have equally many cells and are equally
+// wide, and that all numbers are valid.
 func sound(t *testing.T, text string) {
 	t.Helper()
 	if m := regexp.MustCompile(`NaN|Inf\b|%!`).FindString(text); m != "" {
-		t.Errorf("there is a %q in it", m)
+		t.Errorf("the text contains %q", m)
 	}
 	cells, width := 0, 0
 	for _, line := range strings.Split(text, "\n") {
@@ -109,12 +109,13 @@ func sound(t *testing.T, text string) {
 			cells, width = n, w
 		}
 		if n != cells || w != width {
-			t.Errorf("%d cells in %d columns, want %d in %d: %s", n, w, cells, width, line)
+			t.Errorf("%d cells, %d characters wide, want %d cells, %d wide: %s", n, w, cells, width, line)
 		}
 	}
 }
 
-// A report in which nothing took time or did anything is written all the same.
+// TestMarkdownOfLittle checks that a report in which nothing was done, or nothing took
+// time, can be written.
 func TestMarkdownOfLittle(t *testing.T) {
 	zeros := &harness.Report{Systems: reporttest.Systems}
 	for _, w := range []harness.Workload{harness.BaseAppend, harness.LiveHundred, harness.OpenMillion, {Operation: "strange"}, {}} {
@@ -130,7 +131,7 @@ func TestMarkdownOfLittle(t *testing.T) {
 		}
 		sound(t, b.String())
 		if again := new(strings.Builder); Markdown(again, r, nil) != nil || again.String() != b.String() {
-			t.Error("the same report was written in another way")
+			t.Error("the same report was written differently")
 		}
 	}
 }
@@ -179,7 +180,7 @@ func TestNumbers(t *testing.T) {
 		{Short(0.5), "0.5"},
 		{Describe(harness.BaseAppend), "64 writers, 256 B, 1,000 streams"},
 		{Describe(harness.Workload{Operation: harness.Consume, Readers: 4, Events: 10, Log: 1000, Rate: 500, Cold: true}),
-			"4 members, 10 events an append, log of 1,000, 500 appends a second, cold"},
+			"4 members, 10 events per append, log of 1,000, 500 appends per second, cold"},
 		{Describe(harness.Workload{Operation: harness.Open}), "open"},
 	} {
 		if test.got != test.want {

@@ -2,21 +2,21 @@ package report
 
 import "github.com/fdbevents/fdbevents/bench/harness"
 
-// Metric is a figure of a turn that is judged.
+// Metric is a figure of a turn that can be judged.
 type Metric string
 
 const (
-	// Rate is events a second; the only one of which more is better.
+	// Rate is events per second, the only metric of which more is better.
 	Rate Metric = "events/s"
 	// P50 and P99 are latencies of single operations.
 	P50 Metric = "p50"
 	P99 Metric = "p99"
-	// Resident is the most memory that the system's processes had.
+	// Resident is the peak memory of the system's processes.
 	Resident Metric = "resident"
 )
 
-// Of is the figure of a turn: events a second, microseconds, or bytes; zero when it
-// was not measured.
+// Of returns the metric of a turn in events per second, microseconds or bytes, or zero
+// if it was not measured.
 func (m Metric) Of(s harness.Sample) float64 {
 	switch m {
 	case P50:
@@ -32,7 +32,7 @@ func (m Metric) Of(s harness.Sample) float64 {
 
 func (m Metric) moreIsBetter() bool { return m == Rate }
 
-// text is a figure with its unit; that of a Rate is its name.
+// text formats a value with its unit. A Rate has none: its name is its unit.
 func (m Metric) text(v float64) string {
 	switch {
 	case m == Resident:
@@ -44,25 +44,26 @@ func (m Metric) text(v float64) string {
 	}
 }
 
-// rate is Sample.Rate without the infinities of turns that took no time.
+// rate returns events per second, and zero, not infinity, for a turn that took no
+// time.
 func rate(s harness.Sample) float64 { return over(float64(s.Events), s.Seconds) }
 
-// CPUMicros are the microseconds of processor time that an event takes; zero, as all
-// costs, when nothing was done.
+// CPUMicros returns the CPU time per event in microseconds. Like all costs, it is zero
+// if nothing was done.
 func CPUMicros(s harness.Sample) float64 { return over(s.CPUSeconds*1e6, float64(s.Events)) }
 
-// Written are the bytes that are written to the disk for an event.
+// Written returns the bytes written to disk per event.
 func Written(s harness.Sample) float64 { return over(float64(s.BytesWritten), float64(s.Events)) }
 
-// DiskPerEvent are the bytes that an event takes on the disk afterwards.
+// DiskPerEvent returns the bytes that an event takes on disk after the turn.
 func DiskPerEvent(s harness.Sample) float64 { return over(float64(s.DiskBytes), float64(s.LogEvents)) }
 
 func allocations(s harness.Sample) float64 { return over(float64(s.Allocations), float64(s.Events)) }
 
 func amplification(s harness.Sample) float64 { return over(float64(s.BytesWritten), float64(s.Bytes)) }
 
-// comparedBy is the metric in which systems are compared at an operation. Live
-// workloads have the rate that they are given, and opening has no events.
+// comparedBy returns the metric by which systems are compared at an operation. The
+// rate of a Live workload is given, and Open has no events.
 func comparedBy(op harness.Operation) Metric {
 	if op == harness.Live || op == harness.Open {
 		return P50
@@ -70,8 +71,8 @@ func comparedBy(op harness.Operation) Metric {
 	return Rate
 }
 
-// writes tells whether an operation appends, so that its write amplification means
-// something.
+// writes reports whether an operation appends, so that write amplification makes
+// sense for it.
 func writes(op harness.Operation) bool {
 	switch op {
 	case harness.Append, harness.AppendAny, harness.AppendUnless, harness.Live:

@@ -6,11 +6,11 @@ import (
 	"strings"
 )
 
-// none stands where nothing was measured.
+// none is shown where nothing was measured.
 const none = "–"
 
-// Number has three significant digits at most, since no run repeats a fourth:
-// 83,200, 14.3, 0.19.
+// Number formats v with at most three significant digits, since no run repeats a
+// fourth: 83,200, 14.3, 0.19.
 func Number(v float64) string {
 	if !(v >= 1e-6) || math.IsInf(v, 0) {
 		return none
@@ -19,7 +19,7 @@ func Number(v float64) string {
 	if v < 1 {
 		digits = 2
 	}
-	// Rounded first, so that 99.96 is 100 and not 100.0.
+	// Round first, so that 99.96 becomes 100 and not 100.0.
 	v, _ = strconv.ParseFloat(strconv.FormatFloat(v, 'e', digits-1, 64), 64)
 	if v >= 1 {
 		digits = 3
@@ -40,10 +40,10 @@ func grouped(s string) string {
 	return integer
 }
 
-// whole is a count in full: 1,000,000.
+// whole formats a count in full: 1,000,000.
 func whole(n int) string { return grouped(strconv.Itoa(n)) }
 
-// byteText is a size: 256 B, 1.2 MiB.
+// byteText formats a size in bytes: 256 B, 1.2 MiB.
 func byteText(v float64) string {
 	if v <= 0 {
 		return none
@@ -57,7 +57,7 @@ func byteText(v float64) string {
 	return Number(v) + " " + units[i]
 }
 
-// durationText is a time given in microseconds: 12 µs, 0.19 ms, 1.3 s.
+// durationText formats a time given in microseconds: 12 µs, 0.19 ms, 1.3 s.
 func durationText(micros float64) string {
 	switch {
 	case micros <= 0:
@@ -71,7 +71,7 @@ func durationText(micros float64) string {
 	}
 }
 
-// times is a ratio: 0.82×.
+// times formats a ratio: 0.82×.
 func times(v float64) string {
 	if v <= 0 {
 		return none
@@ -79,8 +79,8 @@ func times(v float64) string {
 	return Number(v) + "×"
 }
 
-// spreadText is the median, and the least and the most of the turns if there are
-// several: "83,200 (79,000 to 85,000)", "0.82 (0.79 to 0.85) ms".
+// spreadText formats the median, with the minimum and maximum if there are several
+// turns: "83,200 (79,000 to 85,000)", "0.82 (0.79 to 0.85) ms".
 func spreadText(s Spread, text func(float64) string) string {
 	median := text(s.Median)
 	if s.Turns < 2 {
@@ -95,10 +95,11 @@ func spreadText(s Spread, text func(float64) string) string {
 	return bare(median) + " (" + bare(least) + " to " + bare(most) + ")" + unit
 }
 
-// unitOf is what follows the figures.
+// unitOf returns what follows the digits.
 func unitOf(s string) string { return strings.TrimLeft(s, "0123456789,.") }
 
-// Short is a number on an axis: 500, 20 k, 1 M. Thousands have four digits still.
+// Short formats a number for an axis: 500, 20 k, 1 M. Whole numbers below 10,000 are
+// written in full.
 func Short(v float64) string {
 	switch {
 	case v >= 1e6:
@@ -112,10 +113,10 @@ func Short(v float64) string {
 	}
 }
 
-// trimmed is a number without zeros at its end.
+// trimmed formats a number without trailing zeros.
 func trimmed(v float64) string { return trim(Number(v)) }
 
-// trim takes the zeros from the end of the fraction; a unit may follow.
+// trim removes trailing zeros from a fraction; a unit may follow.
 func trim(s string) string {
 	unit := unitOf(s)
 	s = strings.TrimSuffix(s, unit)

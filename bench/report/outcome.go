@@ -6,19 +6,19 @@ import (
 	"github.com/fdbevents/fdbevents/bench/harness"
 )
 
-// Outcome is what a report says of a target.
+// Outcome is what a report says about a target.
 type Outcome struct {
-	// Met is told where Why is empty.
+	// Met is valid if Why is empty.
 	Met bool
-	// Measured is of the figure or the ratio, over the turns. The median is judged,
-	// of Resident the most.
+	// Measured is the spread of the figure or ratio over the turns. The median is
+	// judged; for Resident, the maximum.
 	Measured Spread
-	// Why it was not measured.
+	// Why says why the target was not measured; empty if it was.
 	Why string
 }
 
-// Evaluate measures the target in a report. Ratios are of the same turns of both,
-// which is when the machine was in the same state for both.
+// Evaluate measures the target in a report. A ratio compares the same turns of both
+// systems, when the machine was in the same state for both.
 func (t Target) Evaluate(r *harness.Report) Outcome {
 	var o Outcome
 	if t.Workload == (harness.Workload{}) {
@@ -48,7 +48,7 @@ func (t Target) measure(r *harness.Report) (Spread, string) {
 		name = t.Baseline.Name()
 	}
 	if relaxed(r, t.Against) {
-		return Spread{}, t.Against + " acknowledges before the disk has it"
+		return Spread{}, t.Against + " acknowledges before the data is on disk"
 	}
 	y := r.Find(name, t.Against)
 	s := spreadOf(ratios(x, y, t.Metric.Of))
@@ -58,7 +58,7 @@ func (t Target) measure(r *harness.Report) (Spread, string) {
 	return s, ""
 }
 
-// everywhere is over all workloads of a system.
+// everywhere returns the spread of a metric over all workloads of a system.
 func everywhere(r *harness.Report, system string, m Metric) Spread {
 	var values []float64
 	for i := range r.Results {
@@ -69,8 +69,8 @@ func everywhere(r *harness.Report, system string, m Metric) Spread {
 	return spreadOf(values)
 }
 
-// holds compares with the bound. Memory is judged by the most there was: a median
-// of it would hide what a machine must have.
+// holds compares a spread with the bound. Memory is judged by its maximum: a median
+// would hide how much a machine must have.
 func (t Target) holds(s Spread) bool {
 	v := s.Median
 	if t.Metric == Resident {
@@ -86,7 +86,7 @@ func (t Target) holds(s Spread) bool {
 	}
 }
 
-// reason says why there is nothing of a system in a workload.
+// reason says why a system has no figure in a workload.
 func reason(r *harness.Report, workload, system string) string {
 	for _, s := range r.Systems {
 		if s.Name == system && s.Missing != "" {
@@ -100,11 +100,11 @@ func reason(r *harness.Report, workload, system string) string {
 	case x != nil && x.Error != "":
 		return fmt.Sprintf("%s failed: %s", system, x.Error)
 	case x != nil:
-		return fmt.Sprintf("`%s` of %s measured nothing", workload, system)
+		return fmt.Sprintf("`%s` on %s measured nothing", workload, system)
 	case workload == "":
 		return system + " was not run"
 	default:
-		return fmt.Sprintf("`%s` of %s was not run", workload, system)
+		return fmt.Sprintf("`%s` on %s was not run", workload, system)
 	}
 }
 
@@ -117,7 +117,7 @@ func relaxed(r *harness.Report, system string) bool {
 	return false
 }
 
-// boundText is the bound as it is read: "≥ 0.7×".
+// boundText formats the bound: "≥ 0.7×".
 func (t Target) boundText() string {
 	sign := "≤ "
 	switch {
@@ -131,7 +131,7 @@ func (t Target) boundText() string {
 	return sign + trim(t.text(t.Bound))
 }
 
-// text is a figure of what the target measures.
+// text formats a value of what the target measures.
 func (t Target) text(v float64) string {
 	if t.Against != "" {
 		return times(v)
@@ -151,7 +151,7 @@ func (t Target) workloadText() string {
 	text := func(w harness.Workload) string { return string(w.Operation) + ", " + Describe(w) }
 	switch {
 	case t.Workload == (harness.Workload{}):
-		return "each, at its worst"
+		return "the worst of all workloads"
 	case t.Baseline != (harness.Workload{}):
 		return text(t.Workload) + " / " + text(t.Baseline)
 	default:

@@ -7,10 +7,11 @@ import (
 	"github.com/fdbevents/fdbevents/bench/harness"
 )
 
-// writeWorkload has a row for each system, and a line for those without one.
+// writeWorkload writes a row for each system, and a line that names the systems
+// without one.
 func writeWorkload(b *strings.Builder, r *harness.Report, w harness.Workload) {
 	t := table{columns: append(texts("system"), numbers(
-		"events/s (least to most)", "fdbevents is", "p50 ms", "p99 ms", "p99.9 ms",
+		"events/s (min to max)", "fdbevents is", "p50 ms", "p99 ms", "p99.9 ms",
 		"CPU µs/event", "allocs/event", "written B/event", "written/data", "on disk B/event", "memory MiB")...)}
 	var notOffered, failed []string
 	for i := range r.Results {
@@ -62,8 +63,8 @@ func resultRow(r *harness.Report, x *harness.Result) []string {
 	}
 }
 
-// comparison is how many times faster fdbevents is: "14×". The limit of
-// FoundationDB says it of fdbevents on FoundationDB, which is what it limits.
+// comparison says how many times as fast fdbevents is: "14×". In the row of plain
+// FoundationDB, it is about fdbevents on FoundationDB, whose limit that is.
 func comparison(r *harness.Report, x *harness.Result) string {
 	subject := embedded
 	if x.System == limitOf[onFDB] {

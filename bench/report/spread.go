@@ -7,7 +7,8 @@ import (
 	"github.com/fdbevents/fdbevents/bench/harness"
 )
 
-// Spread is what the turns of a workload gave. All zero, it was not measured.
+// Spread summarizes a figure over the turns of a workload. It is zero if the figure
+// was not measured.
 type Spread struct {
 	Median float64
 	Min    float64
@@ -15,7 +16,7 @@ type Spread struct {
 	Turns  int
 }
 
-// spreadOf leaves out what was not measured: a value that is not above zero.
+// spreadOf leaves out values that are not above zero, which were not measured.
 func spreadOf(values []float64) Spread {
 	var measured []float64
 	for _, v := range values {
@@ -35,8 +36,8 @@ func spreadOf(values []float64) Spread {
 	return Spread{Median: median, Min: measured[0], Max: measured[n-1], Turns: n}
 }
 
-// SpreadOver is of a figure of each turn: a Metric's Of, or a cost. A nil result has
-// none.
+// SpreadOver returns the spread of a figure over the turns: a Metric's Of, or a cost.
+// A nil result has the zero Spread.
 func SpreadOver(x *harness.Result, figure func(harness.Sample) float64) Spread {
 	return spreadOf(figures(x, figure))
 }
@@ -52,8 +53,9 @@ func figures(x *harness.Result, figure func(harness.Sample) float64) []float64 {
 	return values
 }
 
-// ratios are those of turn i of one to turn i of the other: turns are interleaved,
-// so the two had the machine in the same state. Zero where one was not measured.
+// ratios divides the figure of each turn of x by the same turn of y: turns are
+// interleaved, so the machine was in the same state for both. A ratio is zero if one
+// of the figures was not measured.
 func ratios(x, y *harness.Result, figure func(harness.Sample) float64) []float64 {
 	a, b := figures(x, figure), figures(y, figure)
 	quotients := make([]float64, min(len(a), len(b)))
@@ -63,7 +65,7 @@ func ratios(x, y *harness.Result, figure func(harness.Sample) float64) []float64
 	return quotients
 }
 
-// over is a quotient, or zero where it would mean nothing.
+// over returns a quotient, or zero where it would be meaningless.
 func over(a, b float64) float64 {
 	if b <= 0 {
 		return 0
@@ -71,5 +73,5 @@ func over(a, b float64) float64 {
 	return a / b
 }
 
-// Measured tells whether a turn had the figure.
+// Measured reports whether any turn had the figure.
 func (s Spread) Measured() bool { return s.Turns > 0 }

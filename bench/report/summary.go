@@ -7,10 +7,10 @@ import (
 	"github.com/fdbevents/fdbevents/bench/harness"
 )
 
-// Summary writes what was measured as one table, for a terminal: a row for each
-// system in each workload.
+// Summary writes the results as one table for a terminal, with a row for each system
+// in each workload.
 func Summary(w io.Writer, r *harness.Report) error {
-	t := table{columns: append(texts("workload", "system"), numbers("events/s (least to most)", "p50 ms", "p99 ms", "CPU µs/event", "failed")...)}
+	t := table{columns: append(texts("workload", "system"), numbers("events/s (min to max)", "p50 ms", "p99 ms", "CPU µs/event", "failed")...)}
 	for i := range r.Results {
 		x := &r.Results[i]
 		if x.Error == harness.NotOffered {

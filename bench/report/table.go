@@ -6,7 +6,7 @@ import (
 	"unicode/utf8"
 )
 
-// table is a Markdown table whose source is aligned, too.
+// table is a Markdown table with aligned source.
 type table struct {
 	columns []column
 	rows    [][]string
@@ -14,7 +14,7 @@ type table struct {
 
 type column struct {
 	title string
-	// text is aligned to the left, figures to the right.
+	// text is aligned left, numbers right.
 	text bool
 }
 
@@ -96,11 +96,10 @@ func (t *table) line(b *strings.Builder, cells []string, widths []int) {
 	b.WriteString("|\n")
 }
 
-// tag begins HTML, unlike the sign in "< 1 ms".
+// tag matches what begins an HTML tag, unlike the sign in "< 1 ms".
 var tag = regexp.MustCompile(`<(\S)`)
 
-// inline is text that others wrote, errors for one, as it may stand in a line or a
-// cell of Markdown.
+// inline escapes foreign text, such as an error, for a line or a cell of Markdown.
 func inline(s string) string {
 	s = strings.Join(strings.Fields(s), " ")
 	s = strings.ReplaceAll(strings.ReplaceAll(s, `\|`, "|"), "|", `\|`)

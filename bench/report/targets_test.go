@@ -7,7 +7,8 @@ import (
 	"github.com/fdbevents/fdbevents/bench/report/reporttest"
 )
 
-// turnsOf is a result with these rates, latencies and memory in its turns.
+// turnsOf returns a result whose turns have these rates, and latencies and memory
+// computed from them.
 func turnsOf(w harness.Workload, system string, rates ...float64) harness.Result {
 	x := harness.Result{Workload: w, System: system}
 	for _, v := range rates {
@@ -53,12 +54,12 @@ func TestTargetsEvaluate(t *testing.T) {
 		{"flat", flat, ran(turnsOf(harness.LoneAppend, embedded, 900), turnsOf(harness.BaseAppend, embedded, 1000)), true, 0.9, ""},
 		{"not flat", flat, ran(turnsOf(harness.LoneAppend, embedded, 700), turnsOf(harness.BaseAppend, embedded, 1000)), false, 0.7, ""},
 
-		{"nothing was run", ratio, ran(), false, 0, "`append/writers=64/size=256/events=1/streams=1000` of fdbevents was not run"},
+		{"nothing was run", ratio, ran(), false, 0, "`append/writers=64/size=256/events=1/streams=1000` on fdbevents was not run"},
 		{"no memory", memory, ran(), false, 0, "fdbevents was not run"},
-		{"the other did not run", ratio, ran(turnsOf(harness.BaseAppend, embedded, 800)), false, 0, "`append/writers=64/size=256/events=1/streams=1000` of pebble was not run"},
+		{"the other did not run", ratio, ran(turnsOf(harness.BaseAppend, embedded, 800)), false, 0, "`append/writers=64/size=256/events=1/streams=1000` on pebble was not run"},
 		{"not offered", ratio, ran(turnsOf(harness.BaseAppend, embedded, 800), harness.Result{Workload: harness.BaseAppend, System: pebble, Error: harness.NotOffered}), false, 0, "pebble does not offer it"},
 		{"failed", ratio, ran(harness.Result{Workload: harness.BaseAppend, System: embedded, Error: "disk full"}), false, 0, "fdbevents failed: disk full"},
-		{"no time passed", ratio, ran(harness.Result{Workload: harness.BaseAppend, System: embedded, Samples: []harness.Sample{{Events: 1}}}), false, 0, "`append/writers=64/size=256/events=1/streams=1000` of fdbevents measured nothing"},
+		{"no time passed", ratio, ran(harness.Result{Workload: harness.BaseAppend, System: embedded, Samples: []harness.Sample{{Events: 1}}}), false, 0, "`append/writers=64/size=256/events=1/streams=1000` on fdbevents measured nothing"},
 		{"missing", ratio, &harness.Report{
 			Systems: []harness.SystemReport{{Name: pebble, Missing: "no disk"}},
 			Results: []harness.Result{turnsOf(harness.BaseAppend, embedded, 800)},
@@ -66,7 +67,7 @@ func TestTargetsEvaluate(t *testing.T) {
 		{"relaxed", ratio, &harness.Report{
 			Systems: []harness.SystemReport{{Name: pebble, Relaxed: true}},
 			Results: []harness.Result{turnsOf(harness.BaseAppend, embedded, 800), turnsOf(harness.BaseAppend, pebble, 1000)},
-		}, false, 0, "pebble acknowledges before the disk has it"},
+		}, false, 0, "pebble acknowledges before the data is on disk"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			o := test.target.Evaluate(test.report)
@@ -79,7 +80,7 @@ func TestTargetsEvaluate(t *testing.T) {
 
 func near(a, b float64) bool { return a >= b*0.999999 && a <= b*1.000001 }
 
-// All targets are measured when everything was run.
+// TestTargetsAreMeasurable checks that all targets are measured if everything was run.
 func TestTargetsAreMeasurable(t *testing.T) {
 	var workloads []harness.Workload
 	for _, target := range Targets() {

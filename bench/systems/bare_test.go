@@ -10,8 +10,8 @@ import (
 	"github.com/fdbevents/fdbevents/engine"
 )
 
-// TestBareSizes compares what a limit writes with what fdbevents does, kind by kind:
-// a limit with fewer bytes would be no limit.
+// TestBareSizes compares how much a limit and fdbevents write, kind by kind: a limit
+// that wrote fewer bytes would not be a limit.
 func TestBareSizes(t *testing.T) {
 	const n = 100
 	data := []byte(hex.EncodeToString(make([]byte, 128)))
@@ -40,14 +40,14 @@ func TestBareSizes(t *testing.T) {
 	}
 	for kind, bare := range want {
 		got := written(t, s.engine, kind)
-		t.Logf("kind %d: fdbevents %d bytes an event, the limits %d", kind, got/n, bare/n)
+		t.Logf("kind %d: fdbevents %d bytes per event, the limits %d", kind, got/n, bare/n)
 		if diff := got - bare; diff < -2*n || diff > 2*n {
-			t.Errorf("kind %d: fdbevents writes %d bytes an event, the limits %d", kind, got/n, bare/n)
+			t.Errorf("kind %d: fdbevents writes %d bytes per event, the limits %d", kind, got/n, bare/n)
 		}
 	}
 }
 
-// written is the size of a kind's keys and values.
+// written returns the total size of a kind's keys and values in bytes.
 func written(t *testing.T, e engine.Engine, kind int64) (total int) {
 	begin := bareKeys{prefix: e.Prefix()}.space(kind)
 	r := engine.Range{Begin: begin, End: end(begin)}

@@ -1,4 +1,4 @@
-// Package systems has the systems of this module for the benchmark harness:
-// fdbevents itself, on each of its engines, and the limits that it is measured
-// against. The peers are in a module of their own, bench/peers.
+// Package systems provides the systems of this module to the benchmark harness:
+// fdbevents on each of its engines, and the limits that it is measured against. The
+// peers are in a separate module, bench/peers.
 package systems

@@ -19,7 +19,7 @@ import (
 	"github.com/fdbevents/fdbevents/tuple"
 )
 
-// WithFoundationDB tells whether this program was built with the tag fdb.
+// WithFoundationDB says whether this program was built with the tag fdb.
 const WithFoundationDB = true
 
 func foundationDB() []harness.System {
@@ -38,11 +38,11 @@ func foundationDB() []harness.System {
 	}
 }
 
-// cluster is a FoundationDB, and a name for keys that nobody else uses.
+// cluster is a FoundationDB cluster, with a name for keys that nobody else uses.
 type cluster struct {
 	file   string
 	name   string
-	server *fdbtest.Server // nil when the cluster is not ours
+	server *fdbtest.Server // nil when we did not start the cluster
 }
 
 const startTime = 2 * time.Minute
@@ -56,7 +56,7 @@ func openCluster(ctx context.Context) (*cluster, error) {
 	defer cancel()
 	var err error
 	if c.server, err = fdbtest.Start(ctx); errors.Is(err, fdbtest.ErrNoServer) {
-		return nil, fmt.Errorf("%w: %w, and %s names no cluster", harness.ErrMissing, err, fdbtest.Variable)
+		return nil, fmt.Errorf("%w: %w, and %s is not set", harness.ErrMissing, err, fdbtest.Variable)
 	} else if err != nil {
 		return nil, err
 	}
@@ -64,7 +64,7 @@ func openCluster(ctx context.Context) (*cluster, error) {
 	return c, nil
 }
 
-// Close removes what was written, or stops the server that has it.
+// Close stops our own server; on another cluster, it removes what was written.
 func (c *cluster) Close() error {
 	if c.server != nil {
 		return c.server.Stop()
@@ -81,13 +81,13 @@ func (c *cluster) Close() error {
 	return err
 }
 
-// prefix is what the name stands for in a URL: a tuple.
+// prefix returns the key prefix that the name stands for in a URL: a tuple.
 func (c *cluster) prefix() []byte { return tuple.AppendString(nil, c.name) }
 
-// LosesDataOnClose says what Close does.
+// LosesDataOnClose marks the instance as Volatile: Close removes the data.
 func (c *cluster) LosesDataOnClose() {}
 
-// Processes is the server's.
+// Processes returns the id of our own server, if there is one.
 func (c *cluster) Processes() []int {
 	if c.server == nil {
 		return nil
@@ -95,7 +95,7 @@ func (c *cluster) Processes() []int {
 	return []int{c.server.PID()}
 }
 
-// DataDir is the server's; without one of ours, nothing is known.
+// DataDir returns the data directory of our own server, and "" on another cluster.
 func (c *cluster) DataDir() string {
 	if c.server == nil {
 		return ""
@@ -124,10 +124,11 @@ func (s *storeOnCluster) Close() error { return errors.Join(s.store.Close(), s.c
 
 func (s *storeOnCluster) Version() string { return fdbVersion }
 
-// fdbVersion names the client; a server of ours comes with it.
+// fdbVersion names the client; our own server has the same version.
 const fdbVersion = "FoundationDB, API version 730"
 
-// plain is the loop: the batches that fdbevents would make, and nothing else.
+// plain is the plain loop: it commits the batches that fdbevents would make, and does
+// nothing else.
 type plain struct {
 	*cluster
 	db   fdb.Database
@@ -139,7 +140,7 @@ type plain struct {
 	number  uint64
 }
 
-// plainAppend waits for its batch.
+// plainAppend is an append that waits for its batch.
 type plainAppend struct {
 	stream string
 	next   int64
@@ -148,10 +149,10 @@ type plainAppend struct {
 }
 
 const (
-	// What a batch writes once: the doorbell of each partition, and a mark.
+	// Each batch writes these once: the doorbell of each partition, and a mark.
 	bareDoorbell = 6
 	bareMarker   = 7
-	// As in fdblayer/batcher.go.
+	// The same limits as in fdblayer/batcher.go.
 	maxBatches = 8
 	enough     = 16
 	maxEvents  = 1024
@@ -173,7 +174,7 @@ func openPlain(ctx context.Context) (*plain, error) {
 	return &plain{cluster: c, db: db, keys: bareKeys{prefix: c.prefix()}}, nil
 }
 
-// ChecksNothing says what a limit leaves out.
+// ChecksNothing marks the instance as Unchecked: a limit leaves out the checks.
 func (p *plain) ChecksNothing() {}
 
 func (p *plain) Version() string { return fdbVersion }
@@ -193,7 +194,7 @@ func (p *plain) Fill(ctx context.Context, stream string, next int64, events []ha
 
 func (p *plain) Flush(context.Context) error { return nil }
 
-// begin starts batches as long as there is reason to. The caller holds mu.
+// begin starts batches while enough appends wait. The caller holds mu.
 func (p *plain) begin() {
 	for len(p.waiting) > 0 && (p.running == 0 || p.running < maxBatches && len(p.waiting) >= enough) {
 		n, events, size := 0, 0, 0
@@ -253,7 +254,7 @@ func (p *plain) commit(batch []*plainAppend, number uint64) error {
 	return err
 }
 
-// stampedAt appends where FoundationDB is to put the stamp.
+// stampedAt appends the offset at which FoundationDB puts the stamp.
 func stampedAt(b []byte, offset int) []byte {
 	return binary.LittleEndian.AppendUint32(b, uint32(offset))
 }
@@ -277,7 +278,7 @@ func (p *plain) ReadStream(_ context.Context, stream string, yield func([]byte))
 	return nil
 }
 
-// pageRows is how many slots of a partition a page of the log has: about as many
+// pageRows is the number of slots per partition in a page of the log: about as many
 // bytes as in a page of fdbevents.
 const pageRows = 400
 

@@ -9,10 +9,10 @@ import (
 	"github.com/fdbevents/fdbevents/bench/harness"
 )
 
-// WithFoundationDB tells whether this program was built with the tag fdb.
+// WithFoundationDB says whether this program was built with the tag fdb.
 const WithFoundationDB = false
 
-// foundationDB are systems that say why they cannot be run.
+// foundationDB returns systems that say why they cannot run.
 func foundationDB() []harness.System {
 	missing := func(context.Context, string) (harness.Instance, error) {
 		return nil, fmt.Errorf("%w: built without FoundationDB; install libfdb_c 7.3 with its header and run with -tags fdb", harness.ErrMissing)

@@ -12,14 +12,14 @@ import (
 	"github.com/fdbevents/fdbevents/bench/harness"
 )
 
-// Pebble is the embedded engine's storage on its own: the same keys and bytes, a
-// synced batch for each append, with Pebble's own group commit.
+// Pebble returns the embedded engine's storage on its own: the same keys and bytes,
+// and one synced batch per append, with Pebble's own group commit.
 func Pebble() harness.System {
 	return harness.System{
 		Name: "pebble", Kind: harness.Limit,
-		About: "plain Pebble v2 with the same keys and bytes, a synced batch an append, no reads, no checks, no order over partitions",
+		About: "plain Pebble v2 with the same keys and bytes, one synced batch per append; no reads, no checks, no order across partitions",
 		Open: func(_ context.Context, dir string) (harness.Instance, error) {
-			// As the embedded engine sets it.
+			// The same options as in the embedded engine.
 			o := &pebble.Options{
 				Logger: quiet{}, FormatMajorVersion: pebble.FormatNewest, MemTableSize: 32 << 20, MemTableStopWritesThreshold: 4,
 				CacheSize: 192 << 20, LBaseMaxBytes: 64 << 20, BytesPerSync: 512 << 10, L0CompactionThreshold: 4, L0StopWritesThreshold: 24,
@@ -33,7 +33,7 @@ func Pebble() harness.System {
 				return nil, err
 			}
 			p := &plainPebble{db: db}
-			p.number.Store(uint64(time.Now().UnixNano())) // beyond those of an earlier Open
+			p.number.Store(uint64(time.Now().UnixNano())) // beyond the numbers of an earlier Open
 			return p, nil
 		},
 	}
@@ -53,7 +53,7 @@ type plainPebble struct {
 
 func (p *plainPebble) Version() string { return moduleVersion("github.com/cockroachdb/pebble/v2") }
 
-// ChecksNothing says what a limit leaves out.
+// ChecksNothing marks the instance as Unchecked: a limit leaves out the checks.
 func (p *plainPebble) ChecksNothing() {}
 
 func (p *plainPebble) Close() error { return p.db.Close() }
@@ -95,7 +95,7 @@ func (p *plainPebble) ReadStream(_ context.Context, stream string, yield func([]
 	return p.scan(p.keys.entries(stream), entryData, yield)
 }
 
-// ReadLog scans the partitions one after the other: there is no order over all.
+// ReadLog scans the partitions one after another: there is no order across them.
 func (p *plainPebble) ReadLog(_ context.Context, yield func([]byte)) error {
 	for partition := range barePartitions {
 		if err := p.scan(p.keys.log(partition), recordData, yield); err != nil {
@@ -105,7 +105,7 @@ func (p *plainPebble) ReadLog(_ context.Context, yield func([]byte)) error {
 	return nil
 }
 
-// scan yields the data of all values whose key begins with the prefix.
+// scan yields the data of all values whose keys begin with the prefix.
 func (p *plainPebble) scan(prefix []byte, data func([]byte) ([]byte, error), yield func([]byte)) (err error) {
 	it, err := p.db.NewIter(&pebble.IterOptions{LowerBound: prefix, UpperBound: end(prefix)})
 	if err != nil {

@@ -14,9 +14,10 @@ import (
 	"github.com/fdbevents/fdbevents/engine/engines"
 )
 
-// Scratch is fdbevents where a store at the URL would be: on the same cluster or the
-// same disk, in a new store that is removed when it is closed. The store at the URL
-// itself is not touched. Dir is where the harness's directory must be.
+// Scratch returns fdbevents in the place of a store at the URL: on the same cluster or
+// the same disk, in a new store that is removed when it is closed. The store at the URL
+// itself is not touched. The harness must put its directory into dir, or anywhere if
+// dir is empty.
 func Scratch(databaseURL string) (s harness.System, dir string, err error) {
 	s = harness.System{Name: "fdbevents", Kind: harness.Subject, About: "a new store beside " + databaseURL}
 	if own, ok := engines.Directory(databaseURL); ok {
@@ -43,13 +44,13 @@ func Scratch(databaseURL string) (s harness.System, dir string, err error) {
 	return s, "", nil
 }
 
-// scratch is a store that is removed with all that is in it.
+// scratch is a store that is removed with everything in it.
 type scratch struct{ *store }
 
-// LosesDataOnClose says what Close does.
+// LosesDataOnClose marks the instance as Volatile: Close removes the data.
 func (s *scratch) LosesDataOnClose() {}
 
-// Close removes the store. It does so when the run was given up, too.
+// Close removes the store, even if the run was cancelled.
 func (s *scratch) Close() error {
 	err := s.store.store.Close()
 	prefix := s.engine.Prefix()

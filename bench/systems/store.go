@@ -16,16 +16,16 @@ import (
 	"github.com/fdbevents/fdbevents/fdblayer/groups"
 )
 
-// All are the systems of this module, on this machine.
+// All returns the systems of this module, on this machine.
 func All() []harness.System {
 	return append([]harness.System{Embedded(), Pebble(), Sync()}, foundationDB()...)
 }
 
-// Embedded is fdbevents on the embedded engine.
+// Embedded returns fdbevents on the embedded engine.
 func Embedded() harness.System {
 	return harness.System{
 		Name: "fdbevents", Kind: harness.Subject,
-		About: "this project, on its embedded engine, called in the same process",
+		About: "this project on its embedded engine, called in the same process",
 		Open: func(ctx context.Context, dir string) (harness.Instance, error) {
 			return open(ctx, "file:"+dir, 0)
 		},
@@ -35,17 +35,17 @@ func Embedded() harness.System {
 	}
 }
 
-// store is an open fdbevents.
+// store is an open store of fdbevents.
 type store struct {
 	engine engine.Engine
 	store  *fdblayer.Store
 
 	mu sync.Mutex
-	// filling are appends that Fill has not waited for.
+	// filling holds the appends that Fill has not waited for yet.
 	filling []*fdblayer.PendingAppend
 }
 
-// fillAhead is how many appends Fill has under way.
+// fillAhead is how many appends Fill may have under way.
 const fillAhead = 256
 
 func open(ctx context.Context, url string, partitions int) (*store, error) {
@@ -62,7 +62,7 @@ func open(ctx context.Context, url string, partitions int) (*store, error) {
 
 func (s *store) Close() error { return errors.Join(s.store.Close(), s.engine.Close()) }
 
-// Version is empty: what is measured is the source that the harness is built from.
+// Version is empty: the measured source is the one that the harness is built from.
 func (s *store) Version() string { return "" }
 
 func newEvents(events []harness.Event) []fdbevents.EventData {
@@ -73,7 +73,7 @@ func newEvents(events []harness.Event) []fdbevents.EventData {
 	return all
 }
 
-// expect is the expected revision of a stream that has so many events.
+// expect returns the expected revision of a stream that has next events.
 func expect(next int64) fdbevents.ExpectedRevision {
 	if next == 0 {
 		return fdbevents.NoStream
@@ -138,7 +138,7 @@ func waitFor(all []*fdblayer.PendingAppend) (err error) {
 	return err
 }
 
-// each hands the data of events on.
+// each yields the data of the events.
 func each(events iter.Seq2[fdbevents.Event, error], yield func([]byte)) error {
 	for e, err := range events {
 		if err != nil {
@@ -193,7 +193,7 @@ func (s *store) Consume(ctx context.Context, name string, members int, yield fun
 	return err
 }
 
-// consume is one member.
+// consume runs one member.
 func consume(ctx context.Context, group *groups.Group, yield func([]byte)) (err error) {
 	member, err := group.Join(ctx)
 	if err != nil {
@@ -212,7 +212,7 @@ func consume(ctx context.Context, group *groups.Group, yield func([]byte)) (err 
 	return nil
 }
 
-// ended is nil for what came of the end of ctx.
+// ended drops an error that follows from the end of ctx.
 func ended(ctx context.Context, err error) error {
 	if ctx.Err() != nil {
 		return nil

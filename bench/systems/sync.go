@@ -9,12 +9,12 @@ import (
 	"github.com/fdbevents/fdbevents/bench/harness"
 )
 
-// Sync is what the disk itself can do: writes at the end of one file, each synced
+// Sync returns what the disk itself can do: writes to the end of one file, each synced
 // before the next one begins.
 func Sync() harness.System {
 	return harness.System{
 		Name: "fsync", Kind: harness.Limit,
-		About: "a loop of write and fsync on one file with the bytes of an append, one at a time",
+		About: "a loop of write and fsync on one file, with the bytes of one append at a time",
 		Open: func(_ context.Context, dir string) (harness.Instance, error) {
 			f, err := os.OpenFile(filepath.Join(dir, "log"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
 			if err != nil {
@@ -34,10 +34,10 @@ type synced struct {
 func (s *synced) Version() string { return "" }
 func (s *synced) Close() error    { return s.file.Close() }
 
-// ChecksNothing says what a limit leaves out.
+// ChecksNothing marks the instance as Unchecked: a limit leaves out the checks.
 func (s *synced) ChecksNothing() {}
 
-// LosesDataOnClose keeps workloads away that open the data again: nothing reads it.
+// LosesDataOnClose keeps away workloads that open the data again: nothing can read it.
 func (s *synced) LosesDataOnClose() {}
 
 func (s *synced) Append(_ context.Context, stream string, next int64, events []harness.Event) error {

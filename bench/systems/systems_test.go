@@ -9,8 +9,8 @@ import (
 	"github.com/fdbevents/fdbevents/bench/systems"
 )
 
-// TestSmoke runs a little of each workload on each system of this module: the
-// workloads themselves check what they read.
+// TestSmoke runs each workload briefly on each system of this module. The workloads
+// themselves check what they read.
 func TestSmoke(t *testing.T) {
 	for _, s := range harness.Suites() {
 		if s.Name != "smoke" {
@@ -34,7 +34,7 @@ func TestSmoke(t *testing.T) {
 	}
 }
 
-// TestConformance makes sure that what is measured does what it says.
+// TestConformance checks that the measured systems do what they say.
 func TestConformance(t *testing.T) {
 	for _, s := range systems.All() {
 		t.Run(s.Name, func(t *testing.T) { harnesstest.Run(t, s) })

@@ -2,8 +2,8 @@ package systems
 
 import "runtime/debug"
 
-// moduleVersion is that of a module which this program is built with; empty when
-// the build does not tell.
+// moduleVersion returns the version of a module that this program is built with, or ""
+// if the build does not record it.
 func moduleVersion(path string) string {
 	info, ok := debug.ReadBuildInfo()
 	if !ok {

@@ -46,7 +46,7 @@ func run(ctx context.Context, url string, out io.Writer) error {
 		fmt.Fprintln(out, "refused:", wrong)
 	}
 
-	// An event and a key of our own, in one transaction: both or neither.
+	// Write an event and our own key in one transaction: both or neither.
 	_, err = store.Transact(ctx, func(tx *fdblayer.Tx) error {
 		tx.Data("shop").Add([]byte("shipped"), 1)
 		_, err := tx.Append("order-1", 0, fdbevents.EventData{Type: "OrderShipped"})
@@ -63,7 +63,7 @@ func run(ctx context.Context, url string, out io.Writer) error {
 		fmt.Fprintf(out, "read: %s@%d %s %s\n", ev.Stream, ev.Revision, ev.Type, ev.Data)
 	}
 
-	// A subscription delivers what is there, and then what comes.
+	// A subscription delivers the events that are there, and then new ones.
 	seen := 0
 	for ev, err := range store.Subscribe(ctx, fdbevents.Start, fdblayer.SubscribeOptions{}) {
 		if err != nil {

@@ -1,8 +1,8 @@
-// Command sales shows a projection: sales by country and stock by code over the
-// invoices of examples/retail, each of which is imported once.
+// Command sales shows a projection: sales by country and stock by code, from the
+// invoices of examples/retail. Each invoice is imported once.
 //
 //	go run ./examples/sales
-//	go run ./examples/sales --db file:shop    # twice: the second time nothing is new
+//	go run ./examples/sales --db file:shop    # run it twice: the second time, nothing is new
 package main
 
 import (
@@ -72,8 +72,8 @@ func run(ctx context.Context, url, file string, out io.Writer) error {
 	return printView(ctx, store, out)
 }
 
-// importInvoice appends the lines of an invoice, unless its number is taken,
-// in whatever stream: of two imports at the same time, one is refused.
+// importInvoice appends the lines of an invoice, unless its number is already taken in
+// any stream. If two imports run at the same time, one of them is refused.
 func importInvoice(ctx context.Context, store *fdblayer.Store, invoice fdbevents.StreamAppend) error {
 	number := fdbevents.Query{Items: []fdbevents.QueryItem{{Tags: []string{invoice.Stream}}}}
 	_, err := store.AppendIf(ctx, fdbevents.Condition{Query: number}, invoice)
@@ -87,9 +87,9 @@ type line struct {
 	Country   string  `json:"country"`
 }
 
-// projectSales brings the view up to date. The view and how far it has come are
-// written in one transaction: each line counts exactly once. A service would leave
-// Project running.
+// projectSales brings the view up to date. The view and its checkpoint are written in
+// one transaction, so each line counts exactly once. A service would leave Project
+// running.
 func projectSales(ctx context.Context, store *fdblayer.Store) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -106,7 +106,7 @@ func projectSales(ctx context.Context, store *fdblayer.Store) error {
 			}
 			taken := l.Quantity // returns are negative
 			if ev.Type == "StockCorrected" {
-				taken = -l.Quantity // what was found missing is, too
+				taken = -l.Quantity // so are items found missing, but those reduce the stock
 			}
 			view.Add([]byte("country "+l.Country), int64(math.Round(100*l.UnitPrice))*l.Quantity)
 			view.Add([]byte("stock "+l.StockCode), -taken)
@@ -119,7 +119,7 @@ func projectSales(ctx context.Context, store *fdblayer.Store) error {
 	return err
 }
 
-// printView prints both tables as they were at one moment.
+// printView prints both tables as of the same moment.
 func printView(ctx context.Context, store *fdblayer.Store, out io.Writer) error {
 	type row struct {
 		name string
@@ -147,7 +147,7 @@ func printView(ctx context.Context, store *fdblayer.Store, out io.Writer) error 
 	for _, r := range tables["country"][:10] {
 		fmt.Fprintf(out, "%12.2f  %s\n", float64(r.n)/100, r.name)
 	}
-	fmt.Fprintln(out, "\nstock by code, where it sank most")
+	fmt.Fprintln(out, "\nstock by code, largest decrease first")
 	slices.SortFunc(tables["stock"], func(a, b row) int { return cmp.Or(cmp.Compare(a.n, b.n), cmp.Compare(a.name, b.name)) })
 	for _, r := range tables["stock"][:10] {
 		fmt.Fprintf(out, "%12d  %s\n", r.n, r.name)
@@ -155,9 +155,9 @@ func printView(ctx context.Context, store *fdblayer.Store, out io.Writer) error 
 	return nil
 }
 
-// readInvoices reads the file, an event a line, in which the lines of an invoice
-// follow one another. The events are tagged with the invoice's number. Their ids
-// are left out, for with them a second import would be a repeat, not a claim.
+// readInvoices reads the file, which has one event per line and keeps the lines of an
+// invoice together. It tags the events with the invoice's number. It leaves out their
+// ids, because with them a second import would be a repeat and not be refused.
 func readInvoices(file string) (all []fdbevents.StreamAppend, err error) {
 	f, err := os.Open(file)
 	if err != nil {

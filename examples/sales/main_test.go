@@ -5,8 +5,8 @@ import (
 	"testing"
 )
 
-// TestSales runs the example twice on one store: the second time everything is
-// refused, and the tables are the same.
+// TestSales runs the example twice on one store: the second time, everything is
+// refused and the tables are the same.
 func TestSales(t *testing.T) {
 	const tables = `
 sales by country, pounds
@@ -21,7 +21,7 @@ sales by country, pounds
       346.10  Belgium
       303.40  Switzerland
 
-stock by code, where it sank most
+stock by code, largest decrease first
        -3313  84077
        -1842  84950
        -1563  21915

@@ -9,8 +9,8 @@ import (
 	"github.com/fdbevents/fdbevents/bench/harness"
 )
 
-// book has all that was acknowledged. Every event's data is different, and tells
-// its stream. It is safe for concurrent use.
+// book records everything that was acknowledged. The data of each event is unique and
+// names its stream. A book is safe for concurrent use.
 type book struct {
 	mu      sync.Mutex
 	serial  int
@@ -22,11 +22,11 @@ func newBook() *book {
 	return &book{streams: make(map[string][]string), tagged: make(map[string]bool)}
 }
 
-// tag is borne by every third event.
+// tag is the tag of every third event.
 const tag = "third"
 
-// write makes n events, hands them to the call, and keeps them if it succeeds. Of
-// calls for one stream at the same time the order is unknown: see settle.
+// write makes n events, passes them to call, and records them if it succeeds. The
+// order of concurrent calls for one stream is unknown: see settle.
 func (b *book) write(stream string, n int, call func([]harness.Event) error) error {
 	events, data := b.events(stream, n)
 	if err := call(events); err != nil {
@@ -39,7 +39,7 @@ func (b *book) write(stream string, n int, call func([]harness.Event) error) err
 		if slices.Contains(e.Tags, tag) {
 			b.tagged[data[i]] = true
 		}
-		// An instance that kept the slice will be found out.
+		// Expose an instance that kept the slice.
 		for j := range e.Data {
 			e.Data[j] = '!'
 		}
@@ -47,7 +47,7 @@ func (b *book) write(stream string, n int, call func([]harness.Event) error) err
 	return nil
 }
 
-// events makes events, now and then a large one.
+// events makes n events, now and then a large one.
 func (b *book) events(stream string, n int) ([]harness.Event, []string) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -83,20 +83,22 @@ func (b *book) total() int {
 	return n
 }
 
-// compare tells how what was read of a stream differs from what was written.
+// compare returns an error if what was read from a stream differs from what was
+// written to it.
 func (b *book) compare(stream string, got []string) error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return difference(stream, got, b.streams[stream])
 }
 
-// compareAll tells how a log differs from the book, of events after the first so
-// many of each stream; each must be there once, those of a stream in order.
+// compareAll returns an error if a log differs from the book, leaving out the first
+// after[stream] events of each stream. Each event must be there once, and the events
+// of a stream in order.
 func (b *book) compareAll(got []string, after map[string]int) error {
 	return b.compareStreams(got, func(stream string, events []string) []string { return events[after[stream]:] })
 }
 
-// compareTag is compareAll for what was read by the tag.
+// compareTag is compareAll for what was read by tag.
 func (b *book) compareTag(got []string) error {
 	return b.compareStreams(got, func(_ string, events []string) []string {
 		return slices.DeleteFunc(slices.Clone(events), func(data string) bool { return !b.tagged[data] })
@@ -118,12 +120,12 @@ func (b *book) compareStreams(got []string, expected func(stream string, events 
 		delete(byStream, stream)
 	}
 	for stream, events := range byStream {
-		return fmt.Errorf("%d events of %q, which were never appended", len(events), stream)
+		return fmt.Errorf("%d events of %q were never appended", len(events), stream)
 	}
 	return nil
 }
 
-// lengths are those of all streams.
+// lengths returns the lengths of all streams.
 func (b *book) lengths() map[string]int {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -134,8 +136,8 @@ func (b *book) lengths() map[string]int {
 	return n
 }
 
-// settle takes over the order in which the events of a stream were read, after
-// writers that shared it, if they are the same events.
+// settle adopts the order in which the events of a stream were read, after several
+// writers shared it, if they are the same events.
 func (b *book) settle(stream string, got []string) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -150,7 +152,7 @@ func difference(what string, got, want []string) error {
 		case i >= len(got):
 			return fmt.Errorf("%s: %d events, want %d", what, len(got), len(want))
 		case i >= len(want):
-			return fmt.Errorf("%s: %d events, want %d; the first too many is %q", what, len(got), len(want), short(got[i]))
+			return fmt.Errorf("%s: %d events, want %d; the first surplus one is %q", what, len(got), len(want), short(got[i]))
 		case got[i] != want[i]:
 			return fmt.Errorf("%s: event %d is %q, want %q", what, i, short(got[i]), short(want[i]))
 		}

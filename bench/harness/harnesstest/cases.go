@@ -19,13 +19,13 @@ type testCase struct {
 var cases = []testCase{
 	{"appends continue a stream", continues},
 	{"a wrong next is refused", wrongNext},
-	{"of appends with one next at once one succeeds", oneWins},
-	{"many streams are appended to at once", manyStreams},
+	{"one of several concurrent appends with the same next succeeds", oneWins},
+	{"concurrent appends to many streams", manyStreams},
 	{"append wherever the stream ends", anywhere},
 	{"append unless the tag is taken", unless},
 	{"fill, then append", filled},
 	{"the log has each event once", wholeLog},
-	{"a tag finds the events that bear it", byTag},
+	{"a tag finds the events that have it", byTag},
 	{"followers miss nothing", follows},
 	{"members of a group get every event", consumes},
 }
@@ -33,7 +33,7 @@ var cases = []testCase{
 func continues(f *fixture) {
 	_ = capability[harness.Appender](f)
 	a, b := name("continued", 1), name("continued", 11)
-	f.check(a) // a stream that is not there has no events
+	f.check(a) // a stream that does not exist has no events
 	f.append(a, 1)
 	f.append(b, 1)
 	f.append(a, 1)
@@ -152,7 +152,7 @@ func (f *fixture) readSomehow(stream string) (got []string, ok bool) {
 
 func unless(f *fixture) {
 	a := capability[harness.ConditionalAppender](f)
-	// The tag must be borne by what is appended, for its absence to be a condition.
+	// The appended events must have the tag, or the condition would always hold.
 	try := func(taken, stream string) error {
 		return f.book.write(stream, f.most(2), func(events []harness.Event) error {
 			for i := range events {
@@ -170,7 +170,7 @@ func unless(f *fixture) {
 		{"taken-2", s, false}, {"taken-3", other, false}, {"taken-2", other, true},
 	} {
 		if err := try(c.tag, c.stream); (err != nil) != c.refused {
-			f.Errorf("append %d, unless there is %s: %v", n, c.tag, err)
+			f.Errorf("append %d, unless %s exists: %v", n, c.tag, err)
 		}
 	}
 	var wins atomic.Int64
@@ -181,7 +181,7 @@ func unless(f *fixture) {
 		return nil
 	})
 	if wins.Load() != 1 {
-		f.Errorf("%d of 8 appends unless there is taken-4 succeeded", wins.Load())
+		f.Errorf("%d of 8 appends unless taken-4 exists succeeded", wins.Load())
 	}
 	f.check(s)
 	f.check(other)
@@ -202,7 +202,7 @@ func filled(f *fixture) {
 			}
 		}
 	}
-	for range 2 { // nothing to do the second time
+	for range 2 { // the second time there is nothing to do
 		if err := filler.Flush(f.ctx); err != nil {
 			f.Fatalf("flush: %v", err)
 		}
@@ -237,8 +237,8 @@ func byTag(f *fixture) {
 	if err := f.book.compareTag(got); err != nil {
 		f.Error(err)
 	}
-	if err := r.ReadTag(f.ctx, "nobody's", func([]byte) { f.Error("a tag that no event has finds one") }); err != nil {
-		f.Errorf("read the events with a tag that none has: %v", err)
+	if err := r.ReadTag(f.ctx, "nobody's", func([]byte) { f.Error("a tag that no event has finds an event") }); err != nil {
+		f.Errorf("read the events with a tag that no event has: %v", err)
 	}
 }
 
@@ -340,14 +340,14 @@ func reopened(f *fixture) {
 	f.check(name("reopened", 1))
 }
 
-// await waits for the event, and fails when what should cause it ends before, or
-// the case's time is over.
+// await waits for the event. It fails if the call that should cause the event ends
+// first, or if the case's time is up.
 func (f *fixture) await(event <-chan struct{}, ended <-chan error, what string) {
 	f.Helper()
 	select {
 	case <-event:
 	case err := <-ended:
-		f.Fatalf("waited for %s, and it ended: %v", what, err)
+		f.Fatalf("waited for %s, but the call ended: %v", what, err)
 	case <-f.ctx.Done():
 		f.Fatalf("waited too long for %s", what)
 	}
@@ -358,9 +358,9 @@ func (f *fixture) awaitEnd(ended <-chan error) {
 	select {
 	case err := <-ended:
 		if err != nil {
-			f.Errorf("it ended with its context, and with an error: %v", err)
+			f.Errorf("the call ended with its context, but with an error: %v", err)
 		}
 	case <-f.ctx.Done():
-		f.Fatal("it did not end with its context")
+		f.Fatal("the call did not end with its context")
 	}
 }

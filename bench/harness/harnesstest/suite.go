@@ -1,5 +1,5 @@
-// Package harnesstest is the conformance suite of the harness: what a system does
-// must be right before it is worth measuring.
+// Package harnesstest is the conformance suite of the harness: a system must be
+// correct before it is worth measuring.
 package harnesstest
 
 import (
@@ -18,12 +18,12 @@ import (
 // patience is how long one case may take on a slow machine.
 const patience = time.Minute
 
-// Run tests that the system keeps the promises of the interfaces that it
-// implements. It is skipped when the system cannot run on this machine. Data is
-// ASCII text without quotes and backslashes, as that of the workloads.
+// Run tests that the system keeps the promises of the interfaces that it implements.
+// It skips the test if the system cannot run on this machine. Event data is ASCII
+// text without quotes and backslashes, as in the workloads.
 func Run(t *testing.T, s harness.System) {
 	if s.Name == "" || s.Kind == "" || s.About == "" {
-		t.Errorf("a system needs a name, a kind and a line about it: %+v", s)
+		t.Errorf("a system needs a Name, a Kind and an About: %+v", s)
 	}
 	dir := t.TempDir()
 	f := &fixture{T: t, book: newBook(), instance: open(t, s, dir)}
@@ -36,7 +36,7 @@ func Run(t *testing.T, s harness.System) {
 	if s.Kind == harness.Peer && f.instance.Version() == "" {
 		t.Error("a peer without a version")
 	}
-	// All cases use one instance: what one has left behind must not disturb the next.
+	// All cases use one instance: what one leaves behind must not disturb the next.
 	for _, c := range cases {
 		f.run(t, c.name, c.run)
 	}
@@ -50,7 +50,7 @@ func Run(t *testing.T, s harness.System) {
 		return
 	}
 	f.instance, closed = open(t, s, dir), false
-	f.run(t, "all is there after it was closed and opened again", reopened)
+	f.run(t, "everything is there after closing and opening again", reopened)
 }
 
 func open(t *testing.T, s harness.System, dir string) harness.Instance {
@@ -67,7 +67,7 @@ func open(t *testing.T, s harness.System, dir string) harness.Instance {
 	return i
 }
 
-// fixture is an open instance, and what must be in it.
+// fixture is an open instance, with the book of what must be in it.
 type fixture struct {
 	*testing.T
 	ctx      context.Context
@@ -83,7 +83,7 @@ func (f *fixture) run(t *testing.T, name string, test func(*fixture)) {
 	})
 }
 
-// capability returns the instance as a C, and skips the case when it is none.
+// capability returns the instance as a C, and skips the case if it is not one.
 func capability[C any](f *fixture) C {
 	c, ok := f.instance.(C)
 	if !ok {
@@ -92,7 +92,7 @@ func capability[C any](f *fixture) C {
 	return c
 }
 
-// most is the size of an append: n, or as many as the instance takes at once.
+// most returns the size of an append: n, or 1 if the instance takes no more at once.
 func (f *fixture) most(n int) int {
 	if _, ok := f.instance.(harness.SingleAppender); ok {
 		return 1
@@ -100,13 +100,13 @@ func (f *fixture) most(n int) int {
 	return n
 }
 
-// unchecked reports whether the instance refuses nothing.
+// unchecked reports whether the instance refuses no append.
 func (f *fixture) unchecked() bool {
 	_, ok := f.instance.(harness.Unchecked)
 	return ok
 }
 
-// append adds n events at the stream's end, and fails when it cannot.
+// append adds n events to the end of the stream, and fails if it cannot.
 func (f *fixture) append(stream string, n int) {
 	f.Helper()
 	if err := f.tryAppend(stream, n); err != nil {
@@ -114,7 +114,7 @@ func (f *fixture) append(stream string, n int) {
 	}
 }
 
-// tryAppend may be called from any goroutine, one at a time for each stream.
+// tryAppend may be called from any goroutine, but only one at a time for each stream.
 func (f *fixture) tryAppend(stream string, n int) error {
 	next := f.book.length(stream)
 	return f.book.write(stream, n, func(events []harness.Event) error {
@@ -122,7 +122,7 @@ func (f *fixture) tryAppend(stream string, n int) error {
 	})
 }
 
-// refuse fails unless an append with a wrong next is refused, and without a trace.
+// refuse fails unless an append with a wrong next is refused without leaving a trace.
 func (f *fixture) refuse(stream string, next int64) {
 	f.Helper()
 	if f.unchecked() {
@@ -130,7 +130,7 @@ func (f *fixture) refuse(stream string, next int64) {
 	}
 	events := []harness.Event{{Data: []byte("must not be there")}}
 	if err := f.instance.(harness.Appender).Append(f.ctx, stream, next, events); err == nil {
-		f.Errorf("%s has %d events, and an append as if it had %d went through", stream, f.book.length(stream), next)
+		f.Errorf("%s has %d events, but an append that expects %d succeeded", stream, f.book.length(stream), next)
 	}
 	f.check(stream)
 }
@@ -151,7 +151,7 @@ func (f *fixture) check(stream string) {
 	}
 }
 
-// together runs n calls at once and fails when one does.
+// together runs n calls at once and fails if one of them does.
 func (f *fixture) together(n int, call func(i int) error) {
 	f.Helper()
 	var g errgroup.Group
@@ -170,7 +170,7 @@ func (f *fixture) processes() []int {
 	}
 	ids := c.Processes()
 	if len(ids) == 0 {
-		f.Error("an instance with processes of its own has none")
+		f.Error("an instance that is Costed has no processes")
 	}
 	for _, id := range ids {
 		if id == os.Getpid() || !alive(id) {
@@ -194,10 +194,10 @@ func alive(id int) bool {
 	return err == nil && !errors.Is(p.Signal(syscall.Signal(0)), os.ErrProcessDone)
 }
 
-// collect returns a yield that keeps what it is given.
+// collect returns a yield function that stores what it is given.
 func collect(into *[]string) func([]byte) {
 	return func(data []byte) { *into = append(*into, string(data)) }
 }
 
-// name makes a stream name of the form that systems may rely on.
+// name makes a stream name in the form that systems may rely on.
 func name(category string, number int) string { return fmt.Sprintf("%s-%d", category, number) }

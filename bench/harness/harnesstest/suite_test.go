@@ -11,7 +11,7 @@ import (
 	"github.com/fdbevents/fdbevents/bench/harness/harnesstest"
 )
 
-// TestSuite runs the suite on the least that passes it.
+// TestSuite runs the suite on a minimal system that passes it.
 func TestSuite(t *testing.T) {
 	kept := make(map[string]*memory)
 	harnesstest.Run(t, harness.System{
@@ -54,7 +54,7 @@ type entry struct {
 func (m *memory) Version() string { return "1" }
 func (m *memory) Close() error    { return nil }
 
-// appendIf appends when the condition holds for the log.
+// appendIf appends if the condition holds for the log.
 func (m *memory) appendIf(stream string, events []harness.Event, holds func() error) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -107,7 +107,8 @@ func bears(tag string) func(entry) bool {
 	return func(e entry) bool { return slices.Contains(e.event.Tags, tag) }
 }
 
-// read hands out the entries from a place on, and returns where they end.
+// read yields the selected entries from an index on. It returns the end of the log,
+// and a channel that is closed when the log changes.
 func (m *memory) read(from int, selected func(entry) bool, yield func([]byte)) (end int, changed chan struct{}) {
 	m.mu.Lock()
 	log, changed := m.log, m.changed
@@ -148,7 +149,7 @@ func (m *memory) Follow(ctx context.Context, live func(), yield func([]byte)) er
 	}
 }
 
-// Consume has each member take the entries whose number is its own.
+// Consume gives each member the entries whose number modulo members is its own.
 func (m *memory) Consume(ctx context.Context, _ string, members int, yield func([]byte)) error {
 	var wg sync.WaitGroup
 	for member := range members {

@@ -11,7 +11,7 @@ import (
 	"gonum.org/v1/plot/vg/draw"
 )
 
-// bar is a system's; of a spread that was not measured there is but the name.
+// bar is the bar of one system. Only the name is drawn if the value was not measured.
 type bar struct {
 	system harness.SystemReport
 	value  report.Spread
@@ -19,7 +19,7 @@ type bar struct {
 
 const barHeight = 24
 
-// barsOf has one for each system that ran the workload, in the report's order.
+// barsOf returns a bar for each system that ran the workload, in the report's order.
 func barsOf(r *harness.Report, w harness.Workload, value func(harness.Sample) float64) (bars []bar) {
 	for _, system := range r.Systems {
 		if x := r.Find(w.Name(), system.Name); x != nil && len(x.Samples) > 0 {
@@ -39,7 +39,7 @@ func measuredIn(bars []bar) (n int) {
 	return n
 }
 
-// ratesAt draws who appends how fast, the fastest first.
+// ratesAt draws how fast each system appends, the fastest first.
 func ratesAt(r *harness.Report, w harness.Workload) (figure, bool) {
 	bars := barsOf(r, w, report.Rate.Of)
 	if measuredIn(bars) < 2 {
@@ -48,19 +48,19 @@ func ratesAt(r *harness.Report, w harness.Workload) (figure, bool) {
 	slices.SortStableFunc(bars, func(a, b bar) int { return cmp.Compare(b.value.Median, a.value.Median) })
 	title := "Appends by system"
 	return figure{"append-systems", title, chartWidth, vg.Length(110 + barHeight*len(bars)), func(c draw.Canvas) {
-		drawBars(head(c, title, report.Describe(w)), bars, "events a second")
+		drawBars(head(c, title, report.Describe(w)), bars, "events per second")
 	}}, true
 }
 
-// costs draws what an event costs, systems in the same order in each panel.
+// costs draws what an event costs, with the systems in the same order in each panel.
 func costs(r *harness.Report, w harness.Workload) (figure, bool) {
 	panels := []struct {
 		unit string
 		bars []bar
 	}{
-		{"CPU, µs an event", barsOf(r, w, report.CPUMicros)},
-		{"written to disk, bytes an event", barsOf(r, w, report.Written)},
-		{"size on disk, bytes an event", barsOf(r, w, report.DiskPerEvent)},
+		{"CPU, µs per event", barsOf(r, w, report.CPUMicros)},
+		{"written to disk, bytes per event", barsOf(r, w, report.Written)},
+		{"size on disk, bytes per event", barsOf(r, w, report.DiskPerEvent)},
 		{"memory, MiB", barsOf(r, w, func(s harness.Sample) float64 { return float64(s.Resident) / (1 << 20) })},
 	}
 	most := 0
@@ -81,8 +81,8 @@ func costs(r *harness.Report, w harness.Workload) (figure, bool) {
 	}}, true
 }
 
-// drawBars draws them lying, the first on top, each with its figure: systems differ
-// by more than what a length shows.
+// drawBars draws the bars horizontally, the first on top, each with its figure:
+// systems differ by more than lengths can show.
 func drawBars(c draw.Canvas, bars []bar, unit string) {
 	p := newPlot()
 	p.X.Label.Text = unit
@@ -90,7 +90,7 @@ func drawBars(c draw.Canvas, bars []bar, unit string) {
 	ticks := make(plot.ConstantTicks, len(bars))
 	for i, b := range bars {
 		most = max(most, b.value.Max)
-		// The blanks are room for fonts wider than the one it is laid out with.
+		// The spaces leave room for fonts wider than the one used for the layout.
 		ticks[i] = plot.Tick{Value: float64(-i), Label: labelOf(b.system) + "   "}
 	}
 	p.Y.Tick.Marker = ticks
@@ -103,7 +103,7 @@ func drawBars(c draw.Canvas, bars []bar, unit string) {
 	p.X.Tick.Marker = linear{}
 	p.X.Padding, p.Y.Padding = 0, 0
 	p.Add(grid(false), lying(bars))
-	// Room for the figure of the longest.
+	// Leave room for the figure of the longest bar.
 	p.X.Max *= 1 + 70/float64(c.Max.X-c.Min.X-110)
 	p.Draw(c)
 }

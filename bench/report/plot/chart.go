@@ -13,11 +13,11 @@ import (
 	"gonum.org/v1/plot/vg/draw"
 )
 
-// chart is curves over an axis, both logarithmic, or over names.
+// chart draws curves on a logarithmic y axis over a logarithmic x axis or over names.
 type chart struct {
 	title, subtitle string
 	x, y            string
-	// names are on the x axis, at 0, 1, 2, … where there are any.
+	// names, if any, are on the x axis, at 0, 1, 2, …
 	names  []string
 	curves []curve
 }
@@ -32,7 +32,7 @@ type point struct {
 	y report.Spread
 }
 
-// add takes a system's points if they make a curve.
+// add adds a system's points if they make a curve.
 func (c *chart) add(system harness.SystemReport, points []point) {
 	if len(points) < 2 {
 		return
@@ -56,23 +56,24 @@ func (c *chart) draw(canvas draw.Canvas) {
 	p := newPlot()
 	c.axes(p)
 	p.Add(grid(true))
-	// Those that come first in a report lie on top.
+	// The systems that come first in a report lie on top.
 	for _, cv := range slices.Backward(c.curves) {
 		cv.draw(p)
 	}
-	// Beside the curves, the legend lies on none.
+	// The legend stands beside the curves, so that it covers none of them.
 	legend := c.legendWidth()
 	area := draw.Crop(canvas, 0, -legend-margin, axisLabel, -axisLabel)
 	p.Draw(area)
-	// The library takes the middle of a logarithmic axis to be elsewhere, and makes
-	// room there for labels of its own.
+	// The axis labels are drawn here, because the library gets the middle of a
+	// logarithmic axis wrong and makes room there for its own labels.
 	write(canvas, textStyle(12, draw.XLeft), area.Min.X, area.Max.Y+axisLabel-6, c.y)
 	data := p.DataCanvas(area)
 	write(canvas, textStyle(12, draw.XCenter), data.Center().X, canvas.Min.Y+9, c.x)
 	c.legend(draw.Crop(canvas, canvas.Max.X-canvas.Min.X-legend, 0, 0, 0))
 }
 
-// axes are set by the data, not by what was drawn, and end at round numbers.
+// axes sets the axes by the data, not by what was drawn, and ends them at round
+// numbers.
 func (c *chart) axes(p *plot.Plot) {
 	lowX, highX := math.Inf(1), 0.0
 	lowY, highY := math.Inf(1), 0.0
@@ -114,7 +115,7 @@ func (cv curve) draw(p *plot.Plot) {
 	p.Add(&plotter.Scatter{XYs: xys, GlyphStyle: look.glyph})
 }
 
-// turns draws the least and the most as thin lines.
+// turns draws thin lines from the minimum to the maximum.
 type turns struct {
 	curve
 	look look
@@ -138,10 +139,10 @@ func (c *chart) legendWidth() (width vg.Length) {
 	for _, cv := range c.curves {
 		width = max(width, textStyle(12, draw.XLeft).Width(labelOf(cv.system)))
 	}
-	return legendSample + legendGap + 1.15*width // whoever looks may have wider letters
+	return legendSample + legendGap + 1.15*width // the viewer's font may be wider
 }
 
-// legend lists the curves from the upper to the lower, as they end.
+// legend lists the curves by their right ends, from top to bottom.
 func (c *chart) legend(canvas draw.Canvas) {
 	sorted := slices.Clone(c.curves)
 	slices.SortStableFunc(sorted, func(a, b curve) int {
@@ -157,7 +158,7 @@ func (c *chart) legend(canvas draw.Canvas) {
 	}
 }
 
-// percentiles draws how slow the slower operations are.
+// percentiles draws how slow the slowest operations are.
 func percentiles(r *harness.Report, w harness.Workload) (figure, bool) {
 	c := chart{title: "Latency of appends", subtitle: report.Describe(w), x: "percentile of appends", y: "latency, ms",
 		names: []string{"50 %", "90 %", "99 %", "99.9 %", "slowest"}}

@@ -1,5 +1,5 @@
-// Package plot draws pictures of a harness.Report for its document, as SVG files.
+// Package plot draws the plots of a harness.Report for its document, as SVG files.
 //
-// It is apart from package report because of the library that draws, which is large:
-// who wants text and figures only does not link it.
+// It is separate from package report because the drawing library is large: programs
+// that need only text and figures do not link it.
 package plot

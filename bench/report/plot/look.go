@@ -22,12 +22,12 @@ var (
 	pale = color.RGBA{0xe2, 0xe2, 0xe2, 0xff}
 )
 
-// look is how a system is drawn, the same in all plots: subjects strong, limits
-// grey and dashed, peers in colours that also those tell apart who see few.
+// look is how a system is drawn, the same in all plots: subjects bold, limits grey and
+// dashed, peers in colours that colour-blind readers can tell apart, too.
 type look struct {
 	line  draw.LineStyle
 	glyph draw.GlyphStyle
-	// faint is for what the turns were.
+	// faint is the colour of the range of turns.
 	faint color.Color
 }
 
@@ -37,7 +37,7 @@ type paint struct {
 	dash  []vg.Length
 }
 
-// paints are by the names of systems, as they are in reports.
+// paints maps the names of systems in reports to their paints.
 var paints = map[string]paint{
 	"fdbevents":     {color.RGBA{0x00, 0x4c, 0xb3, 0xff}, draw.CircleGlyph{}, nil},
 	"fdbevents-fdb": {color.RGBA{0x7a, 0x1f, 0xa2, 0xff}, draw.BoxGlyph{}, nil},
@@ -52,7 +52,7 @@ var paints = map[string]paint{
 	"bbolt":         {color.RGBA{0x9a, 0x8a, 0x1a, 0xff}, draw.RingGlyph{}, nil},
 }
 
-// spare are for systems without a paint of their own.
+// spare holds paints for systems that are not in paints.
 var spare = []paint{
 	{color.RGBA{0x8b, 0x5a, 0x2b, 0xff}, draw.RingGlyph{}, nil},
 	{color.RGBA{0xb0, 0x30, 0x60, 0xff}, draw.TriangleGlyph{}, nil},
@@ -60,8 +60,8 @@ var spare = []paint{
 	{color.RGBA{0x6b, 0x8e, 0x23, 0xff}, draw.PlusGlyph{}, nil},
 }
 
-// paintOf goes by the name alone, so that it is the same in all plots. A relaxed
-// variant, "redis-everysec", looks like the system that it is one of.
+// paintOf goes only by the name, so that a system looks the same in all plots. A
+// relaxed variant, such as "redis-everysec", gets the paint of its system.
 func paintOf(s harness.SystemReport) paint {
 	name := s.Name
 	if s.Relaxed {
@@ -107,7 +107,7 @@ func labelOf(s harness.SystemReport) string {
 
 const margin = vg.Length(12)
 
-// head writes the title and leaves the rest of the canvas.
+// head writes the title and subtitle and returns the rest of the canvas.
 func head(c draw.Canvas, title, subtitle string) draw.Canvas {
 	c.SetColor(color.White)
 	c.Fill(c.Rectangle.Path())
@@ -123,8 +123,8 @@ func textStyle(size vg.Length, align text.XAlignment) text.Style {
 	return text.Style{Color: ink, Font: fontOf(size), XAlign: align, YAlign: draw.YCenter, Handler: plot.DefaultTextHandler}
 }
 
-// write centers what has neither high nor deep letters, such as figures, which the
-// library does not.
+// write vertically centers text without tall or descending letters, such as figures,
+// which the library does not.
 func write(c draw.Canvas, style text.Style, x, y vg.Length, s string) {
 	c.FillText(style, vg.Point{X: x, Y: y + style.Font.Size/8}, s)
 }
@@ -154,7 +154,7 @@ func grid(both bool) *plotter.Grid {
 	return g
 }
 
-// atValues are ticks where the data is, with a label where there is room.
+// atValues returns ticks at the data's values, labelled where there is room.
 func atValues(xs []float64) (ticks plot.ConstantTicks) {
 	slices.Sort(xs)
 	const labels = 14.0
@@ -170,8 +170,8 @@ func atValues(xs []float64) (ticks plot.ConstantTicks) {
 	return ticks
 }
 
-// rounded are ticks at 1, 2, 5, 10, … that enclose what is drawn. Over many decades
-// only these are named.
+// rounded returns ticks at 1, 2, 5, 10, … that enclose what is drawn. Over more than
+// three decades, only powers of ten are labelled.
 func rounded(low, high float64) (ticks plot.ConstantTicks) {
 	steps := []float64{1, 2, 5}
 	first := int(math.Floor(math.Log10(low)))
@@ -198,7 +198,7 @@ func rounded(low, high float64) (ticks plot.ConstantTicks) {
 	}
 }
 
-// linear are the default ticks, their numbers written as elsewhere.
+// linear makes the default ticks, with numbers written as in the other plots.
 type linear struct{}
 
 func (linear) Ticks(low, high float64) []plot.Tick {

@@ -15,11 +15,11 @@ import (
 	"gonum.org/v1/plot/vg/vgsvg"
 )
 
-// Draw draws what there is in the report, as SVG files in the directory, which it
-// makes if need be. What has fewer than two points is not drawn.
+// Draw draws the plots that the report has data for as SVG files in the directory,
+// which it creates if necessary. Plots with fewer than two points are left out.
 func Draw(dir string, r *harness.Report) ([]report.Plot, error) {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
-		return nil, fmt.Errorf("make the folder of plots: %w", err)
+		return nil, fmt.Errorf("make the directory of plots: %w", err)
 	}
 	var plots []report.Plot
 	for _, f := range figuresOf(r) {
@@ -32,7 +32,7 @@ func Draw(dir string, r *harness.Report) ([]report.Plot, error) {
 	return plots, nil
 }
 
-// figure is a plot that is not drawn yet.
+// figure is a plot that has not been drawn yet.
 type figure struct {
 	name, title   string
 	width, height vg.Length
@@ -44,12 +44,12 @@ func (f figure) svg() []byte {
 	f.draw(draw.New(c))
 	var b bytes.Buffer
 	c.WriteTo(&b) // a bytes.Buffer takes everything
-	// Whoever looks may not have the font; these have letters of the same width.
+	// The viewer may not have the font; these have letters of the same width.
 	return bytes.ReplaceAll(b.Bytes(), []byte("font-family:Liberation Sans;"),
 		[]byte("font-family:Liberation Sans,Arial,Helvetica,sans-serif;"))
 }
 
-// figuresOf are the plots that the report has data for.
+// figuresOf returns the plots that the report has data for.
 func figuresOf(r *harness.Report) (figures []figure) {
 	add := func(f figure, ok bool) {
 		if ok {
@@ -65,28 +65,28 @@ func figuresOf(r *harness.Report) (figures []figure) {
 	return figures
 }
 
-// sweep is a field of a workload against a metric, all else being equal.
+// sweep is a metric over a field of a workload, all else being equal.
 type sweep struct {
 	name, title, unit string
 	operation         harness.Operation
 	field             func(*harness.Workload) *int
 	metric            report.Metric
-	// with is a field that may differ along with it.
+	// with is another field that may differ along with it.
 	with func(*harness.Workload) *int
 }
 
 var sweeps = []sweep{
 	{"append-writers", "Appends by writers", "writers", harness.Append, writersOf, report.Rate, nil},
 	{"append-streams", "Appends by streams", "streams", harness.Append, streamsOf, report.Rate, nil},
-	{"append-events", "Appends by events an append", "events an append", harness.Append, eventsOf, report.Rate, nil},
-	{"append-size", "Appends by size of an event", "bytes of data an event", harness.Append, sizeOf, report.Rate, nil},
+	{"append-events", "Appends by events per append", "events per append", harness.Append, eventsOf, report.Rate, nil},
+	{"append-size", "Appends by event size", "bytes of data per event", harness.Append, sizeOf, report.Rate, nil},
 	{"append-partitions", "Appends by partitions", "partitions of the log", harness.Append, partitionsOf, report.Rate, nil},
-	{"read-partitions", "Reading by partitions", "partitions of the log", harness.ReadLog, partitionsOf, report.Rate, nil},
+	{"read-partitions", "Reading the log by partitions", "partitions of the log", harness.ReadLog, partitionsOf, report.Rate, nil},
 	{"append-log", "Appends as the log grows", "events in the log", harness.Append, logOf, report.P50, nil},
-	{"read-log", "Reading as the log grows", "events in the log", harness.ReadLog, logOf, report.Rate, nil},
+	{"read-log", "Reading the log as it grows", "events in the log", harness.ReadLog, logOf, report.Rate, nil},
 	{"load-log", "Loading a stream as the log grows", "events in the log", harness.Load, logOf, report.P50, nil},
 	{"open-log", "Opening as the log grows", "events in the log", harness.Open, logOf, report.P50, streamsOf},
-	{"live-readers", "Live by readers", "readers", harness.Live, readersOf, report.P50, nil},
+	{"live-readers", "Live latency by readers", "readers", harness.Live, readersOf, report.P50, nil},
 }
 
 func writersOf(w *harness.Workload) *int    { return &w.Writers }
@@ -118,8 +118,8 @@ func (s sweep) figure(r *harness.Report) (figure, bool) {
 	return c.figure(s.name), true
 }
 
-// family are the workloads that differ in the field alone, and what they have in
-// common. There may be several; the largest shows most.
+// family returns the workloads that differ only in the field, and what they have in
+// common. Of several families it picks the largest, which shows most.
 func (s sweep) family(r *harness.Report) (rest harness.Workload, best []harness.Workload) {
 	families := make(map[harness.Workload][]harness.Workload)
 	for _, w := range report.WorkloadsOf(r, s.operation) {
@@ -136,11 +136,11 @@ func (s sweep) family(r *harness.Report) (rest harness.Workload, best []harness.
 	return rest, best
 }
 
-// axis says what the metric is, with the unit in which it is drawn.
+// axis returns the label of a metric, with the unit in which it is drawn.
 func axis(m report.Metric, op harness.Operation) string {
 	switch {
 	case m == report.Rate:
-		return "events a second"
+		return "events per second"
 	case op == harness.Live:
 		return "acknowledgement to receipt, " + string(m) + ", ms"
 	default:
@@ -148,7 +148,7 @@ func axis(m report.Metric, op harness.Operation) string {
 	}
 }
 
-// scale turns the metric into the unit in which it is drawn.
+// scale returns the factor from a metric to the unit in which it is drawn.
 func scale(m report.Metric) float64 {
 	if m == report.P50 || m == report.P99 {
 		return 1e-3

@@ -17,7 +17,7 @@ import (
 	"gonum.org/v1/plot/vg/vgimg"
 )
 
-var pictures = flag.String("pictures", "", "folder for the plots of the tests as PNG, to be looked at")
+var pictures = flag.String("pictures", "", "write the plots of the tests as PNG to this directory, for inspection")
 
 func TestDraw(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "drawings")
@@ -46,7 +46,7 @@ func TestDraw(t *testing.T) {
 			t.Fatal(err)
 		}
 		if !bytes.Equal(again, f.svg()) {
-			t.Errorf("plot %d, %s, is another the second time", i, f.name)
+			t.Errorf("plot %d, %s, differs the second time", i, f.name)
 		}
 		if *pictures != "" {
 			picture(t, f)
@@ -57,7 +57,7 @@ func TestDraw(t *testing.T) {
 func parse(t *testing.T, name string, svg []byte) {
 	t.Helper()
 	if i := bytes.Index(svg, []byte("NaN")); i >= 0 || bytes.Contains(svg, []byte("Inf")) {
-		t.Errorf("%s has a number that is none", name)
+		t.Errorf("%s has a NaN or Inf", name)
 	}
 	d := xml.NewDecoder(bytes.NewReader(svg))
 	for n := 0; ; n++ {
@@ -84,7 +84,8 @@ func picture(t *testing.T, f figure) {
 	}
 }
 
-// What has one point only, or none, is not drawn, and nothing is divided by zero.
+// TestDrawLittle checks that plots with fewer than two points are not drawn, and that
+// nothing is divided by zero.
 func TestDrawLittle(t *testing.T) {
 	empty := &harness.Report{Systems: reporttest.Systems}
 	for _, system := range reporttest.Systems {
@@ -126,7 +127,7 @@ func TestDrawNeedsAFolder(t *testing.T) {
 	if err := os.WriteFile(file, nil, 0o644); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := Draw(file, reporttest.Large()); err == nil || !strings.Contains(err.Error(), "folder of plots") {
+	if _, err := Draw(file, reporttest.Large()); err == nil || !strings.Contains(err.Error(), "directory of plots") {
 		t.Errorf("error is %v", err)
 	}
 }

@@ -10,43 +10,43 @@ import (
 	"github.com/fdbevents/fdbevents/bench/harness"
 )
 
-// Synthetic makes reports of systems whose speed is known. Turns are off by up to
-// noise of it, evenly.
+// Synthetic makes reports of systems whose speed is known. Each turn is off by up to
+// the fraction noise of it, evenly distributed.
 type Synthetic struct {
 	turns int
 	noise float64
 	rand  *rand.Rand
-	// Machine slows down everything, Slow a system.
+	// Machine slows all systems down by a factor, Slow single systems, by name.
 	Machine float64
 	Slow    map[string]float64
-	// Without are systems that are not run.
+	// Without names the systems that are not run.
 	Without []string
 }
 
-// Systems are all that there are, by the names that they have in real reports.
+// Systems are all systems, with their names in real reports.
 var Systems = []harness.SystemReport{
 	{Name: "fdbevents", Kind: harness.Subject, About: "a store in the process, on Pebble", Version: "devel"},
 	{Name: "fdbevents-fdb", Kind: harness.Subject, About: "a store on FoundationDB", Version: "devel"},
-	{Name: "pebble", Kind: harness.Limit, About: "batches of one key an event, synced", Version: "v2.1.7"},
-	{Name: "fdb", Kind: harness.Limit, About: "transactions that set one key an event", Version: "7.3.63"},
+	{Name: "pebble", Kind: harness.Limit, About: "batches of one key per event, synced", Version: "v2.1.7"},
+	{Name: "fdb", Kind: harness.Limit, About: "transactions that set one key per event", Version: "7.3.63"},
 	{Name: "fsync", Kind: harness.Limit, About: "write and sync of one file", Version: "ext4"},
 	{Name: "jetstream", Kind: harness.Peer, About: "a stream with sync always", Version: "2.11.1"},
 	{Name: "messagedb", Kind: harness.Peer, About: "write_message in PostgreSQL", Version: "PostgreSQL 15.18"},
-	{Name: "etcd", Kind: harness.Peer, About: "a key an event", Version: "3.5.1"},
+	{Name: "etcd", Kind: harness.Peer, About: "one key per event", Version: "3.5.1"},
 	{Name: "redis", Kind: harness.Peer, About: "XADD, appendfsync always", Version: "7.0.15"},
 	{Name: "redis-everysec", Kind: harness.Peer, About: "XADD, appendfsync everysec", Version: "7.0.15", Relaxed: true},
-	{Name: "sqlite", Kind: harness.Peer, About: "a row an event, synchronous full", Version: "3.46"},
-	{Name: "bbolt", Kind: harness.Peer, About: "a key an event", Version: "1.4.0"},
+	{Name: "sqlite", Kind: harness.Peer, About: "one row per event, synchronous full", Version: "3.46"},
+	{Name: "bbolt", Kind: harness.Peer, About: "one key per event", Version: "1.4.0"},
 }
 
-// speed is events a second at one writer, and at very many.
+// speed is events per second with one writer, and with very many.
 var speed = map[string][2]float64{
 	"fdbevents": {4400, 90_000}, "fdbevents-fdb": {900, 40_000}, "pebble": {4800, 110_000}, "fdb": {1000, 45_000},
 	"fsync": {5000, 5000}, "jetstream": {1500, 7000}, "messagedb": {700, 9000}, "etcd": {800, 7500},
 	"redis": {4300, 65_000}, "redis-everysec": {20_000, 120_000}, "sqlite": {2100, 2300}, "bbolt": {1900, 2000},
 }
 
-// Report has the workloads, of each system that is run.
+// Report returns a report of the workloads on each system that is run.
 func (s Synthetic) Report(workloads ...harness.Workload) *harness.Report {
 	r := &harness.Report{
 		Format: harness.ReportFormat, Began: time.Date(2026, 9, 1, 10, 30, 0, 0, time.UTC), Seconds: 754.3,
@@ -80,7 +80,7 @@ func (s Synthetic) sample(w harness.Workload, system string) harness.Sample {
 	if w.Operation == harness.ReadLog {
 		rate *= 20
 	}
-	// The whole turn is off, its latency with it.
+	// The whole turn is off, and its latency with it.
 	off := 1 + s.noise*(2*s.rand.Float64()-1)
 	if s.Machine > 0 {
 		off /= s.Machine
@@ -99,15 +99,15 @@ func (s Synthetic) sample(w harness.Workload, system string) harness.Sample {
 	}
 }
 
-// Steady has turns that are all alike.
+// Steady makes turns that are all alike.
 func Steady(turns int) Synthetic { return Noisy(turns, 0, 1) }
 
-// Noisy has turns that differ; the same seed gives the same report.
+// Noisy makes turns that differ; the same seed gives the same report.
 func Noisy(turns int, noise float64, seed uint64) Synthetic {
 	return Synthetic{turns: turns, noise: noise, rand: rand.New(rand.NewPCG(seed, 1))}
 }
 
-// Large has all that can be drawn.
+// Large returns a report with everything that can be drawn.
 func Large() *harness.Report {
 	writers := func(w *harness.Workload) *int { return &w.Writers }
 	readers := func(w *harness.Workload) *int { return &w.Readers }

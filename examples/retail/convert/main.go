@@ -1,5 +1,5 @@
-// Command convert makes events of the CSV files of the Online Retail data set:
-// a stream an invoice, an event a line of it. It prints the JSON lines that
+// Command convert turns the CSV files of the Online Retail data set into events: one
+// stream per invoice, one event per invoice line. It prints the JSON lines that
 // "fdbevents append" reads.
 //
 //	go run ./examples/retail/convert 2010-12-01.csv 2010-12-02.csv >retail.ndjson
@@ -116,13 +116,13 @@ func (c *converter) convert(r io.Reader) error {
 	}
 }
 
-// event makes an event of a line of an invoice.
+// event turns a line of an invoice into an event.
 func (c *converter) event(record []string) (ev event, err error) {
 	invoice, stock, country := record[0], record[1], record[7]
 	ev.Stream = "invoice-" + invoice
-	// The same invoice, line by line, gives the same ids: appending the events
-	// a second time stores nothing. An invoice can have two equal lines, so the
-	// line's number is what tells them apart.
+	// The ids depend only on the invoice and the number of the line, so appending the
+	// events a second time stores nothing new. The number is needed because an invoice
+	// can have two equal lines.
 	ev.ID = uuid.NewSHA1(uuid.NameSpaceURL, fmt.Appendf(nil, "https://doi.org/10.24432/C5BW33#%s/%d", invoice, c.lines[invoice]))
 	c.lines[invoice]++
 	if ev.Created, err = time.Parse(time.DateTime, record[4]); err != nil {
@@ -137,7 +137,7 @@ func (c *converter) event(record []string) (ev event, err error) {
 	}
 	ev.Tags = []string{"stock:" + stock}
 	if record[6] != "" {
-		// Written as a decimal number, 17850.0, because it can be missing.
+		// The data set writes it as a decimal number, 17850.0, because it can be missing.
 		if ev.Data.CustomerID, err = strconv.Atoi(strings.TrimSuffix(record[6], ".0")); err != nil {
 			return ev, fmt.Errorf("field CustomerID: %w", err)
 		}
@@ -148,7 +148,7 @@ func (c *converter) event(record []string) (ev event, err error) {
 	case strings.HasPrefix(invoice, "C"):
 		ev.Type = "ItemReturned"
 	case ev.Data.Quantity < 0:
-		// No invoice to a customer, but the shop's own correction of its stock.
+		// Not an invoice to a customer, but the shop's own correction of its stock.
 		ev.Type = "StockCorrected"
 	default:
 		ev.Type = "ItemSold"
