@@ -53,7 +53,7 @@ var mutations = []mutation{
 	{
 		name:    "head read as a snapshot",
 		file:    "fdblayer/plan.go",
-		replace: [][2]string{{"p.tr.Get(p.readKeys.cut(", "p.tr.Snapshot().Get(p.readKeys.cut("}},
+		replace: [][2]string{{"p.tr.Get(p.readKeys.Cut(", "p.tr.Snapshot().Get(p.readKeys.Cut("}},
 		folder:  "fdblayer", tests: "TestStreamHistory/mem|TestConcurrentAppends/mem",
 	},
 	{

@@ -228,7 +228,7 @@ func TestOvertakenReaders(t *testing.T) {
 
 		// Coming back.
 		for _, err := range s.SubscribeStream(ctx, "s", 50, fdblayer.SubscribeOptions{}) {
-			if err == nil || err.Error() != `stream "s" was truncated before it was read: revision 51 is gone; the first that is still there is 58` {
+			if err == nil || err.Error() != `stream "s" was truncated before it was read: revision 51 is gone; the first one left is 58` {
 				t.Errorf("got %v", err)
 			}
 			break
