@@ -87,7 +87,7 @@ func TestStreamLifetime(t *testing.T) {
 		storetest.OK(t, s.Truncate(ctx, "s", 1))
 		wantRevisions(t, s, "truncated before what is hidden", "2 3 4 5")
 		err := s.Truncate(ctx, "s", 7)
-		if err == nil || err.Error() != `truncating: truncate before revision "7": stream "s" has 6 as its next revision; want 0 to that, or fdbevents.StreamEnd for all` {
+		if err == nil || err.Error() != `truncating: truncate before revision "7": the next revision of stream "s" is 6; want 0 to that, or fdbevents.StreamEnd for all` {
 			t.Errorf("got %v", err)
 		}
 		if got := logged(t, s); len(got) != 6 {
@@ -181,7 +181,7 @@ func TestMaxAge(t *testing.T) {
 		wantRevisions(t, s, "five minutes", "5")
 		scavenge(t, s, 3, 5)
 		err := s.SetRetention(t.Context(), "s", fdblayer.Retention{MaxAge: -1})
-		if err == nil || err.Error() != `setting retention: max age "-1ns": want 0 for none, or more` {
+		if err == nil || err.Error() != `setting retention: max age "-1ns": want 0 for no limit, or more` {
 			t.Errorf("got %v", err)
 		}
 	})
