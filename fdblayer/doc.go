@@ -14,7 +14,7 @@
 // [Store.SubscribeFrom] also keeps its place, and [Store.Project] keeps its place
 // together with what is made of the events.
 //
-// # What is promised
+// # Guarantees
 //
 // An acknowledged event is durable, is never lost and appears once, in one total order
 // that every reader sees alike. No reader skips an event. This holds under conflicts,

@@ -14,7 +14,7 @@ import (
 
 // Door is the way to the engine while the store is open. Everything but the commits of
 // appends, which go through a marker, uses it. It is exported for the packages of this
-// module that keep keys beside the store's own, such as consumer groups, and for the
+// module that keep keys next to the store's own, as consumer groups do, and for the
 // check; they get it from [Store.Door]. Applications use [Store.Transact].
 //
 // Its methods return ErrClosed after Close, and Close waits for calls under way. A Door

@@ -25,8 +25,8 @@ type PartitionPage struct {
 	Tail bool
 }
 
-// Partition returns a reader of partition p that begins after a position. Where an
-// index serves the filter, the reader does not read what the filter does not select.
+// Partition returns a reader of partition p that begins after a position. If an index
+// serves the filter, the reader does not read what the filter does not select.
 func (d Door) Partition(p int, after fdbevents.Position, f fdbevents.Filter) *PartitionReader {
 	return &PartitionReader{door: d, at: d.store.newPartitionCursor(p, after, ReadOptions{Filter: f})}
 }

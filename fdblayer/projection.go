@@ -322,9 +322,9 @@ func (r *projector) commit(ctx context.Context, events []fdbevents.Event, to fdb
 	return err
 }
 
-// compare is the fence: it returns an error unless the store's position of this
-// generation is the one that this runner believes, and makes the transaction fail if
-// that changes before the commit.
+// compare is the fence. It returns an error unless the store agrees with this runner
+// about its generation and the position that it has reached, and makes the transaction
+// fail if either changes before the commit.
 func (r *projector) compare(tx *Tx) error {
 	own := r.options.Generation
 	position := tx.tr.Get(tx.store.keys.Generation(r.name, own))

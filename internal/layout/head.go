@@ -8,7 +8,7 @@ import (
 
 const formatHead = 1
 
-// Head is what the store keeps about a stream besides its events.
+// Head is what the store keeps about a stream apart from its events.
 type Head struct {
 	// Next is the revision that the next event gets; 0 if there has never been one.
 	Next int64

@@ -41,8 +41,8 @@ func AppendHeader(dst []byte, h Header) []byte {
 	return w.end()
 }
 
-// DecodeHeader decodes a store's header. Its messages about unknown formats differ from
-// those of other values, because they are about the store as a whole.
+// DecodeHeader decodes a store's header. It words unknown formats differently from the
+// other decoders, because they concern the store as a whole.
 func DecodeHeader(src []byte) (h Header, err error) {
 	r := newValueReader(src)
 	switch format, n := r.preamble(); {

@@ -297,8 +297,8 @@ func (k Keys) WholeGeneration(name string, g int64) engine.Range {
 	return prefixRange(k.Generation(name, g))
 }
 
-// View returns the range of the keys that generation g of a projection has written. Its
-// keys are built as those of Data.
+// View returns the range of the keys that generation g of a projection has written.
+// They are built like the keys of Data.
 func (k Keys) View(name string, g int64) engine.Range {
 	begin := append(k.Generation(name, g), 1)
 	end := bytes.Clone(begin)
