@@ -6,67 +6,73 @@ import (
 	"github.com/google/uuid"
 )
 
-// Errors to match with errors.Is. The typed ones below are matched with
-// errors.As and carry what their messages say.
+// These errors are matched with errors.Is. The typed errors below are matched with
+// errors.As; their fields hold everything that their messages say.
 var (
-	// ErrClosed: the Store was closed.
+	// ErrClosed means that the Store has been closed.
 	ErrClosed = newSentinel(Closed, "store is closed")
-	// ErrStreamNotFound: the stream has never had events, or was deleted.
+	// ErrStreamNotFound means that the stream has never had events, or was deleted.
 	ErrStreamNotFound = newSentinel(NotFound, "stream not found")
-	// ErrEventNotFound: no event has the id.
+	// ErrEventNotFound means that the store has no such event.
 	ErrEventNotFound = newSentinel(NotFound, "event not found")
-	// ErrStreamDeleted: the stream is tombstoned; it takes and gives no events.
+	// ErrStreamDeleted means that the stream is tombstoned: it can be neither read nor
+	// appended to.
 	ErrStreamDeleted = newSentinel(Gone, "stream is permanently deleted")
-	// ErrTooLarge: the engine takes no transaction, key or value of this size.
-	ErrTooLarge = newSentinel(TooLarge, "larger than the engine takes")
-	// ErrNoEvents: an append without events.
+	// ErrTooLarge means that a transaction, key or value is larger than the engine
+	// accepts.
+	ErrTooLarge = newSentinel(TooLarge, "larger than the engine accepts")
+	// ErrNoEvents means that an append had no events.
 	ErrNoEvents = newSentinel(Invalid, "append has no events")
-	// ErrOutcomeUnknown: the caller stopped waiting, or the engine cannot say
-	// whether the append happened. Repeating it with the same event IDs is safe:
-	// it returns the first result or stores the events now.
+	// ErrOutcomeUnknown means that the append may or may not have happened: the caller
+	// stopped waiting, or the engine cannot say. It is safe to repeat the append with
+	// the same event IDs: it then returns the first result or stores the events now.
 	ErrOutcomeUnknown = newSentinel(Unknown, "append may or may not have happened; repeat it with the same event ids")
-	// ErrProjectionNotFound: there is no projection of that name.
+	// ErrProjectionNotFound means that no projection has this name.
 	ErrProjectionNotFound = newSentinel(NotFound, "projection not found")
-	// ErrProjectionRebuilt: the projection's view has been built anew, in a later
-	// generation, or was deleted. Whoever still runs the old one has ended.
-	ErrProjectionRebuilt = newSentinel(Gone, "projection was rebuilt or deleted by another process; start it again, with the handler and generation of today")
-	// ErrCorrupt: stored bytes are not what was written.
+	// ErrProjectionRebuilt means that the projection was deleted, or that its view has
+	// been rebuilt in a later generation. It ends every runner of the old one.
+	ErrProjectionRebuilt = newSentinel(Gone, "projection was rebuilt or deleted by another process; restart it with the current handler and generation")
+	// ErrCorrupt means that stored bytes are not what was written.
 	ErrCorrupt = newSentinel(Corrupt, "stored record is corrupt")
-	// ErrFormat: the store was written by another, newer version.
+	// ErrFormat means that this version does not know the format of the store or of a
+	// stored value, most often because a newer version wrote it.
 	ErrFormat = newSentinel(Unsupported, "unknown store format")
-	// ErrGroupNotFound: there is no consumer group of that name.
+	// ErrGroupNotFound means that no consumer group has this name.
 	ErrGroupNotFound = newSentinel(NotFound, "consumer group not found")
-	// ErrGroupDeleted: the consumer group was deleted since it was opened, and
-	// perhaps created anew.
+	// ErrGroupDeleted means that the consumer group has been deleted since it was
+	// opened, and perhaps created again.
 	ErrGroupDeleted = newSentinel(Gone, "consumer group was deleted; open it again")
-	// ErrSettled: the message was acknowledged, or refused, before.
-	ErrSettled = newSentinel(Conflict, "message is settled already; ack or nack each message once")
-	// ErrLeaseLost: the member does not hold the message's partition any more, so
-	// that its word does not count; whoever holds it now gets the message again.
-	ErrLeaseLost = newSentinel(Gone, "lease of the message's partition is lost; the message is delivered again")
-	// ErrSettleUnknown: the caller stopped waiting, or the engine cannot say
-	// whether the message is settled. If it is not, it is delivered again.
-	ErrSettleUnknown = newSentinel(Unknown, "message may or may not be settled; if not, it is delivered again")
-	// ErrMessageTimeout: the message was not settled within the group's message
-	// time-out, and is delivered again or parked.
-	ErrMessageTimeout = newSentinel(Gone, "message timed out; it is delivered again, settle it sooner or raise the group's message time-out")
+	// ErrSettled means that the message has already been acked or nacked.
+	ErrSettled = newSentinel(Conflict, "message is already settled; ack or nack each message only once")
+	// ErrLeaseLost means that the member no longer holds the lease of the message's
+	// partition, so its ack or nack has no effect. The member that holds the lease now
+	// gets the message again.
+	ErrLeaseLost = newSentinel(Gone, "lease of the message's partition was lost; the message will be delivered again")
+	// ErrSettleUnknown means that the message may or may not be settled: the caller
+	// stopped waiting, or the engine cannot say. If it is not settled, it is delivered
+	// again.
+	ErrSettleUnknown = newSentinel(Unknown, "message may or may not be settled; if it is not, it will be delivered again")
+	// ErrMessageTimeout means that the message was not settled within the group's
+	// message timeout. It is delivered again or parked.
+	ErrMessageTimeout = newSentinel(Gone, "message timed out and will be delivered again or parked; settle it sooner or raise the group's message timeout")
 )
 
-// NotFoundError says what does not exist. errors.Is matches it with the sentinel of
-// its sort, for example ErrStreamNotFound.
+// NotFoundError says what does not exist. errors.Is matches it with the sentinel for
+// its What, for example ErrStreamNotFound.
 type NotFoundError struct {
 	// What is "stream", "event", "projection" or "consumer group".
 	What string
-	// Name is its name, or an event's id.
+	// Name is the name of the stream, projection or consumer group. For an event it is
+	// its id, its position, or stream@revision.
 	Name string
 }
 
 func (e *NotFoundError) Error() string { return fmt.Sprintf("%s %q not found", e.What, e.Name) }
 
-// Kind is NotFound.
+// Kind returns NotFound.
 func (e *NotFoundError) Kind() Kind { return NotFound }
 
-// Is reports whether target is the sentinel of the same sort.
+// Is reports whether target is the sentinel for e.What.
 func (e *NotFoundError) Is(target error) bool {
 	switch e.What {
 	case "stream":
@@ -81,11 +87,12 @@ func (e *NotFoundError) Is(target error) bool {
 	return false
 }
 
-// WrongExpectedRevisionError refuses an append whose ExpectedRevision is wrong.
+// WrongExpectedRevisionError refuses an append or a deletion whose ExpectedRevision
+// does not match the stream.
 type WrongExpectedRevisionError struct {
 	Stream   string
 	Expected ExpectedRevision
-	// Actual is the last revision of the stream, -1 when it has no events.
+	// Actual is the stream's last revision, or -1 if the stream has no events.
 	Actual int64
 }
 
@@ -96,30 +103,31 @@ func (e *WrongExpectedRevisionError) Error() string {
 	return fmt.Sprintf("wrong expected revision of stream %q: expected %s, but its last revision is %d", e.Stream, e.Expected, e.Actual)
 }
 
-// Kind is Conflict.
+// Kind returns Conflict.
 func (e *WrongExpectedRevisionError) Kind() Kind { return Conflict }
 
-// TruncatedError ends a read or subscription of a stream that was overtaken: what
-// it would have read next was truncated, deleted, or exceeded the stream's
-// Retention, before it got there.
+// TruncatedError ends a read or subscription that was overtaken: the event it would
+// have read next was truncated or deleted, or exceeded the stream's Retention, before
+// the reader got there.
 type TruncatedError struct {
 	Stream string
-	// Revision is what it would have read next.
+	// Revision is the revision that would have been read next.
 	Revision int64
-	// First is the first revision that is still there, or will be.
+	// First is the first revision that is still there. If none is left, it is the
+	// revision that the next event will get.
 	First int64
 }
 
 func (e *TruncatedError) Error() string {
-	return fmt.Sprintf("stream %q was truncated before it was read: revision %d is gone; the first that is still there is %d", e.Stream, e.Revision, e.First)
+	return fmt.Sprintf("stream %q was truncated before it was read: revision %d is gone; the first one left is %d", e.Stream, e.Revision, e.First)
 }
 
-// Kind is Gone.
+// Kind returns Gone.
 func (e *TruncatedError) Kind() Kind { return Gone }
 
-// ConditionError refuses an append whose Condition found an event.
+// ConditionError refuses an append because an event matches the query of its Condition.
 type ConditionError struct {
-	// Position is that of the first event that matches the condition's query.
+	// Position is the position of the first matching event.
 	Position Position
 }
 
@@ -127,15 +135,15 @@ func (e *ConditionError) Error() string {
 	return fmt.Sprintf("append condition failed: the event at position %s matches the query; read from there and decide again", e.Position)
 }
 
-// Kind is Conflict.
+// Kind returns Conflict.
 func (e *ConditionError) Kind() Kind { return Conflict }
 
-// IDConflictError refuses an append with an event ID that the stream already
-// has for other content, or in another order.
+// IDConflictError refuses an append of an event ID that the stream already has, with
+// other content or in another order.
 type IDConflictError struct {
 	Stream string
 	ID     uuid.UUID
-	// Revision is that of the stored event with this ID.
+	// Revision is the revision of the stored event with this ID.
 	Revision int64
 	// Reason says what differs.
 	Reason string
@@ -145,29 +153,29 @@ func (e *IDConflictError) Error() string {
 	return fmt.Sprintf("event id %s is already in stream %q at revision %d, %s; give new events new ids", e.ID, e.Stream, e.Revision, e.Reason)
 }
 
-// Kind is Conflict.
+// Kind returns Conflict.
 func (e *IDConflictError) Kind() Kind { return Conflict }
 
-// AheadError refuses to open a store whose newest event lies ahead of the
-// database's version: its keys were copied from a database that is further on.
+// AheadError refuses to open a store whose newest event is ahead of the database's
+// version: its keys were copied from a database with a higher version.
 type AheadError struct {
 	// Last is the position of the newest event of some partition.
 	Last Position
-	// Version is the database's.
+	// Version is the read version of the database.
 	Version int64
 }
 
 func (e *AheadError) Error() string {
-	return fmt.Sprintf("the store has an event of version %d, but the database is at %d: its keys were copied from another database. "+
+	return fmt.Sprintf("the store has an event at version %d, but the database is only at version %d: its keys were copied from another database. "+
 		"On FoundationDB, run: fdbcli --exec \"advanceversion %d\"", e.Last.Version(), e.Version, e.Last.Version()+1)
 }
 
-// Kind is Unavailable.
+// Kind returns Unavailable.
 func (e *AheadError) Kind() Kind { return Unavailable }
 
-// LimitError refuses what is larger than the store allows.
+// LimitError refuses something that is larger than the store allows.
 type LimitError struct {
-	// What is over the limit, for example "stream name".
+	// What names the thing over the limit, for example "stream name".
 	What string
 	// Got and Limit are in Unit, for example "bytes".
 	Got, Limit int64
@@ -178,16 +186,16 @@ func (e *LimitError) Error() string {
 	return fmt.Sprintf("%s: %d %s, limit %d", e.What, e.Got, e.Unit, e.Limit)
 }
 
-// Kind is TooLarge.
+// Kind returns TooLarge.
 func (e *LimitError) Kind() Kind { return TooLarge }
 
-// InvalidError refuses a value that no limit makes right.
+// InvalidError refuses a value that is wrong whatever the limits are.
 type InvalidError struct {
-	// What is wrong, for example "stream name".
+	// What names the thing that is wrong, for example "stream name".
 	What string
-	// Value is the offending text.
+	// Value is the offending value as text.
 	Value string
-	// Reason says what would be right.
+	// Reason says what is wrong with it, or what would be right.
 	Reason string
 }
 
@@ -195,5 +203,5 @@ func (e *InvalidError) Error() string {
 	return fmt.Sprintf("%s %q: %s", e.What, e.Value, e.Reason)
 }
 
-// Kind is Invalid.
+// Kind returns Invalid.
 func (e *InvalidError) Kind() Kind { return Invalid }

@@ -5,10 +5,10 @@ import (
 	"strings"
 )
 
-// Filter is what a reader wants: the events that all of its parts select. A part that
-// is empty selects every event, and so does the zero Filter.
+// Filter says which events a reader wants: those that all of its parts select. An empty
+// part selects every event, and so does the zero Filter.
 type Filter struct {
-	// Stream is the one stream whose events are wanted.
+	// Stream is the one stream whose events are selected.
 	Stream string
 	// StreamPrefixes select the streams whose name begins with one of them.
 	StreamPrefixes []string
@@ -18,8 +18,8 @@ type Filter struct {
 	Query Query
 }
 
-// InStreams is the Filter of the streams whose name begins with prefix, and of all
-// events when prefix is empty.
+// InStreams returns the Filter that selects the streams whose name begins with prefix,
+// or every event if prefix is empty.
 func InStreams(prefix string) Filter {
 	if prefix == "" {
 		return Filter{}
@@ -44,12 +44,13 @@ func (f *Filter) All() bool {
 	return !f.BeyondQuery() && len(f.Query.Items) == 0
 }
 
-// BeyondQuery reports whether the filter has a part besides its Query.
+// BeyondQuery reports whether the filter has a part other than its Query.
 func (f *Filter) BeyondQuery() bool {
 	return f.Stream != "" || len(f.StreamPrefixes) > 0 || len(f.TypePrefixes) > 0
 }
 
-// Validate refuses names and prefixes that no stream and no event can have.
+// Validate returns an *InvalidError or a *LimitError if the filter has a name, prefix,
+// type or tag that no stream or event can have.
 func (f *Filter) Validate() error {
 	if f.Stream != "" {
 		if err := ValidateStreamName(f.Stream); err != nil {

@@ -5,38 +5,44 @@ import (
 	"errors"
 )
 
-// Kind is the sort of failure that an error is. A door to the outside maps it to
-// what its own callers understand: an exit code, an HTTP status, a gRPC code.
+// Kind classifies an error. Programs that serve callers of their own map it to what
+// those callers understand: an exit code, an HTTP status, a gRPC code.
 type Kind int
 
 // The kinds.
 const (
-	// OK: there is no error.
+	// OK means that there is no error.
 	OK Kind = iota
-	// Internal: no other kind fits, so the failure says nothing about the call.
+	// Internal means that no other kind fits; the failure says nothing about the call.
 	Internal
-	// Invalid: no store accepts the argument.
+	// Invalid means that no store accepts the argument.
 	Invalid
-	// TooLarge: the argument is over a limit.
+	// TooLarge means that the argument exceeds a limit.
 	TooLarge
-	// NotFound: the stream, event, consumer group or projection does not exist.
+	// NotFound means that the stream, event, consumer group or projection does not
+	// exist.
 	NotFound
-	// Conflict: the store has something that the call rules out, such as another
-	// revision, an event that a condition excludes, or other content under an id.
+	// Conflict means that the store already holds something that rules the call out,
+	// such as another revision, an event that a condition excludes, or other content
+	// under the same id.
 	Conflict
-	// Gone: it existed and does not come back: tombstoned, truncated, deleted, lost.
+	// Gone means that something existed and will not come back: it was tombstoned,
+	// truncated, deleted or lost.
 	Gone
-	// Unknown: the change may or may not have happened. Repeat it with the same ids.
+	// Unknown means that the change may or may not have happened. Repeat the call with
+	// the same ids.
 	Unknown
-	// Unavailable: the engine does not serve the call now. Trying later can help.
+	// Unavailable means that the engine cannot serve the call now. It may succeed
+	// later.
 	Unavailable
-	// Canceled: the caller's context ended.
+	// Canceled means that the caller's context ended.
 	Canceled
-	// Closed: the store, or what the call belongs to, was closed.
+	// Closed means that the store, or the object that was called, has been closed.
 	Closed
-	// Corrupt: stored bytes are not what was written.
+	// Corrupt means that stored bytes are not what was written.
 	Corrupt
-	// Unsupported: a newer version wrote it.
+	// Unsupported means that this version does not know the stored format, most often
+	// because a newer version wrote it.
 	Unsupported
 )
 
@@ -46,7 +52,7 @@ var kindNames = [...]string{
 	Closed: "closed", Corrupt: "corrupt", Unsupported: "unsupported",
 }
 
-// String is the kind's name in lower case.
+// String returns the kind's name in lower case, for example "not found".
 func (k Kind) String() string {
 	if k < 0 || int(k) >= len(kindNames) {
 		return "invalid kind"
@@ -54,9 +60,10 @@ func (k Kind) String() string {
 	return kindNames[k]
 }
 
-// KindOf is the kind of the first error in err's tree that has one: every error of
-// this module that a caller can match does, by a method Kind() Kind. Unknown takes
-// precedence, whatever else the error wraps.
+// KindOf returns the kind of the first error in err's tree that has one, by a method
+// Kind() Kind. Every error of this module that a caller can match has one. Unknown
+// takes precedence over every other kind in the tree. The end of a context is Canceled,
+// a retryable error of an engine is Unavailable, and any other error is Internal.
 func KindOf(err error) Kind {
 	var (
 		kinded    interface{ Kind() Kind }

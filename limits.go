@@ -6,38 +6,37 @@ import (
 	"unicode/utf8"
 )
 
-// Limits of what can be stored. Sizes are in bytes.
+// Limits of what can be stored. Sizes and lengths are in bytes.
 const (
-	// MaxEventSize bounds data and metadata of one event together.
+	// MaxEventSize is the limit on the data and metadata of one event together.
 	MaxEventSize = 8 << 20
-	// MaxAppendSize bounds data and metadata of all events of one append, over
-	// all its streams.
+	// MaxAppendSize is the limit on the data and metadata of all events of one append
+	// together, over all its streams.
 	MaxAppendSize = 8 << 20
-	// MaxAppendEvents bounds the events of one append, over all its streams.
+	// MaxAppendEvents is the most events of one append, over all its streams.
 	MaxAppendEvents = 4096
-	// MaxStreamName bounds the UTF-8 form of a stream name.
+	// MaxStreamName is the longest stream name, in UTF-8.
 	MaxStreamName = 1024
-	// MaxTags bounds the tags of an event.
+	// MaxTags is the most tags of one event.
 	MaxTags = 64
-	// MaxTagSize bounds the UTF-8 form of a tag.
+	// MaxTagSize is the longest tag, in UTF-8.
 	MaxTagSize = 256
-	// MaxTypeSize bounds the UTF-8 form of an event type or content type.
+	// MaxTypeSize is the longest event type or content type, in UTF-8.
 	MaxTypeSize = 1024
-	// MaxName bounds the UTF-8 form of the name of a checkpoint or projection.
+	// MaxName is the longest name of a checkpoint or projection, in UTF-8.
 	MaxName = 256
-	// MaxStreamMetadata bounds the user metadata of a stream.
+	// MaxStreamMetadata is the limit on the user metadata of a stream.
 	MaxStreamMetadata = 64 << 10
-	// MaxGroupName bounds the UTF-8 form of a consumer group's name.
+	// MaxGroupName is the longest name of a consumer group, in UTF-8.
 	MaxGroupName = 256
-	// MaxPartitions bounds Options.Partitions.
+	// MaxPartitions is the most partitions of a store, see fdblayer.Options.
 	MaxPartitions = 256
 	// MaxReason is how much of a Nack's reason is kept.
 	MaxReason = 1024
 )
 
-// ValidateName applies the rules of names to the one that what describes: 1 to limit
-// bytes of UTF-8 without control characters. It returns an *InvalidError or a
-// *LimitError.
+// ValidateName checks a name: 1 to limit bytes of UTF-8 without control characters.
+// what describes the name in the error, which is an *InvalidError or a *LimitError.
 func ValidateName(what, s string, limit int) error {
 	if s == "" {
 		return &InvalidError{What: what, Value: s, Reason: "must not be empty"}
@@ -66,8 +65,9 @@ func ValidateName(what, s string, limit int) error {
 	return nil
 }
 
-// ValidateStreamName refuses what cannot be the name of a stream. Names that begin
-// with $ are reserved.
+// ValidateStreamName checks the name of a stream: 1 to MaxStreamName bytes, with the
+// rules of ValidateName. Names that begin with $ are reserved. It returns an
+// *InvalidError or a *LimitError.
 func ValidateStreamName(stream string) error {
 	if err := ValidateName("stream name", stream, MaxStreamName); err != nil {
 		return err
@@ -78,8 +78,7 @@ func ValidateStreamName(stream string) error {
 	return nil
 }
 
-// Validate refuses an event that no store takes, with an *InvalidError or a
-// *LimitError.
+// Validate returns an *InvalidError or a *LimitError if no store accepts the event.
 func (e *EventData) Validate() error {
 	if err := ValidateName("event type", e.Type, MaxTypeSize); err != nil {
 		return err

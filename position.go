@@ -7,12 +7,12 @@ import (
 	"fmt"
 )
 
-// Position is an event's place in the store's total order. Positions of one
-// store are comparable with == and Compare; they say nothing about time or
-// count. The zero Position is before every event.
+// Position is an event's place in the total order of a store's log. Positions of one
+// store can be compared with == and Compare; they say nothing about time, and their
+// difference is not a number of events. The zero Position is Start.
 type Position struct {
-	// stamp is the engine's 10-byte versionstamp and the 2-byte big-endian index
-	// of the event in its transaction, so that byte order is log order.
+	// stamp is the engine's 10-byte versionstamp followed by the event's 2-byte
+	// big-endian index in its transaction, so that byte order is log order.
 	stamp [12]byte
 }
 
@@ -22,7 +22,7 @@ var Start = Position{}
 // End is after every event.
 var End = Position{[12]byte{255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255}}
 
-// ParsePosition reads the text form, 24 hex digits.
+// ParsePosition parses the text form of a position: 24 hex digits.
 func ParsePosition(text string) (Position, error) {
 	var p Position
 	if len(text) != 2*len(p.stamp) {
@@ -34,43 +34,45 @@ func ParsePosition(text string) (Position, error) {
 	return p, nil
 }
 
-// String is the text form: 24 hex digits that sort as the positions do.
+// String returns the text form: 24 lower-case hex digits, which sort like the
+// positions.
 func (p Position) String() string { return hex.EncodeToString(p.stamp[:]) }
 
-// MarshalText is the text form.
+// MarshalText implements [encoding.TextMarshaler] with the text form.
 func (p Position) MarshalText() ([]byte, error) { return []byte(p.String()), nil }
 
-// UnmarshalText reads the text form.
+// UnmarshalText implements [encoding.TextUnmarshaler]: it parses the text form.
 func (p *Position) UnmarshalText(text []byte) (err error) {
 	*p, err = ParsePosition(string(text))
 	return err
 }
 
-// Compare is negative when p is before q, zero when they are equal, and
-// positive when p is after q.
+// Compare returns a negative number if p is before q, zero if they are equal, and a
+// positive number if p is after q.
 func (p Position) Compare(q Position) int { return bytes.Compare(p.stamp[:], q.stamp[:]) }
 
 // Before reports whether p is before q.
 func (p Position) Before(q Position) bool {
-	// The merge of the partitions does little else: two comparisons of integers
-	// are faster than one of bytes.
+	// Merging partitions does little else: two comparisons of integers are faster than
+	// one of bytes.
 	a, b := binary.BigEndian.Uint64(p.stamp[:8]), binary.BigEndian.Uint64(q.stamp[:8])
 	return a < b || a == b && binary.BigEndian.Uint32(p.stamp[8:]) < binary.BigEndian.Uint32(q.stamp[8:])
 }
 
-// Bytes is the binary form: byte order is log order. [PositionFromBytes] reads it.
+// Bytes returns the binary form, whose byte order is log order. [PositionFromBytes]
+// reads it.
 func (p Position) Bytes() [12]byte { return p.stamp }
 
-// PositionFromBytes is the position of a binary form. Any 12 bytes are one, whether or
-// not a store has come to it.
+// PositionFromBytes returns the position with the binary form b. Any 12 bytes are a
+// position, whether or not a store has reached it.
 func PositionFromBytes(b [12]byte) Position { return Position{b} }
 
-// Version is the commit version of the transaction that wrote the event: a number that
-// rises with the log, and is neither a time nor a count.
+// Version returns the commit version of the transaction that wrote the event: a number
+// that rises along the log, but is neither a time nor a count.
 func (p Position) Version() int64 { return int64(binary.BigEndian.Uint64(p.stamp[:8])) }
 
-// Next is the smallest position after p: what comes after an event begins there. End
-// has none and returns itself.
+// Next returns the smallest position after p, the first one that an event after p can
+// have. Next of End is End.
 func (p Position) Next() Position {
 	for i := len(p.stamp) - 1; i >= 0; i-- {
 		p.stamp[i]++
@@ -81,7 +83,7 @@ func (p Position) Next() Position {
 	return End
 }
 
-// Prev is the largest position before p. Start has none and returns itself.
+// Prev returns the largest position before p. Prev of Start is Start.
 func (p Position) Prev() Position {
 	for i := len(p.stamp) - 1; i >= 0; i-- {
 		p.stamp[i]--

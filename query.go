@@ -4,20 +4,20 @@ import (
 	"slices"
 )
 
-// Query selects events: those that match at least one of its items. The zero
-// Query has no items and selects every event.
+// Query selects the events that match at least one of its items. The zero Query has no
+// items and selects every event.
 type Query struct {
 	Items []QueryItem
 }
 
-// QueryItem matches an event whose type is one of Types, or any when there are
-// none, and which has all of Tags.
+// QueryItem matches an event that has one of Types and all of Tags. Without Types, it
+// matches events of every type.
 type QueryItem struct {
 	Types []string
 	Tags  []string
 }
 
-// Matches reports whether the query selects an event of this type and tags.
+// Matches reports whether the query selects an event with this type and these tags.
 func (q Query) Matches(eventType string, tags []string) bool {
 	if len(q.Items) == 0 {
 		return true
@@ -30,6 +30,7 @@ func (q Query) Matches(eventType string, tags []string) bool {
 	return false
 }
 
+// Matches reports whether the item matches an event with this type and these tags.
 func (it *QueryItem) Matches(eventType string, tags []string) bool {
 	if len(it.Types) > 0 && !slices.Contains(it.Types, eventType) {
 		return false
@@ -42,7 +43,8 @@ func (it *QueryItem) Matches(eventType string, tags []string) bool {
 	return true
 }
 
-// Validate refuses types and tags that no event can have.
+// Validate returns an *InvalidError or a *LimitError if the query has a type or tag
+// that no event can have.
 func (q Query) Validate() error {
 	for _, it := range q.Items {
 		for _, t := range it.Types {

@@ -33,7 +33,7 @@ func TestQueryText(t *testing.T) {
 		`tag=`:                            `query "tag=": 1:5: unexpected token "<EOF>" (expected (<word> | <quoted>))` + form,
 		`tag=a or`:                        `query "tag=a or": 1:9: unexpected token "<EOF>" (expected ItemText)` + form,
 		`tag="a`:                          `query "tag=\"a": 1:5: lexer: invalid input text "\"a"` + form,
-		`type=A type=B`:                   `query "type=A type=B": has two lists of types in one item, and an event has one type: join them with commas` + form,
+		`type=A type=B`:                   `query "type=A type=B": has two lists of types in one item, but an event has one type: join the types with commas` + form,
 		`tag="a\nb"`:                      `tag in query "a\nb": must not have control characters (found U+000A)`,
 		`tag=""`:                          `tag in query "": must not be empty`,
 		`tag=` + strings.Repeat("x", 257): `tag in query: 257 bytes, limit 256`,

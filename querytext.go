@@ -8,8 +8,9 @@ import (
 	"github.com/alecthomas/participle/v2/lexer"
 )
 
-// The text form of a query, as a grammar. Words stand for themselves; what has
-// spaces, commas, quotes or equals signs is written in double quotes, as in Go.
+// This is the grammar of a query's text form. A word stands for itself; text that
+// contains spaces, commas, quotes or equals signs is written in double quotes, as in
+// Go.
 type (
 	queryText struct {
 		Items []itemText `parser:"@@ ('or' @@)*"`
@@ -24,7 +25,8 @@ type (
 	}
 )
 
-// newQueryParser is built for each text: it is cheap, and parsing is rare.
+// newQueryParser builds a parser. Each text gets a new one: building is cheap, and
+// parsing is rare.
 func newQueryParser() (*participle.Parser[queryText], error) {
 	tokens, err := lexer.NewSimple([]lexer.SimpleRule{
 		{Name: "Quoted", Pattern: `"(\\.|[^"\\])*"`},
@@ -38,13 +40,14 @@ func newQueryParser() (*participle.Parser[queryText], error) {
 	return participle.Build[queryText](participle.Lexer(tokens), participle.Elide("Space"), participle.Unquote("Quoted"))
 }
 
-// ParseQuery reads the text form of a query:
+// ParseQuery parses the text form of a query:
 //
 //	type=OrderPlaced,OrderShipped tag=customer:7 or tag="with space"
 //
-// Items are joined by "or". An item names types, any of which will do, and tags,
-// all of which are needed; the item "all" matches every event. A text without
-// items is an error.
+// Items are joined by "or". An item names types, one of which an event must have, and
+// tags, all of which it must have. The item "all" matches every event. A text without
+// items, or with a type or tag that no event can have, is an error: an *InvalidError
+// or a *LimitError.
 func ParseQuery(text string) (Query, error) {
 	invalid := func(reason string) (Query, error) {
 		return Query{}, &InvalidError{What: "query", Value: text, Reason: reason + `; want for example: type=A,B tag=X or tag="Y Z"`}
@@ -68,7 +71,7 @@ func ParseQuery(text string) (Query, error) {
 			case term.Tag != nil:
 				it.Tags = append(it.Tags, *term.Tag)
 			case it.Types != nil:
-				return invalid("has two lists of types in one item, and an event has one type: join them with commas")
+				return invalid("has two lists of types in one item, but an event has one type: join the types with commas")
 			default:
 				it.Types = term.Types
 			}
@@ -78,7 +81,7 @@ func ParseQuery(text string) (Query, error) {
 	return q, q.Validate()
 }
 
-// String is the text form that ParseQuery reads; it is empty for the zero Query.
+// String returns the text form that ParseQuery parses; it is empty for the zero Query.
 func (q Query) String() string {
 	var b strings.Builder
 	for i, it := range q.Items {

@@ -13,21 +13,22 @@ const (
 	StreamEnd int64 = math.MaxInt64
 )
 
-// ExpectedRevision is what a writer believes about a stream: an exact last
-// revision (0 or more), or one of the constants. The append is refused with a
-// [WrongExpectedRevisionError] when the belief is wrong.
+// ExpectedRevision is what a writer expects of a stream: its exact last revision (0 or
+// more), or one of the constants. If the expectation is wrong, the append is refused
+// with a [WrongExpectedRevisionError].
 type ExpectedRevision int64
 
 const (
-	// NoStream: the stream has no events.
+	// NoStream expects a stream that has no events, or was deleted.
 	NoStream ExpectedRevision = -1
-	// Any: no belief.
+	// Any expects nothing.
 	Any ExpectedRevision = -2
-	// StreamExists: the stream has at least one event.
+	// StreamExists expects a stream that has had at least one event and was not deleted
+	// since.
 	StreamExists ExpectedRevision = -4
 )
 
-// ParseExpectedRevision reads "any", "none", "exists" or a revision.
+// ParseExpectedRevision parses "any", "none", "exists" or a revision.
 func ParseExpectedRevision(text string) (ExpectedRevision, error) {
 	switch text {
 	case "any":
@@ -44,7 +45,7 @@ func ParseExpectedRevision(text string) (ExpectedRevision, error) {
 	return ExpectedRevision(n), nil
 }
 
-// String is the form that ParseExpectedRevision reads.
+// String returns the form that ParseExpectedRevision parses.
 func (e ExpectedRevision) String() string {
 	switch e {
 	case Any:
@@ -57,7 +58,8 @@ func (e ExpectedRevision) String() string {
 	return strconv.FormatInt(int64(e), 10)
 }
 
-// Validate refuses a number that is neither a revision nor one of the constants.
+// Validate returns an *InvalidError if e is neither a revision nor one of the
+// constants.
 func (e ExpectedRevision) Validate() error {
 	if e >= 0 || e == NoStream || e == Any || e == StreamExists {
 		return nil

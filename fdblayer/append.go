@@ -7,18 +7,17 @@ import (
 	"github.com/fdbevents/fdbevents"
 )
 
-// Append stores events at the end of a stream, all of them or none, and returns
-// when they are durable. It may be called from any number of goroutines; calls
-// that run at the same time share transactions. events and what they refer to
-// must not be modified until Append returns.
+// Append stores events at the end of a stream, all of them or none, and returns when
+// they are durable. It is safe for concurrent use; concurrent calls share transactions.
+// The caller must not modify events, or anything they refer to, until Append returns.
 //
-// Conflicts with other writers are retried; a wrong expected revision is not. An
-// append is a repeat when the stream already has events with the same IDs and
-// content: then the first result is returned and nothing is written.
+// Append retries conflicts with other writers, but not a wrong expected revision. If
+// the stream already has events with the same IDs and content, the append is a repeat:
+// it writes nothing and returns the first result.
 //
-// Errors: *WrongExpectedRevisionError, *IDConflictError, *LimitError,
-// *InvalidError, ErrStreamDeleted, ErrNoEvents, ErrClosed. After
-// ErrOutcomeUnknown the events may be stored or not.
+// Errors: *WrongExpectedRevisionError, *IDConflictError, *LimitError, *InvalidError,
+// ErrStreamDeleted, ErrNoEvents, ErrClosed. After ErrOutcomeUnknown the events may or
+// may not be stored.
 func (s *Store) Append(ctx context.Context, stream string, expected fdbevents.ExpectedRevision, events ...fdbevents.EventData) (fdbevents.AppendResult, error) {
 	results, err := s.append(ctx, nil, []fdbevents.StreamAppend{{Stream: stream, Expected: expected, Events: events}})
 	if err != nil {
@@ -27,25 +26,25 @@ func (s *Store) Append(ctx context.Context, stream string, expected fdbevents.Ex
 	return results[0], nil
 }
 
-// AppendMany is Append for several streams at once: all events of all of them
-// are stored in one transaction, or none. The results are in the order of
-// appends. A stream may be named more than once; the later append then follows
-// the earlier one.
+// AppendMany is Append for several streams at once: one transaction stores all events
+// of all streams, or none. The results are in the order of appends. If a stream is
+// named more than once, the later append follows the earlier one.
 func (s *Store) AppendMany(ctx context.Context, appends ...fdbevents.StreamAppend) ([]fdbevents.AppendResult, error) {
 	results, err := s.append(ctx, nil, appends)
-	return slices.Clone(results), err // the request and its events are not kept alive
+	return slices.Clone(results), err // results would keep the request and its events alive
 }
 
-// AppendIf is AppendMany on a condition: it stores nothing, and returns a
-// *ConditionError, when an event that the condition's query selects exists after
-// its position. Appends whose conditions touch different tags never wait for one
-// another; of two that each would break the other's condition, one is refused.
+// AppendIf is AppendMany on a condition: if an event that the condition's query selects
+// exists after the condition's position, it stores nothing and returns a
+// *ConditionError. Appends whose conditions touch different tags never wait for one
+// another. If two concurrent appends would each break the other's condition, one of
+// them is refused.
 func (s *Store) AppendIf(ctx context.Context, condition fdbevents.Condition, appends ...fdbevents.StreamAppend) ([]fdbevents.AppendResult, error) {
 	results, err := s.append(ctx, &condition, appends)
 	return slices.Clone(results), err
 }
 
-// append returns results that may be part of the request.
+// append may return the request's own memory as results.
 func (s *Store) append(ctx context.Context, condition *fdbevents.Condition, appends []fdbevents.StreamAppend) ([]fdbevents.AppendResult, error) {
 	r, err := s.admit(ctx, condition, appends)
 	if err != nil {
@@ -58,19 +57,19 @@ func (s *Store) append(ctx context.Context, condition *fdbevents.Condition, appe
 	return r.results, nil
 }
 
-// PendingAppend is an append under way.
+// PendingAppend is an append under way, begun by AppendAsync.
 type PendingAppend struct {
 	batcher *batcher
 	request *request
 }
 
 // AppendAsync starts an Append and returns without waiting for it, so that one
-// goroutine can have many under way. Appends to one stream are carried out in
-// the order of the calls. An error is one that Append would have found before
-// starting, or ctx's. ctx holds for Wait, too: when it ends, Wait takes the append
-// back if nobody has begun with it, and gives up otherwise.
+// goroutine can have many under way. Appends to one stream happen in the order of the
+// calls. AppendAsync itself returns only the errors that Append finds before it starts,
+// and ctx's. ctx also applies to Wait: when it ends, Wait withdraws the append if no
+// transaction has taken it yet, and otherwise stops waiting.
 //
-// AppendAsync blocks while 64 MiB of earlier ones are under way.
+// AppendAsync blocks while earlier ones under way hold 64 MiB.
 func (s *Store) AppendAsync(ctx context.Context, stream string, expected fdbevents.ExpectedRevision, events ...fdbevents.EventData) (*PendingAppend, error) {
 	r, err := s.admit(ctx, nil, []fdbevents.StreamAppend{{Stream: stream, Expected: expected, Events: events}})
 	if err != nil {
@@ -88,8 +87,8 @@ func (s *Store) AppendAsync(ctx context.Context, stream string, expected fdbeven
 	return &PendingAppend{&s.batcher, r}, nil
 }
 
-// Wait waits for the outcome. It may be called more than once, from any
-// goroutine.
+// Wait waits for the append and returns its result, with the errors of Append. It may
+// be called more than once and from any goroutine.
 func (p *PendingAppend) Wait() (fdbevents.AppendResult, error) {
 	if err := p.batcher.wait(p.request); err != nil {
 		return fdbevents.AppendResult{}, err
@@ -97,7 +96,8 @@ func (p *PendingAppend) Wait() (fdbevents.AppendResult, error) {
 	return p.request.results[0], nil
 }
 
-// admit makes a request. The caller calls s.calls.Done when it is over.
+// admit makes a request and counts it in s.calls. The caller calls s.calls.Done when
+// the request is over.
 func (s *Store) admit(ctx context.Context, condition *fdbevents.Condition, appends []fdbevents.StreamAppend) (*request, error) {
 	r, err := s.newRequest(condition, appends)
 	if err != nil {

@@ -13,53 +13,59 @@ import (
 	"github.com/fdbevents/fdbevents/internal/layout"
 )
 
-// batcher turns concurrent appends into few engine transactions. An append that
-// finds nothing under way is carried out at once, by the goroutine that called,
-// unless there was a crowd a moment ago. Others gather while a batch is under way,
-// and go together when it is done, or earlier when they are many.
+// batcher turns concurrent appends into few engine transactions. An append that finds
+// nothing under way runs at once on the caller's goroutine, unless the batch before it
+// was crowded. Other appends queue while a batch is under way and go together when it
+// ends, or earlier if many are waiting.
 //
-// Streams are spread over lanes. A lane is in one batch at a time, so that
-// batches under way do not write the same heads, and the appends to one stream
-// keep their order.
+// Streams are spread over lanes. A lane is in at most one batch at a time, so that
+// concurrent batches do not write the same heads and the appends to one stream keep
+// their order.
 type batcher struct {
 	store *Store
 
+	// mu guards everything below it, the lanes included.
 	mu    sync.Mutex
 	lanes [lanes]lane
-	// ready counts the requests that wait in lanes which are not busy.
+	// ready is the number of requests queued in lanes that are not busy.
 	ready int
-	// running counts the batches under way, with the one that is starting.
+	// running is the number of batches under way, including one that is starting.
 	running int
-	// starting is true while a batch has been begun and not taken its requests yet.
+	// starting is true while a batch has begun but has not taken its requests yet. At
+	// most one batch is starting.
 	starting bool
-	// crowded is true when the last batch was of several requests. Those who made
-	// them often come back together, and all but the first would wait for it if it
-	// went alone.
+	// crowded is true if the last batch that was taken from the queues had several
+	// requests. Their callers often come back together, and if the first one went
+	// alone, all others would wait for it.
 	crowded bool
-	// first is the lane that the next batch begins with, so that all get a turn.
-	first int
+	// nextLane is where the next batch begins to take requests, so that every lane gets
+	// its turn.
+	nextLane int
 }
 
+// lane is one of the queues of a batcher, guarded by its mu.
 type lane struct {
-	// queue holds requests that no batch has taken yet.
+	// queue holds the requests that no batch has taken yet, in the order of the calls.
 	queue []*request
-	// busy is true while a batch is under way that has requests of this lane.
+	// busy is true while a batch that has requests of this lane is under way.
 	busy bool
 }
 
 const (
 	lanes = 64
-	// maxBatches is how many batches are under way at most.
+	// maxBatches is the most batches under way.
 	maxBatches = 8
-	// enough is how many waiting requests are worth a further batch.
+	// enough is how many waiting requests justify another batch while one is under way.
 	enough = 16
-	// maxBatchCost and maxBatchEvents bound a batch of several requests.
-	// FoundationDB is happiest with transactions below 1 MB.
+	// maxBatchCost, in bytes, and maxBatchEvents bound a batch of several requests. A
+	// request beyond them goes alone. FoundationDB works best with transactions below 1
+	// MB.
 	maxBatchCost   = 800_000
 	maxBatchEvents = 1024
 )
 
-// do carries out r and returns when it is done or r.ctx ends.
+// do carries out r and returns when it is done or r.ctx ends. The caller must not hold
+// mu.
 func (b *batcher) do(r *request) error {
 	b.mu.Lock()
 	if b.running > 0 || b.ready > 0 || b.crowded {
@@ -72,7 +78,7 @@ func (b *batcher) do(r *request) error {
 	b.running++
 	b.mu.Unlock()
 
-	// Nobody else depends on this batch: it lives under the caller's context.
+	// This batch serves only its caller, so it runs under the caller's context.
 	m := b.store.takeMarker()
 	b.run(r.ctx, m, []*request{r})
 	b.store.putMarker(m)
@@ -90,7 +96,7 @@ func (b *batcher) start(r *request) {
 	b.enqueue(r)
 }
 
-// wait returns when r is done, or gives up when r.ctx ends.
+// wait returns when r is done, and withdraws it or stops waiting when r.ctx ends.
 func (b *batcher) wait(r *request) error {
 	select {
 	case <-r.done:
@@ -102,14 +108,14 @@ func (b *batcher) wait(r *request) error {
 		return r.err
 	}
 	select {
-	case <-r.done: // it was done in the same moment
+	case <-r.done: // it finished at the same moment
 		return r.err
 	default:
 	}
 	return fmt.Errorf("%w: stopped waiting for the commit: %w", fdbevents.ErrOutcomeUnknown, cause)
 }
 
-// withdraw takes r off its queue if no batch has taken it yet.
+// withdraw takes r off its queue and fails it, unless a batch has already taken it.
 func (b *batcher) withdraw(r *request, cause error) bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -126,7 +132,7 @@ func (b *batcher) withdraw(r *request, cause error) bool {
 	return true
 }
 
-// enqueue adds a request, and begins a batch if that is due. The caller holds mu.
+// enqueue adds a request, and begins a batch if one is due. The caller holds mu.
 func (b *batcher) enqueue(r *request) {
 	l := &b.lanes[r.lane]
 	l.queue = append(l.queue, r)
@@ -145,16 +151,15 @@ func (b *batcher) begin() {
 	b.starting = true
 	b.running++
 	b.store.workers.Go(func() {
-		// Callers who can run now, perhaps because the batch before has just told
-		// them, shall come along: where processors are busy, batches grow.
+		// Yield first, so that callers woken by the previous batch can join this one:
+		// where processors are busy, batches grow.
 		runtime.Gosched()
 		b.mu.Lock()
-		batch, taken := b.take() // nothing, if all have withdrawn meanwhile
+		batch, taken := b.take() // empty if all callers have withdrawn
 		b.starting = false
 		b.begin()
 		b.mu.Unlock()
-		// Each caller waits under its own context; the batch lives under the
-		// store's.
+		// Each caller waits under its own context; the batch runs under the store's.
 		m := b.store.takeMarker()
 		b.run(b.store.ctx, m, batch)
 		b.store.putMarker(m)
@@ -164,7 +169,8 @@ func (b *batcher) begin() {
 	})
 }
 
-// ended frees the lanes of a batch. The caller holds mu.
+// ended releases the lanes of a batch that is over, and begins another batch if one is
+// due. The caller holds mu.
 func (b *batcher) ended(taken []*lane) {
 	b.running--
 	for _, l := range taken {
@@ -174,13 +180,13 @@ func (b *batcher) ended(taken []*lane) {
 	b.begin()
 }
 
-// take cuts a batch off the queues of lanes that are not busy, and makes these
+// take takes a batch from the queues of lanes that are not busy, and marks those lanes
 // busy. The caller holds mu.
 func (b *batcher) take() (batch []*request, taken []*lane) {
 	var cost int64
 	events := 0
 	for i := range lanes {
-		l := &b.lanes[(b.first+i)%lanes]
+		l := &b.lanes[(b.nextLane+i)%lanes]
 		if l.busy || len(l.queue) == 0 {
 			continue
 		}
@@ -204,18 +210,17 @@ func (b *batcher) take() (batch []*request, taken []*lane) {
 		taken = append(taken, l)
 	}
 	b.crowded = len(batch) > 1
-	b.first = (b.first + 1) % lanes
+	b.nextLane = (b.nextLane + 1) % lanes
 	return batch, taken
 }
 
-// run carries out a batch in one transaction. Each request fails or succeeds on
-// its own; if the transaction fails, all do.
+// run carries out a batch in one transaction. Each request fails or succeeds on its
+// own; if the transaction fails, all of them do.
 func (b *batcher) run(ctx context.Context, m *marker, batch []*request) {
 	s := b.store
-	// The results of all requests are in one slice; those of the i-th begin at
-	// first[i].
+	// results holds the results of all requests; the i-th request's begin at begins[i].
 	var results []plannedResult
-	first := make([]int, len(batch))
+	begins := make([]int, len(batch))
 	failures := make([]error, len(batch))
 	attempt := func(p *plan) error {
 		results = results[:0]
@@ -223,7 +228,7 @@ func (b *batcher) run(ctx context.Context, m *marker, batch []*request) {
 			p.fetch(r)
 		}
 		for i, r := range batch {
-			first[i] = len(results)
+			begins[i] = len(results)
 			var err error
 			results, err = p.apply(results, r)
 			if IsEngineError(err) {
@@ -235,7 +240,7 @@ func (b *batcher) run(ctx context.Context, m *marker, batch []*request) {
 	}
 	stamp, err := m.commit(ctx, attempt)
 	if err != nil && s.ctx.Err() != nil && !errors.Is(err, fdbevents.ErrClosed) {
-		// Close has given up. Callers whose own contexts go on are to know why.
+		// Close has given up. Callers whose own contexts have not ended learn why.
 		err = fmt.Errorf("%w: %w", fdbevents.ErrClosed, err)
 	}
 	for i, r := range batch {
@@ -247,12 +252,13 @@ func (b *batcher) run(ctx context.Context, m *marker, batch []*request) {
 		default:
 			s.stats.appends.Add(1)
 			s.stats.events.Add(int64(r.count))
-			r.finish(resolve(r.oneResult[:0], results[first[i]:][:len(r.appends)], stamp), nil)
+			r.finish(resolve(r.oneResult[:0], results[begins[i]:][:len(r.appends)], stamp), nil)
 		}
 	}
 }
 
-// withPosition is a request's failure now that the stamp is known.
+// withPosition returns a request's failure, now that the stamp of its transaction is
+// known: a plannedConditionError becomes a ConditionError.
 func withPosition(failure error, stamp engine.Stamp) error {
 	var planned *plannedConditionError
 	if errors.As(failure, &planned) {
@@ -261,11 +267,11 @@ func withPosition(failure error, stamp engine.Stamp) error {
 	return failure
 }
 
-// IsEngineError reports whether err is a failure of the engine, or the end of a context,
-// and says nothing about what is stored.
+// IsEngineError reports whether err is a failure of the engine or the end of a context,
+// and so says nothing about what is stored.
 func IsEngineError(err error) bool {
 	if err == nil {
-		return false // most often, and without what errors.As allocates
+		return false // the usual case, which spares the allocation of errors.As
 	}
 	var e engine.Error
 	return errors.As(err, &e) || errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded)

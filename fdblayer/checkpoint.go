@@ -10,14 +10,14 @@ import (
 	"github.com/fdbevents/fdbevents/internal/layout"
 )
 
-// CheckpointInfo is a reader's stored position.
+// CheckpointInfo is a checkpoint: the position that a reader stored under a name.
 type CheckpointInfo struct {
 	Name     string
 	Position fdbevents.Position
 }
 
-// Checkpoint is the position stored under a name, Start when there is none. A
-// reader goes on after it.
+// Checkpoint returns the position stored under a name, or Start if there is none. A
+// reader resumes after this position.
 func (s *Store) Checkpoint(ctx context.Context, name string) (at fdbevents.Position, err error) {
 	if err := fdbevents.ValidateName("checkpoint name", name, fdbevents.MaxName); err != nil {
 		return fdbevents.Start, err
@@ -36,15 +36,15 @@ func (s *Store) Checkpoint(ctx context.Context, name string) (at fdbevents.Posit
 	return at, nil
 }
 
-// SetCheckpoint stores a position under a name of 1 to MaxName bytes, whatever
-// was there: nothing keeps two readers of one name apart. It returns an
-// *InvalidError for a position that this store has not come to.
+// SetCheckpoint stores a position under a name of 1 to MaxName bytes and replaces
+// whatever was there. It does not keep two readers with the same name apart. It returns
+// an *InvalidError for End and for a position that this store has not reached.
 func (s *Store) SetCheckpoint(ctx context.Context, name string, at fdbevents.Position) error {
 	if err := fdbevents.ValidateName("checkpoint name", name, fdbevents.MaxName); err != nil {
 		return err
 	}
 	if at == fdbevents.End {
-		return &fdbevents.InvalidError{What: "position", Value: at.String(), Reason: "End is no place to go on from; store the position of an event"}
+		return &fdbevents.InvalidError{What: "position", Value: at.String(), Reason: "End is not a place to resume from; store the position of an event"}
 	}
 	_, err := s.Transact(ctx, func(tx *Tx) error {
 		if err := checkPosition(tx.tr, at); err != nil {
@@ -59,7 +59,8 @@ func (s *Store) SetCheckpoint(ctx context.Context, name string, at fdbevents.Pos
 	return nil
 }
 
-// DeleteCheckpoint removes a checkpoint, if present: its reader begins at Start.
+// DeleteCheckpoint removes a checkpoint if there is one. Its reader then begins at
+// Start.
 func (s *Store) DeleteCheckpoint(ctx context.Context, name string) error {
 	if err := fdbevents.ValidateName("checkpoint name", name, fdbevents.MaxName); err != nil {
 		return err
@@ -74,8 +75,8 @@ func (s *Store) DeleteCheckpoint(ctx context.Context, name string) error {
 	return nil
 }
 
-// Checkpoints yields all checkpoints in the order of their names. Pages are
-// separate transactions.
+// Checkpoints yields all checkpoints in the order of their names. Its pages are
+// separate transactions. It yields at most one error, as its last element.
 func (s *Store) Checkpoints(ctx context.Context) iter.Seq2[CheckpointInfo, error] {
 	return func(yield func(CheckpointInfo, error) bool) {
 		for kv, err := range s.Door().Scan(ctx, s.keys.Checkpoints()) {
@@ -100,17 +101,17 @@ func (s *Store) Checkpoints(ctx context.Context) iter.Seq2[CheckpointInfo, error
 
 const (
 	defaultCheckpointInterval = time.Second
-	// lastWords is how long a subscription whose context has ended may take to
-	// store its place.
+	// lastWords is how long a subscription may take to store its place after its
+	// context has ended.
 	lastWords = time.Second
 )
 
-// SubscribeFrom is a Subscribe that keeps its own place: it begins after the
-// checkpoint of that name, and stores there how far the consumer has come, every
-// CheckpointInterval of o while that moves, and when it ends, also because ctx
-// does. An event counts as consumed when the loop body has gone through it; with
-// a break, or after a crash, the event is delivered again: at least once. What o
-// does not select is passed over for good.
+// SubscribeFrom is a Subscribe that keeps its place: it begins after the checkpoint
+// with this name and stores the consumer's position there, every CheckpointInterval of
+// o while it moves, and once more at the end, even if ctx has ended. An event counts as
+// consumed when the loop body has finished with it. After a break in the loop body, or
+// a crash, the event is delivered again: delivery is at least once. Events that o does
+// not select are passed over for good.
 func (s *Store) SubscribeFrom(ctx context.Context, name string, o SubscribeOptions) iter.Seq2[fdbevents.Event, error] {
 	return func(yield func(fdbevents.Event, error) bool) {
 		at, err := s.Checkpoint(ctx, name)
@@ -118,7 +119,7 @@ func (s *Store) SubscribeFrom(ctx context.Context, name string, o SubscribeOptio
 			yield(fdbevents.Event{}, err)
 			return
 		}
-		k := &checkpointer{store: s, name: name, interval: o.CheckpointInterval, stored: at, done: at, last: time.Now()}
+		k := &checkpointer{store: s, name: name, interval: o.CheckpointInterval, stored: at, consumed: at, lastSave: time.Now()}
 		if k.interval <= 0 {
 			k.interval = defaultCheckpointInterval
 		}
@@ -131,11 +132,11 @@ func (s *Store) SubscribeFrom(ctx context.Context, name string, o SubscribeOptio
 				if broke = !yield(*ev, nil); broke {
 					return false
 				}
-				k.done = ev.Position
+				k.consumed = ev.Position
 				return k.saveIfDue(ctx)
 			},
 			through: func(at fdbevents.Position, _ bool) bool {
-				k.done = at
+				k.consumed = at
 				return k.saveIfDue(ctx)
 			},
 			alarm: k.timer.C,
@@ -159,31 +160,35 @@ func (s *Store) SubscribeFrom(ctx context.Context, name string, o SubscribeOptio
 	}
 }
 
-// keeper stores how far a subscription's consumer has come.
+// checkpointer stores the position of a subscription's consumer. All of it belongs to
+// the consumer's goroutine.
 type checkpointer struct {
 	store    *Store
 	name     string
 	interval time.Duration
-	// timer fires when a subscription that waits may have something to store.
+	// timer fires when a waiting subscription may have something to store.
 	timer *time.Timer
-	// done is how far the consumer has come, stored what of that is stored, last
-	// when that was looked at.
-	done, stored fdbevents.Position
-	last         time.Time
-	err          error
+	// consumed is the consumer's position, stored the last one written, lastSave the
+	// time of the last save. err is the error of the last write.
+	consumed, stored fdbevents.Position
+	lastSave         time.Time
+	err              error
 }
 
-// saveIfDue saves if it is time, and reports whether the subscription can go on.
+// saveIfDue saves if the interval has passed, and reports whether the subscription can
+// continue.
 func (k *checkpointer) saveIfDue(ctx context.Context) bool {
-	return time.Since(k.last) < k.interval || k.save(ctx)
+	return time.Since(k.lastSave) < k.interval || k.save(ctx)
 }
 
+// save stores the consumer's position if it has moved, and reports whether the
+// subscription can continue.
 func (k *checkpointer) save(ctx context.Context) bool {
-	if k.done != k.stored {
-		if k.err = k.store.SetCheckpoint(ctx, k.name, k.done); k.err == nil {
-			k.stored = k.done
+	if k.consumed != k.stored {
+		if k.err = k.store.SetCheckpoint(ctx, k.name, k.consumed); k.err == nil {
+			k.stored = k.consumed
 		}
 	}
-	k.last = time.Now()
+	k.lastSave = time.Now()
 	return k.err == nil
 }

@@ -52,7 +52,7 @@ func TestAppendIf(t *testing.T) {
 			t.Errorf("empty query: got %v", err)
 		}
 		_, err = s.AppendIf(ctx, fdbevents.Condition{Query: storetest.Query(fdbevents.QueryItem{}), After: fdbevents.End}, storetest.AppendTo("decisions", storetest.Event("made")))
-		if err == nil || err.Error() != `append condition "after End": no event can come after End, so that nothing would be ruled out; give the position of the last event that was seen, or Start` {
+		if err == nil || err.Error() != `append condition "after End": no event can come after End, so the condition would rule out nothing; give the position of the last event seen, or Start` {
 			t.Errorf("after End: got %v", err)
 		}
 	})

@@ -8,26 +8,27 @@ import (
 	"github.com/fdbevents/fdbevents/internal/layout"
 )
 
-// conditionScan looks for the first event after a position that one query item
-// matches: in the index of a tag, or when there is none to use in the log itself.
+// conditionScan looks for the first event after a position that one query item matches:
+// in the index of a tag, or in the log itself if no index serves the item.
 //
-// What it looks through is read serializably, so that the commit fails when a
-// matching event arrives before it. Such an event is written into the very index
-// that was looked through, because it has the tag; so one index is enough, and
-// appends that touch other tags do not get in the way.
+// It reads serializably, so the commit fails if a matching event arrives first: that
+// event has the tag, so it is written into the very index that was scanned. One index
+// is therefore enough, and appends that touch other tags do not conflict.
 type conditionScan struct {
 	plan  *plan
 	item  *fdbevents.QueryItem
 	after fdbevents.Position
-	// probe chooses among several indexes.
+	// probe chooses among several indexes; nil when the choice is made.
 	probe *probe
 	access
+	// ranges hold what is left to read of each source, pages the reads under way.
 	ranges []engine.Range
 	pages  []engine.Future[engine.Page]
-	o      engine.RangeOptions
+	// o applies to each of these reads.
+	o engine.RangeOptions
 }
 
-// scan starts the reads of a condition that apply will need.
+// scan starts the reads of a condition that evaluate will need.
 func (p *plan) scan(c *fdbevents.Condition) []*conditionScan {
 	scans := make([]*conditionScan, len(c.Query.Items))
 	for i := range scans {
@@ -45,7 +46,7 @@ func (p *plan) scan(c *fdbevents.Condition) []*conditionScan {
 	return scans
 }
 
-// start starts reading what a holds.
+// start starts reading the sources of a.
 func (c *conditionScan) start(a access) {
 	c.access = a
 	if a.exact {
@@ -58,8 +59,8 @@ func (c *conditionScan) start(a access) {
 	}
 }
 
-// evaluate fails with a ConditionError when an event matches c, in the store or
-// in the plan.
+// evaluate fails with a ConditionError if an event in the store matches c, and with a
+// plannedConditionError if an event of the plan does.
 func (p *plan) evaluate(c *fdbevents.Condition, scans []*conditionScan) error {
 	if err := p.evaluateStored(c, scans); err != nil {
 		return err
@@ -95,7 +96,7 @@ func (p *plan) evaluateStored(c *fdbevents.Condition, scans []*conditionScan) er
 	return nil
 }
 
-// first is the position of the first match, End if there is none.
+// first returns the position of the first match, or End if there is none.
 func (c *conditionScan) first() (fdbevents.Position, error) {
 	if c.probe != nil {
 		best, err := c.probe.best(c.plan.store)
@@ -118,6 +119,7 @@ func (c *conditionScan) first() (fdbevents.Position, error) {
 	return first, nil
 }
 
+// firstIn is first for one source.
 func (c *conditionScan) firstIn(i int) (fdbevents.Position, error) {
 	for {
 		page, err := c.pages[i].Get()
@@ -133,7 +135,7 @@ func (c *conditionScan) firstIn(i int) (fdbevents.Position, error) {
 	}
 }
 
-// match finds the first match among the keys of a page.
+// match returns the position of the first match among the keys of a page, or End.
 func (c *conditionScan) match(src source, page engine.Page) (fdbevents.Position, error) {
 	s := c.plan.store
 	r := c.plan.tr.Snapshot()
@@ -153,8 +155,8 @@ func (c *conditionScan) match(src source, page engine.Page) (fdbevents.Position,
 		if c.exact {
 			return to.At, nil
 		}
-		// A scan of the log has small records at hand, but reading them all the
-		// same way is simpler, and such a condition is slow in any case.
+		// A scan of the log has the small records at hand. Reading all of them the same
+		// way is simpler, and a condition without an index is slow anyway.
 		candidates = append(candidates, candidate{to, s.keys.GetRecord(r, to)})
 	}
 	var d layout.RecordDecoder

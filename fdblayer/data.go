@@ -5,21 +5,24 @@ import (
 	"github.com/fdbevents/fdbevents/internal/layout"
 )
 
-// Data is a key-value space inside a store, reached from a transaction. Keys are
-// any bytes, up to about 9,000 of them; values have up to 100,000 bytes. It sees
-// its own writes. Slices handed in must not be modified afterwards.
+// Data is a key-value space inside a store, reached from a transaction. It is as
+// short-lived as its Tx, and like it not safe for concurrent use. Keys are arbitrary
+// bytes, up to about 9,000 of them; values have up to 100,000 bytes. Reads see the
+// transaction's own writes. The caller must not modify the slices that it passes in
+// afterwards.
 type Data struct {
-	tx  *Tx
+	tx *Tx
+	// all is the range of the space; each key begins with all.Begin.
 	all engine.Range
 }
 
-// Get reads a key, nil when it is absent. The transaction is run again if
-// another one writes the key meanwhile.
+// Get returns the value of a key, or nil if the key does not exist. If another
+// transaction writes the key before this one commits, this one is run again.
 func (d *Data) Get(key []byte) ([]byte, error) { return d.tx.tr.Get(d.key(key)).Get() }
 
-// GetRange reads keys in [r.Begin, r.End) in order, and so that the transaction
-// is run again if another one changes the range meanwhile. A nil End is the end
-// of the space.
+// GetRange reads keys in [r.Begin, r.End), in order. A nil r.End is the end of the
+// space. If another transaction changes the range before this one commits, this one is
+// run again.
 func (d *Data) GetRange(r engine.Range, o engine.RangeOptions) (engine.Page, error) {
 	page, err := d.tx.tr.GetRange(d.keys(r), o).Get()
 	for i := range page.KeyValues {
@@ -39,14 +42,14 @@ func (d *Data) Clear(key []byte) {
 	d.tx.write().Clear(d.key(key))
 }
 
-// ClearRange removes the keys in [r.Begin, r.End); a nil End is the end of the
-// space.
+// ClearRange removes the keys in [r.Begin, r.End). A nil r.End is the end of the space.
 func (d *Data) ClearRange(r engine.Range) {
 	d.tx.write().ClearRange(d.keys(r))
 }
 
-// Add adds to the 8-byte little-endian integer at key, without reading it: two
-// transactions that add do not get in each other's way.
+// Add adds delta to the 8-byte little-endian integer stored at key, without reading it,
+// so that transactions that add do not conflict with one another. An absent integer is
+// 0.
 func (d *Data) Add(key []byte, delta int64) {
 	d.tx.write().Atomic(engine.OpAdd, d.key(key), layout.AppendCounter(nil, delta))
 }

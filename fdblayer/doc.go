@@ -1,4 +1,4 @@
-// Package fdblayer is an event store as a layer on an ordered, transactional
+// Package fdblayer is an event store, built as a layer on an ordered, transactional
 // key-value store: FoundationDB, or the embedded engine.
 //
 //	e, err := engines.Open(ctx, "file:orders")
@@ -6,23 +6,23 @@
 //	result, err := store.Append(ctx, "order-1", fdbevents.NoStream, fdbevents.EventData{Type: "OrderPlaced"})
 //	for event, err := range store.ReadAll(ctx, fdbevents.Start, fdblayer.ReadOptions{}) { … }
 //
-// The nouns (events, positions, queries, errors) are those of the module's root package,
-// [github.com/fdbevents/fdbevents]. A [Store] appends, reads, subscribes and transacts; a
-// [Tx] puts appends and the application's own keys into one transaction.
+// Events, positions, queries and errors are types of the module's root package,
+// [github.com/fdbevents/fdbevents]. A [Store] appends, reads, subscribes and transacts.
+// A [Tx] puts appends and the application's own keys into one transaction.
 //
-// Reads end, see [Store.ReadAll]; subscriptions do not, see [Store.Subscribe];
-// [Store.SubscribeFrom] also keeps its place, and [Store.Project] keeps it together
-// with what is made of the events.
+// Reads end ([Store.ReadAll]); subscriptions do not ([Store.Subscribe]).
+// [Store.SubscribeFrom] also keeps its place, and [Store.Project] keeps its place
+// together with what is made of the events.
 //
-// # What is promised
+// # Guarantees
 //
-// An acknowledged event is durable, is never lost, appears once, and in one
-// total order that every reader sees alike; no reader skips an event. That holds
-// under conflicts, restarts, kill -9, lost watches, slow readers, and commits
-// whose outcome the engine cannot tell.
+// An acknowledged event is durable, is never lost and appears once, in one total order
+// that every reader sees alike. No reader skips an event. This holds under conflicts,
+// restarts, kill -9, lost watches, slow readers, and commits whose outcome the engine
+// cannot tell.
 //
 // # Errors
 //
 // Errors are those of the root package, wrapped with what was being done; its KindOf
-// sorts them. Errors of the engine below come through as engine.Error.
+// classifies them. Errors of the engine below come through as engine.Error.
 package fdblayer

@@ -12,37 +12,40 @@ import (
 	"github.com/fdbevents/fdbevents/internal/layout"
 )
 
-// Door is the way to the engine while the store is open, and the only one but for the
-// commits of appends, which go through a marker. Packages that live over a store, and
-// whose keys stand beside its own, come in through [Store.Door]: consumer groups, the
-// check. Applications use [Store.Transact].
+// Door is the way to the engine while the store is open. Everything but the commits of
+// appends, which go through a marker, uses it. It is exported for the packages of this
+// module that keep keys next to the store's own, as consumer groups do, and for the
+// check; they get it from [Store.Door]. Applications use [Store.Transact].
 //
-// Its methods return ErrClosed after Close, and Close waits for calls under way. They
-// may be called from any number of goroutines.
+// Its methods return ErrClosed after Close, and Close waits for calls under way. A Door
+// is safe for concurrent use.
 type Door struct {
 	store *Store
-	// resident doors are of goroutines that Close waits for. Close does not shut them.
+	// resident is true for the door of a goroutine that Close waits for. It stays open
+	// until that goroutine has left.
 	resident bool
 }
 
-// Door is the store's.
+// Door returns the store's door.
 func (s *Store) Door() Door { return Door{store: s} }
 
-// Reader reads the store at one version, without conflicts.
+// Reader reads the store at one version, without conflicts. It is valid only during the
+// attempt that it was made for.
 type Reader struct {
 	engine.Reader
+	// tr gives the read version; Reader is its snapshot view.
 	tr engine.Transaction
 }
 
-// newReader is the snapshot view of a transaction.
+// newReader returns the snapshot view of a transaction.
 func newReader(tr engine.Transaction) Reader { return Reader{tr.Snapshot(), tr} }
 
-// ReadVersion is the version that all reads see.
+// ReadVersion returns the version that all reads see.
 func (r Reader) ReadVersion() engine.Future[int64] { return r.tr.ReadVersion() }
 
-// View runs fn with a reader, again and again while the engine's errors allow. fn
-// awaits all that it reads, returns the errors of reads, and keeps nothing from an
-// earlier attempt.
+// View runs fn with a reader, and runs it again after errors of the engine that allow
+// it. fn must await everything that it reads, return the errors of its reads, and keep
+// nothing from an earlier attempt.
 func (d Door) View(ctx context.Context, fn func(r Reader) error) error {
 	return d.through(func() error {
 		again := false
@@ -56,9 +59,9 @@ func (d Door) View(ctx context.Context, fn func(r Reader) error) error {
 	})
 }
 
-// Update runs fn and commits what it writes, again and again while the engine's
-// errors allow; see engine.Run for prior. fn may run once more after an attempt
-// that was committed, so it decides anew what to write.
+// Update runs fn and commits what it writes, and does so again after errors of the
+// engine that allow it; engine.Run explains prior. fn may run again after an attempt
+// that was in fact committed, so each attempt must decide anew what to write.
 func (d Door) Update(ctx context.Context, fn func(tr engine.Transaction, prior error) error) error {
 	return d.through(func() error {
 		return engine.Run(ctx, d.store.engine, func(tr engine.Transaction, prior error) error {
@@ -68,11 +71,11 @@ func (d Door) Update(ctx context.Context, fn func(tr engine.Transaction, prior e
 	})
 }
 
-// scanBytes is about how large the pages of a Scan are.
+// scanBytes is the approximate size of the pages of a Scan.
 const scanBytes = 512 << 10
 
-// Scan yields the keys of a range in order. Pages are separate transactions. It yields
-// one error, and then nothing more.
+// Scan yields the keys of a range in order. Its pages are separate transactions. It
+// yields at most one error, as its last element.
 func (d Door) Scan(ctx context.Context, r engine.Range) iter.Seq2[engine.KeyValue, error] {
 	return func(yield func(engine.KeyValue, error) bool) {
 		for more := !r.Empty(); more; {
@@ -97,16 +100,15 @@ func (d Door) Scan(ctx context.Context, r engine.Range) iter.Seq2[engine.KeyValu
 	}
 }
 
-// watch is View for an fn that also arms watches. They fire when a key no longer
-// has the value that fn's reader sees. What fn keeps of an earlier attempt's
-// watches is worthless.
+// watch is View for an fn that also arms watches. A watch fires when its key no longer
+// has the value that fn's reader saw. Watches of an earlier attempt are worthless.
 func (d Door) watch(ctx context.Context, fn func(r Reader, arm func(key []byte) engine.Watch) error) error {
 	return d.Update(ctx, func(tr engine.Transaction, _ error) error { return fn(newReader(tr), tr.Watch) })
 }
 
-// Stay lets a goroutine of the caller's in until it calls leave, once: Close waits for
-// it. Its own door stays open until then. ctx ends when it is time to leave, after all
-// calls that Close waits for.
+// Stay registers a goroutine of the caller, for which Close then waits until it calls
+// leave, exactly once. The door own stays open until then. ctx ends when the goroutine
+// should leave, which is after all calls that Close waits for.
 func (d Door) Stay() (own Door, ctx context.Context, leave func(), err error) {
 	s := d.store
 	if err := s.enter(&s.workers); err != nil {
@@ -115,23 +117,25 @@ func (d Door) Stay() (own Door, ctx context.Context, leave func(), err error) {
 	return Door{store: s, resident: true}, s.ctx, s.workers.Done, nil
 }
 
-// Keys builds and parses the store's keys.
+// Keys returns what builds and parses the store's keys.
 func (d Door) Keys() layout.Keys { return d.store.keys }
 
-// Partitions is the number of partitions of the log.
+// Partitions returns the number of partitions of the log.
 func (d Door) Partitions() int { return d.store.header.Partitions }
 
-// PartitionOf is the partition of a stream's events.
+// PartitionOf returns the partition of a stream's events.
 func (d Door) PartitionOf(stream string) int { return d.store.partitionOf(stream) }
 
-// InlineLimit is the largest record, in bytes, that is also kept in its stream.
+// InlineLimit returns the largest record, in bytes, that is also kept in its stream.
 func (d Door) InlineLimit() int { return d.store.header.InlineLimit }
 
-// Trouble reports an error that a goroutine survives, see Hooks.
+// Trouble reports an error that a goroutine survives; see Hooks. what says what was
+// being done.
 func (d Door) Trouble(what string, err error) { d.store.trouble(what, err) }
 
-// CheckPosition refuses a position that the store has not come to, and returns the one
-// to begin after: the end as it is now in the place of End.
+// CheckPosition returns the position to begin after: p, or the present end of the log
+// if p is End. It returns an *InvalidError for a position that the store has not
+// reached.
 func (d Door) CheckPosition(r Versioned, p fdbevents.Position) (fdbevents.Position, error) {
 	version, err := r.ReadVersion().Get()
 	if err == nil {
@@ -151,7 +155,7 @@ func (s *Store) update(ctx context.Context, fn func(tr engine.Transaction, prior
 	return s.Door().Update(ctx, fn)
 }
 
-// through runs a call while Close waits for it.
+// through runs a call for which Close waits.
 func (d Door) through(call func() error) error {
 	s := d.store
 	if !d.resident {
@@ -163,7 +167,8 @@ func (d Door) through(call func() error) error {
 	return translate(call())
 }
 
-// translate puts an engine's error into words of the store, where it has them.
+// translate wraps an engine's error in the matching error of the root package, if there
+// is one.
 func translate(err error) error {
 	switch {
 	case err == nil, errors.Is(err, fdbevents.ErrClosed), errors.Is(err, fdbevents.ErrTooLarge):
@@ -175,7 +180,8 @@ func translate(err error) error {
 	return err
 }
 
-// enter counts the caller in, unless the store is closed.
+// enter adds the caller to wg unless the store is closed. Every successful enter needs
+// a wg.Done.
 func (s *Store) enter(wg *sync.WaitGroup) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -186,8 +192,8 @@ func (s *Store) enter(wg *sync.WaitGroup) error {
 	return nil
 }
 
-// refuseAhead refuses a position that a store at this version cannot have given out.
-// End passes.
+// refuseAhead refuses a position that a store at this version cannot have handed out.
+// It accepts End.
 func refuseAhead(p fdbevents.Position, version int64) error {
 	if p != fdbevents.End && layout.LastOfVersion(version).Before(p) {
 		return &fdbevents.InvalidError{What: "position", Value: p.String(), Reason: "is ahead of this store, so it must come from another one; use a position of this store, or start or end"}
@@ -195,7 +201,8 @@ func refuseAhead(p fdbevents.Position, version int64) error {
 	return nil
 }
 
-// checkPosition refuses a position of another store, as far as that can be told.
+// checkPosition refuses a position that must come from another store, because this one
+// has not reached it.
 func checkPosition(r Versioned, p fdbevents.Position) error {
 	version, err := r.ReadVersion().Get()
 	if err != nil {
@@ -204,7 +211,7 @@ func checkPosition(r Versioned, p fdbevents.Position) error {
 	return refuseAhead(p, version)
 }
 
-// Versioned is a [Reader], or a transaction.
+// Versioned is a [Reader] or a transaction.
 type Versioned interface {
 	ReadVersion() engine.Future[int64]
 }

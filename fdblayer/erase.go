@@ -10,15 +10,15 @@ import (
 	"github.com/google/uuid"
 )
 
-// Erase removes the data and metadata of the events with an id, one in each
-// stream that has it, for example because they are personal. The events stay
-// where they are, in their streams and in the log, with Erased set, and keep their
-// type, tags, time and id; so do not put what may have to be erased into these or
-// into stream names. Appending them again is still a repeat.
+// Erase removes the data and metadata of the events with an id, one in each stream that
+// has it, for example because they are personal. The events stay where they are, in
+// their streams and in the log, with Erased set. They keep their type, tags, time and
+// id, so do not put anything that may have to be erased into these or into stream
+// names. Appending such an event again is still a repeat.
 //
-// It returns the events as they are now. Erasing twice does nothing. The bytes
-// are gone from what the store shows at once; the engine's files lose them when
-// it next compacts them, backups when they are dropped.
+// Erase returns the events as they are now. Erasing an event twice does nothing. Every
+// read of the store stops showing the bytes at once; the engine's files lose them at
+// the next compaction, and backups when they are deleted.
 //
 // Errors: ErrEventNotFound.
 func (s *Store) Erase(ctx context.Context, id uuid.UUID) (erased []fdbevents.Event, err error) {
@@ -27,7 +27,7 @@ func (s *Store) Erase(ctx context.Context, id uuid.UUID) (erased []fdbevents.Eve
 		return err
 	})
 	switch {
-	case fdbevents.KindOf(err) == fdbevents.NotFound: // it names the event
+	case fdbevents.KindOf(err) == fdbevents.NotFound: // the error names the event
 		return nil, fmt.Errorf("erasing: %w", err)
 	case err != nil:
 		return nil, fmt.Errorf("erasing event %s: %w", id, err)
@@ -35,8 +35,8 @@ func (s *Store) Erase(ctx context.Context, id uuid.UUID) (erased []fdbevents.Eve
 	return erased, nil
 }
 
-// erase reads serializably: an event that is scavenged meanwhile must not come
-// back.
+// erase reads serializably, so that an event that is scavenged at the same time does
+// not come back.
 func (s *Store) erase(tr engine.Transaction, id uuid.UUID) (erased []fdbevents.Event, err error) {
 	page, err := tr.GetRange(s.keys.StreamsOfID(id), engine.RangeOptions{}).Get()
 	if err != nil {

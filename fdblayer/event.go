@@ -10,8 +10,8 @@ import (
 	"github.com/google/uuid"
 )
 
-// Event returns one event of a stream, as readers of the stream see it: an event that
-// was truncated or exceeds the stream's Retention is not found.
+// Event returns one event of a stream as readers of the stream see it: an event that
+// was truncated, or that exceeds the stream's Retention, is not found.
 //
 // Errors: *NotFoundError for the stream or the event, ErrStreamDeleted.
 func (s *Store) Event(ctx context.Context, stream string, revision int64) (fdbevents.Event, error) {
@@ -31,9 +31,9 @@ func (s *Store) Event(ctx context.Context, stream string, revision int64) (fdbev
 }
 
 // EventsByID returns the events with an id, one for each stream that has it, in the
-// order of the streams' names. Events that were scavenged are left out.
+// order of the streams' names. It leaves out scavenged events.
 //
-// Errors: *NotFoundError when no event is left.
+// Errors: *NotFoundError if no event is left.
 func (s *Store) EventsByID(ctx context.Context, id uuid.UUID) (events []fdbevents.Event, err error) {
 	err = s.view(ctx, func(r Reader) error {
 		events = nil
@@ -72,7 +72,7 @@ func (s *Store) EventsByID(ctx context.Context, id uuid.UUID) (events []fdbevent
 // EventAt returns the event at a position of the log, whether or not readers of its
 // stream still see it.
 //
-// Errors: *NotFoundError when no event is there, or it was scavenged; *InvalidError for a
+// Errors: *NotFoundError if no event is there or it was scavenged; *InvalidError for a
 // position that the store has not reached.
 func (s *Store) EventAt(ctx context.Context, at fdbevents.Position) (ev fdbevents.Event, err error) {
 	found := false
@@ -110,8 +110,8 @@ func (s *Store) EventAt(ctx context.Context, at fdbevents.Position) (ev fdbevent
 	return ev, nil
 }
 
-// Tail is the end of the log: every event that is in the log now is at or before it, and
-// every later one after it.
+// Tail returns the end of the log: every event that is in the log now is at or before
+// it, and every later event is after it.
 func (s *Store) Tail(ctx context.Context) (fdbevents.Position, error) {
 	at, err := s.Door().tail(ctx)
 	if err != nil {

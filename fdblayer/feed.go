@@ -7,40 +7,42 @@ import (
 	"github.com/fdbevents/fdbevents"
 )
 
-// feed is the end of the log as the watcher has read it, kept once for all
-// subscribers: they share the pages, and one signal wakes them all. Only so
-// much is kept; a subscriber that has not come to what was dropped reads the log
-// instead. One goroutine publishes, any number look.
+// feed is the recent end of the log, as the watcher has read it, kept once for all
+// subscribers: they share its pages, and one signal wakes them all. Its size is
+// bounded; a subscriber that needs what was dropped reads the log instead. One
+// goroutine publishes; any number of goroutines read.
 type feed struct{ state atomic.Pointer[feedState] }
 
-// feedState is what a feed holds at a moment. It does not change.
+// feedState is what a feed holds at one moment. It is immutable, except that replaced
+// is closed later.
 type feedState struct {
-	// ready is false until the watcher knows from where on it publishes, and after
-	// it could not read on.
+	// ready is false until the watcher knows where it begins to publish, and again
+	// after it failed to read on.
 	ready bool
-	// pages hold every event after position from, up to position through.
+	// pages hold every event after from, up to and including through.
 	from, through fdbevents.Position
 	pages         []*feedPage
-	// size is that of the pages, in bytes.
+	// size is the size of the pages in bytes.
 	size int
 	// replaced is closed when there is a newer state.
 	replaced chan struct{}
 }
 
-// feedPage is what the watcher read in one transaction. It does not change.
+// feedPage is what the watcher read in one transaction. It is immutable.
 type feedPage struct {
-	// events are those after position after and up to position through.
+	// events holds every event after after, up to and including through.
 	after, through fdbevents.Position
 	events         []*fdbevents.Event
 	size           int
 }
 
 const (
-	// feedPages and feedBytes bound what a feed keeps; the newest page is kept
-	// whatever its size.
+	// feedPages and feedBytes bound what a feed keeps. The newest page is kept whatever
+	// its size.
 	feedPages = 128
 	feedBytes = 4 << 20
-	// eventOverhead is about what an event takes in memory besides its bodies.
+	// eventOverhead is roughly the memory that an event takes in addition to its data
+	// and metadata, in bytes.
 	eventOverhead = 300
 )
 
@@ -52,15 +54,16 @@ func newFeed() *feed {
 
 func (f *feed) now() *feedState { return f.state.Load() }
 
-// begin says that everything after position at will be published.
+// begin announces that every event after at will be published.
 func (f *feed) begin(at fdbevents.Position) {
 	f.replace(&feedState{ready: true, from: at, through: at})
 }
 
-// lose says that the watcher could not read on, and begins anew.
+// lose announces that the watcher failed to read on and will begin again.
 func (f *feed) lose() { f.replace(new(feedState)) }
 
-// publish adds the events that follow those published before.
+// publish adds the events that follow those already published. There must be at least
+// one; the feed keeps the slice.
 func (f *feed) publish(events []*fdbevents.Event) {
 	old := f.now()
 	b := &feedPage{after: old.through, through: events[len(events)-1].Position, events: events}
@@ -73,7 +76,7 @@ func (f *feed) publish(events []*fdbevents.Event) {
 		next.size -= kept[0].size
 		kept = kept[1:]
 	}
-	// A copy: what was dropped must not be kept alive.
+	// Copy the slice, so that it does not keep dropped pages alive.
 	next.pages = append(append(make([]*feedPage, 0, len(kept)+1), kept...), b)
 	next.from = next.pages[0].after
 	f.replace(next)
@@ -84,8 +87,8 @@ func (f *feed) replace(next *feedState) {
 	close(f.state.Swap(next).replaced)
 }
 
-// next returns the page that goes on after position at, nil when there is none
-// yet. ok is false when events after at may be missing from the feed.
+// next returns the page that continues after at, or nil if there is none yet. ok is
+// false if the feed may lack events after at.
 func (w *feedState) next(at fdbevents.Position) (b *feedPage, ok bool) {
 	if !w.ready || at.Before(w.from) {
 		return nil, false
@@ -97,7 +100,7 @@ func (w *feedState) next(at fdbevents.Position) (b *feedPage, ok bool) {
 	return w.pages[i], true
 }
 
-// waiting is how many events there are after position at.
+// waiting returns the number of events after at.
 func (w *feedState) waiting(at fdbevents.Position) int {
 	n := 0
 	for i := len(w.pages) - 1; i >= 0 && at.Before(w.pages[i].through); i-- {

@@ -6,18 +6,20 @@ import (
 	"github.com/fdbevents/fdbevents"
 )
 
-// Follower wakes its owner when events are appended. It is for one goroutine at a time.
+// Follower wakes its owner when events are appended. It is exported for the packages of
+// this module. It is not safe for concurrent use.
 type Follower struct {
 	watcher *watcher
 	sub     *subscriber
-	// seen is the position up to which Next has returned all, or said that it missed
-	// some.
+	// seen is the position up to which Next has returned every event, or reported that
+	// it missed some.
 	seen fdbevents.Position
-	// missed is the state of the feed for which Next has said so.
+	// missed is the state of the feed for which Next last reported that it missed
+	// events.
 	missed *feedState
 }
 
-// Follow registers a follower. The caller closes it.
+// Follow registers a follower. The caller must close it.
 func (d Door) Follow() (*Follower, error) {
 	sub, err := d.store.watcher.subscribe("")
 	if err != nil {
@@ -26,9 +28,10 @@ func (d Door) Follow() (*Follower, error) {
 	return &Follower{watcher: d.store.watcher, sub: sub}, nil
 }
 
-// Next waits for what is appended after the last call, or until ctx ends. missed is
-// true when there may be events besides those returned, so that the owner looks at the
-// log itself: so it is at first, and after it fell behind.
+// Next waits for events that are appended after the previous call, or until ctx ends.
+// The events are shared and must not be modified. missed is true if there may be events
+// that Next does not return, so the owner must read the log itself: this is so at
+// first, and after the owner fell behind.
 func (f *Follower) Next(ctx context.Context) (events []*fdbevents.Event, missed bool, err error) {
 	for {
 		now := f.sub.feed.now()

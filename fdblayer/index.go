@@ -12,18 +12,19 @@ import (
 	"github.com/fdbevents/fdbevents/internal/layout"
 )
 
-// indexSet is the system indexes of a store at some version. It does not change.
+// indexSet is the set of a store's system indexes at some version. It is immutable.
 type indexSet struct {
-	// raw is the header it was read from.
+	// raw is the header from which the set was decoded.
 	raw []byte
 	all []layout.SystemIndex
 }
 
+// ready reports whether the index is complete, so that readers may use it.
 func (x *indexSet) ready(name string) bool {
 	return slices.Contains(x.all, layout.SystemIndex{Name: name, Ready: true})
 }
 
-// serves reports whether src can be read: a system index can have been dropped.
+// serves reports whether src can be read. A system index may have been dropped.
 func (x *indexSet) serves(src source) bool {
 	if !layout.IsSystemTag(src.tag) {
 		return true
@@ -47,7 +48,8 @@ func (s *Store) readIndexes(r engine.Reader) (*indexSet, error) {
 	return s.indexSet(raw)
 }
 
-// indexSet is the set that a header names. It is decoded only when it is new.
+// indexSet returns the set that a header describes, and decodes the header only if it
+// is not the newest known one.
 func (s *Store) indexSet(raw []byte) (*indexSet, error) {
 	if known := s.indexes.Load(); known != nil && bytes.Equal(known.raw, raw) {
 		return known, nil
@@ -64,14 +66,14 @@ func (s *Store) indexSet(raw []byte) (*indexSet, error) {
 	return set, nil
 }
 
-// IndexInfo is a system index of the store.
+// IndexInfo describes a system index of the store.
 type IndexInfo struct {
 	Name string
-	// Ready is false while it is being built: readers do not use it yet.
+	// Ready is false while the index is being built: readers do not use it yet.
 	Ready bool
 }
 
-// Indexes tells which system indexes there are.
+// Indexes returns the store's system indexes.
 func (s *Store) Indexes(ctx context.Context) (all []IndexInfo, err error) {
 	err = s.view(ctx, func(r Reader) error {
 		set, err := s.readIndexes(r)
@@ -94,9 +96,9 @@ func checkIndexName(name string) error {
 	return nil
 }
 
-// changeIndexes replaces the store's system indexes. Every append reads the
-// header, so that those under way conflict and see the change when they are run
-// again. change returns false when there is nothing to do.
+// changeIndexes replaces the store's system indexes. Every append reads the header, so
+// appends under way conflict with the change and see it when they are run again. change
+// returns false if there is nothing to do.
 func (s *Store) changeIndexes(ctx context.Context, change func(tr engine.Transaction, all []layout.SystemIndex) ([]layout.SystemIndex, bool)) error {
 	return s.update(ctx, func(tr engine.Transaction, _ error) error {
 		set, err := s.readIndexes(tr)
@@ -113,14 +115,13 @@ func (s *Store) changeIndexes(ctx context.Context, change func(tr engine.Transac
 	})
 }
 
-// CreateIndex creates a system index, IndexType or IndexCategory, while others go
-// on appending and reading; readers use it when it is complete. It goes through
-// the whole log in small transactions. Called again after an interruption, also
-// by another process, it goes on where it was; an index that is complete is left
-// as it is.
+// CreateIndex creates a system index, IndexType or IndexCategory, while others continue
+// to append and read. Readers use it once it is complete. CreateIndex goes through the
+// whole log in small transactions. If it is interrupted, the next call resumes where it
+// stopped, also in another process. It leaves a complete index as it is.
 //
-// progress, when not nil, is called now and then with how much of the log has
-// been gone through, in units of the log's own.
+// progress, if not nil, is called from time to time with how much of the log has been
+// indexed, in arbitrary units.
 func (s *Store) CreateIndex(ctx context.Context, name string, progress func(done, total int64)) error {
 	if err := checkIndexName(name); err != nil {
 		return err
@@ -141,18 +142,18 @@ func (s *Store) CreateIndex(ctx context.Context, name string, progress func(done
 	}
 	b := indexBuilder{store: s, index: name, progress: progress}
 	if err := b.run(ctx); err != nil {
-		return fmt.Errorf("building index %q: %w; create it again to go on", name, err)
+		return fmt.Errorf("building index %q: %w; create it again to resume", name, err)
 	}
 	return nil
 }
 
-// DropIndex removes a system index at once. Readers that use it go on without.
+// DropIndex removes a system index at once. Readers that use it continue without it.
 func (s *Store) DropIndex(ctx context.Context, name string) error {
 	if err := checkIndexName(name); err != nil {
 		return err
 	}
 	err := s.changeIndexes(ctx, func(tr engine.Transaction, all []layout.SystemIndex) ([]layout.SystemIndex, bool) {
-		// What a builder that is gone has left, too.
+		// This also clears what a builder that is gone has left.
 		tr.ClearRange(s.keys.AllIndexed(name))
 		tr.ClearRange(s.keys.AllTagged(layout.SystemTagPrefix(name)))
 		n := len(all)
@@ -165,17 +166,17 @@ func (s *Store) DropIndex(ctx context.Context, name string) error {
 	return nil
 }
 
-// indexBuilder writes the entries of a system index for the events that were
-// there before it. Writing an entry twice, or one that an append wrote, does no
-// harm, so that several builders, and one that is run again, get along.
+// indexBuilder writes the entries of a system index for the events that precede it.
+// Writing an entry twice, or one that an append has written, does no harm, so several
+// builders can run at once, and one can be run again.
 type indexBuilder struct {
 	store    *Store
 	index    string
 	progress func(done, total int64)
 }
 
-// errIndexDropped ends the build of an index that was dropped meanwhile.
-var errIndexDropped = fmt.Errorf("it was dropped while it was being built")
+// errIndexDropped ends the build of an index that was dropped during it.
+var errIndexDropped = fmt.Errorf("it was dropped while being built")
 
 func (b *indexBuilder) run(ctx context.Context) error {
 	s := b.store
@@ -208,8 +209,9 @@ func (b *indexBuilder) run(ctx context.Context) error {
 	return err
 }
 
-// finish makes the index ready, unless it is not whole: somebody dropped and created
-// it since this builder began, and with it went what the builder had done.
+// finish makes the index ready if it is complete. It is not if the index was dropped
+// and created again since this builder began, which removed what the builder had done;
+// whole is then false.
 func (b *indexBuilder) finish(ctx context.Context) (whole bool, err error) {
 	s := b.store
 	err = s.update(ctx, func(tr engine.Transaction, _ error) error {
@@ -219,7 +221,7 @@ func (b *indexBuilder) finish(ctx context.Context) (whole bool, err error) {
 		}
 		i := slices.Index(set.all, layout.SystemIndex{Name: b.index, Ready: false})
 		if whole = i < 0; whole {
-			return nil // it is ready, or was dropped
+			return nil // it is already ready, or was dropped
 		}
 		page, err := tr.GetRange(s.keys.AllIndexed(b.index), engine.RangeOptions{}).Get()
 		if err != nil {
@@ -248,8 +250,8 @@ func (b *indexBuilder) finish(ctx context.Context) (whole bool, err error) {
 	return whole, err
 }
 
-// share is how far at is on the way to version, in thousandths. Versions count
-// neither time nor events, but for a progress bar they do.
+// share returns how far at is on the way to version, in thousandths. Versions count
+// neither time nor events, but they are good enough for a progress bar.
 func (b *indexBuilder) share(at fdbevents.Position, version int64) int64 {
 	if version <= 0 {
 		return 0
@@ -257,8 +259,9 @@ func (b *indexBuilder) share(at fdbevents.Position, version int64) int64 {
 	return min(999, int64(1000*float64(at.Version())/float64(version)))
 }
 
-// step indexes a page of a partition's slots. What is appended later is indexed by
-// its writers: a partition that was gone through once is done, and says so.
+// step indexes a page of a partition's slots and stores its progress. Writers index
+// what is appended from now on, so a partition is done once its end has been reached;
+// End is stored as its place then.
 func (b *indexBuilder) step(tr engine.Transaction, p int) (through fdbevents.Position, done bool, err error) {
 	s := b.store
 	set, err := s.readIndexes(tr)
@@ -288,8 +291,8 @@ func (b *indexBuilder) step(tr engine.Transaction, p int) (through fdbevents.Pos
 	}
 	through = t.through
 	if len(got.KeyValues) > 0 {
-		// Whoever scavenges one of these events in this moment comes first: its
-		// entry must not be written after.
+		// A scavenge of one of these events at the same time must come first: no entry
+		// may be written for it afterwards.
 		first, _, err := src.pointer(&s.keys, got.KeyValues[0])
 		if err != nil {
 			return through, false, err

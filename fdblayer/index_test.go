@@ -260,7 +260,7 @@ func TestCreateIndexGoesOn(t *testing.T) {
 			if err == nil {
 				break
 			}
-			if !errors.Is(err, context.Canceled) || !strings.HasSuffix(err.Error(), "; create it again to go on") {
+			if !errors.Is(err, context.Canceled) || !strings.HasSuffix(err.Error(), "; create it again to resume") {
 				t.Fatal(err)
 			}
 			interruptions++

@@ -10,44 +10,45 @@ import (
 )
 
 // Retention bounds what readers of a stream see. The zero value is no bound.
+//
+// SetRetention, Truncate, Delete and Tombstone change what readers of the stream see at
+// once. A read or subscription of the stream that is under way, and whose next event is
+// no longer there, ends with a *TruncatedError.
+//
+// The log is not affected: it is what happened. ReadAll, subscriptions to all streams,
+// consumer groups, projections and append conditions still see hidden events until
+// Scavenge has removed them.
 type Retention struct {
-	// MaxAge hides events that were Created longer ago, by the reader's clock.
+	// MaxAge hides events that were Created longer ago than this, by the reader's
+	// clock. 0 is no bound.
 	MaxAge time.Duration
-	// MaxCount hides all but the newest so many.
+	// MaxCount hides all but the newest MaxCount events. 0 is no bound.
 	MaxCount int64
 }
 
-// What follows changes what readers of a stream see, at once. A read or
-// subscription of the stream that is under way, and would have read next what is
-// no longer there, ends with a *TruncatedError.
-//
-// The log is another matter: it is what happened. ReadAll, subscriptions to all
-// streams, consumer groups, projections and append conditions go on seeing hidden
-// events until Scavenge has removed them.
-
-// SetRetention replaces a stream's retention. The stream need not have events.
-// The zero Retention keeps everything that was not scavenged yet.
+// SetRetention replaces a stream's retention. The stream need not have events. The zero
+// Retention keeps every event that has not been scavenged yet.
 func (s *Store) SetRetention(ctx context.Context, stream string, r Retention) error {
 	return s.changeStream(ctx, "setting retention", func(tx *Tx) error { return tx.SetRetention(stream, r) })
 }
 
-// Truncate hides the events of a stream before a revision: that one is the first
-// that readers see. fdbevents.StreamEnd hides all. Truncating before what is hidden already
-// changes nothing.
+// Truncate hides the events of a stream before a revision, which becomes the first that
+// readers see. fdbevents.StreamEnd hides all events. Truncating before a revision that
+// is already hidden changes nothing.
 func (s *Store) Truncate(ctx context.Context, stream string, before int64) error {
 	return s.changeStream(ctx, "truncating", func(tx *Tx) error { return tx.Truncate(stream, before) })
 }
 
-// Delete hides all events of a stream, which then does not exist: NoStream holds,
-// and reading it fails with ErrStreamNotFound. An append creates it again, and
-// revisions go on where they were.
+// Delete hides all events of a stream. The stream then does not exist: NoStream holds,
+// and reading it fails with ErrStreamNotFound. An append creates it again, and its
+// revisions continue where they were.
 //
 // Errors: *WrongExpectedRevisionError, ErrStreamNotFound, ErrStreamDeleted.
 func (s *Store) Delete(ctx context.Context, stream string, expected fdbevents.ExpectedRevision) error {
 	return s.changeStream(ctx, "deleting", func(tx *Tx) error { return tx.Delete(stream, expected) })
 }
 
-// Tombstone deletes a stream for ever: reading it and appending to it fail with
+// Tombstone deletes a stream for ever: reading it and appending to it then fail with
 // ErrStreamDeleted. The stream need not exist.
 //
 // Errors: *WrongExpectedRevisionError, ErrStreamDeleted.
@@ -62,13 +63,13 @@ func (s *Store) changeStream(ctx context.Context, what string, fn func(tx *Tx) e
 	return nil
 }
 
-// SetRetention is Store.SetRetention in a transaction.
+// SetRetention is Store.SetRetention within a transaction.
 func (tx *Tx) SetRetention(stream string, r Retention) error {
 	if r.MaxAge < 0 {
-		return &fdbevents.InvalidError{What: "max age", Value: r.MaxAge.String(), Reason: "want 0 for none, or more"}
+		return &fdbevents.InvalidError{What: "max age", Value: r.MaxAge.String(), Reason: "want 0 for no limit, or more"}
 	}
 	if r.MaxCount < 0 {
-		return &fdbevents.InvalidError{What: "max count", Value: fmt.Sprint(r.MaxCount), Reason: "want 0 for none, or more"}
+		return &fdbevents.InvalidError{What: "max count", Value: fmt.Sprint(r.MaxCount), Reason: "want 0 for no limit, or more"}
 	}
 	return tx.changeHead(stream, func(h *layout.Head) error {
 		h.MaxAge, h.MaxCount = r.MaxAge, r.MaxCount
@@ -76,27 +77,28 @@ func (tx *Tx) SetRetention(stream string, r Retention) error {
 	})
 }
 
-// Truncate is Store.Truncate in a transaction. It can hide what an earlier Append
-// of the same transaction comes after: a snapshot, and what it replaces.
+// Truncate is Store.Truncate within a transaction. It can hide everything before an
+// event that was appended earlier in the same transaction, for example the events that
+// a snapshot replaces.
 func (tx *Tx) Truncate(stream string, before int64) error {
 	return tx.changeHead(stream, func(h *layout.Head) error {
 		switch {
 		case before == fdbevents.StreamEnd:
 			before = h.Next
 		case before < 0 || before > h.Next:
-			return &fdbevents.InvalidError{What: "truncate before revision", Value: fmt.Sprint(before), Reason: fmt.Sprintf("stream %q has %d as its next revision; want 0 to that, or fdbevents.StreamEnd for all", stream, h.Next)}
+			return &fdbevents.InvalidError{What: "truncate before revision", Value: fmt.Sprint(before), Reason: fmt.Sprintf("the next revision of stream %q is %d; want 0 to that, or fdbevents.StreamEnd for all", stream, h.Next)}
 		}
 		h.TruncateBefore = max(h.TruncateBefore, before)
 		return nil
 	})
 }
 
-// Delete is Store.Delete in a transaction.
+// Delete is Store.Delete within a transaction.
 func (tx *Tx) Delete(stream string, expected fdbevents.ExpectedRevision) error {
 	return tx.remove(stream, expected, layout.StateDeleted)
 }
 
-// Tombstone is Store.Tombstone in a transaction.
+// Tombstone is Store.Tombstone within a transaction.
 func (tx *Tx) Tombstone(stream string, expected fdbevents.ExpectedRevision) error {
 	return tx.remove(stream, expected, layout.StateTombstoned)
 }
@@ -124,7 +126,7 @@ func (tx *Tx) remove(stream string, expected fdbevents.ExpectedRevision, state l
 	})
 }
 
-// changeHead changes what is stored of a stream beside its events.
+// changeHead plans a change of a stream's head. A tombstoned stream cannot be changed.
 func (tx *Tx) changeHead(stream string, change func(h *layout.Head) error) error {
 	if err := fdbevents.ValidateStreamName(stream); err != nil {
 		return err

@@ -88,7 +88,7 @@ func TestStreamLifetime(t *testing.T) {
 		storetest.OK(t, s.Truncate(ctx, "s", 1))
 		wantRevisions(t, s, "truncated at a hidden revision", "2 3 4 5")
 		err := s.Truncate(ctx, "s", 7)
-		if err == nil || err.Error() != `truncating: truncate before revision "7": stream "s" has 6 as its next revision; want 0 to that, or fdbevents.StreamEnd for all` {
+		if err == nil || err.Error() != `truncating: truncate before revision "7": the next revision of stream "s" is 6; want 0 to that, or fdbevents.StreamEnd for all` {
 			t.Errorf("truncated past the end: got %v", err)
 		}
 		if got := logged(t, s); len(got) != 6 {
@@ -182,7 +182,7 @@ func TestMaxAge(t *testing.T) {
 		wantRevisions(t, s, "five minutes", "5")
 		scavenge(t, s, 3, 5)
 		err := s.SetRetention(t.Context(), "s", fdblayer.Retention{MaxAge: -1})
-		if err == nil || err.Error() != `setting retention: max age "-1ns": want 0 for none, or more` {
+		if err == nil || err.Error() != `setting retention: max age "-1ns": want 0 for no limit, or more` {
 			t.Errorf("negative max age: got %v", err)
 		}
 	})
@@ -230,7 +230,7 @@ func TestOvertakenReaders(t *testing.T) {
 
 		// Subscriptions that resume.
 		for _, err := range s.SubscribeStream(ctx, "s", 50, fdblayer.SubscribeOptions{}) {
-			if err == nil || err.Error() != `stream "s" was truncated before it was read: revision 51 is gone; the first that is still there is 58` {
+			if err == nil || err.Error() != `stream "s" was truncated before it was read: revision 51 is gone; the first one left is 58` {
 				t.Errorf("after revision 50: got %v, want a TruncatedError", err)
 			}
 			break

@@ -10,71 +10,74 @@ import (
 	"golang.org/x/sync/errgroup"
 )
 
-// logCursor reads the log of all streams, or what a query selects of it: it
-// merges sources by position, which are the partitions of the log, or the index
-// entries of tags such that every event of the query has one of them.
+// logCursor reads the log of all streams, or what a filter selects from it. It merges
+// sources by position: either the partitions of the log, or index entries of tags,
+// chosen so that every event of the query has at least one of the tags.
 //
-// A source is known up to some position: to the last event read when a bound cut
-// its page, otherwise to the read version, at which everything committed before
-// is visible. Only what no source can come before any more is given out; the rest
-// waits in the cursor for the next page. So the order is total and gap-free,
-// although a page reads only those sources that it needs.
+// A source is known up to some position: the last event read if a limit cut its page,
+// otherwise the read version, at which every earlier commit is visible. A page hands
+// out only events that no source can still precede; the rest wait in the cursor for the
+// next page. The order is therefore total and gap-free, although a page reads only the
+// sources that it needs.
+//
+// read leaves the cursor as it is and returns a changed copy.
 type logCursor struct {
 	store    *Store
 	backward bool
-	// filter is used to choose sources. What is read may still hold other events.
+	// filter is used only to choose sources. Pages may still hold events that it does
+	// not select.
 	filter fdbevents.Filter
-	// only, when not negative, is the one partition whose events are wanted.
+	// only, if not negative, is the one partition whose events are wanted.
 	only int
 
-	// at is the position up to which all has been given out; start is true when
-	// it has not itself been.
+	// Every event before at, in the order of reading, has been handed out; start means
+	// that the event at this very position has not.
 	at    fdbevents.Position
 	start bool
-	// branches is nil until the sources have been chosen.
+	// branches has one branch per source; nil until the sources have been chosen.
 	branches []branch
-	// system is true when a source is a system index, which can be dropped.
+	// system is true if a source is a system index, which can be dropped.
 	system bool
-	// exact is true when the sources have no events but those selected.
+	// exact is true if the sources hold no events but those selected.
 	exact bool
 	// limit bounds the keys of a page: the number of events that the reader wants, and
-	// more after a page of scavenged ones; 0 is no bound. bytes is about how large a
-	// page may be.
+	// more after a page of scavenged ones; 0 is no bound. bytes is the approximate limit
+	// on the size of a page.
 	limit, bytes int
-	// entries bounds the index entries of a page; it grows from page to page.
+	// entries bounds the index entries of a page. It grows from page to page.
 	entries int
-	// bulk is true after a page that did not reach the tail: sources are then
-	// read and decoded side by side.
+	// bulk is true after a page that did not reach the tail. Sources are then read and
+	// decoded in parallel.
 	bulk bool
 }
 
-// logLane is a place in one source. Forward reads are described; backward ones
+// branch is a place in one source. The comments describe forward reads; backward reads
 // mirror them.
 type branch struct {
 	source
-	// waiting are events that were read, but not yet given out, in order; later are
-	// those after them, read before waiting ran out. last is how many events the
-	// last read brought.
+	// waiting are events that have been read but not handed out yet, in order. later
+	// are the events after them, read before waiting ran out. last is how many events
+	// the last read returned.
 	waiting, later []fdbevents.Event
 	last           int
 	// known is the position up to which the source has been read.
 	known fdbevents.Position
-	// scavenged counts what was passed over in this read.
+	// scavenged counts the scavenged events passed over in this read.
 	scavenged int
-	// start is true before the first read, which includes known itself.
+	// start is true before the first read, which includes the event at known itself.
 	start bool
-	// done is true for a backward read that has come to the beginning.
+	// done is true for a backward read that has reached the beginning.
 	done bool
 }
 
-// low reports whether to read on: always when nothing is waiting, since nothing
-// beyond known can be given out then. In bulk already when little is. Otherwise
+// low reports whether to read on: always if nothing is waiting, because then nothing
+// beyond known can be handed out, and in bulk already if little is waiting. Otherwise
 // the sources would run out one by one, and each page would read only one of them.
 func (l *branch) low(bulk bool) bool {
 	return len(l.waiting) == 0 || bulk && len(l.later) == 0 && 2*len(l.waiting) < l.last
 }
 
-// put adds events that were read after those that wait.
+// put adds events that were read after the waiting ones.
 func (l *branch) put(events []fdbevents.Event) {
 	l.last = len(events)
 	if len(l.waiting) == 0 {
@@ -84,7 +87,7 @@ func (l *branch) put(events []fdbevents.Event) {
 	}
 }
 
-// pop removes the first event that waits.
+// pop removes and returns the first waiting event.
 func (l *branch) pop() *fdbevents.Event {
 	ev := &l.waiting[0]
 	if l.waiting = l.waiting[1:]; len(l.waiting) == 0 {
@@ -93,12 +96,13 @@ func (l *branch) pop() *fdbevents.Event {
 	return ev
 }
 
-// firstEntries and mostEntries bound the index entries of a page.
+// firstEntries bounds the index entries of the first page, mostEntries those of any page.
 const (
 	firstEntries = 16
 	mostEntries  = 1024
 )
 
+// newLogCursor returns a cursor that begins with the event at from.
 func (s *Store) newLogCursor(from fdbevents.Position, o ReadOptions) *logCursor {
 	c := &logCursor{
 		store: s, backward: o.Backward, filter: o.Filter, only: -1,
@@ -110,15 +114,15 @@ func (s *Store) newLogCursor(from fdbevents.Position, o ReadOptions) *logCursor 
 	return c
 }
 
-// newLogCursorAfter begins with the first event after a position.
+// newLogCursorAfter returns a cursor that begins with the first event after a position.
 func (s *Store) newLogCursorAfter(after fdbevents.Position, o ReadOptions) *logCursor {
 	c := s.newLogCursor(after, o)
 	c.start = false
 	return c
 }
 
-// partitionPageBytes bounds a page of one partition: several are read by one
-// consumer, and their pages wait in memory.
+// partitionPageBytes bounds a page of one partition. It is smaller than other pages,
+// because one consumer reads several partitions and their pages wait in memory.
 const partitionPageBytes = 64 << 10
 
 // newPartitionCursor is newLogCursorAfter for the events of one partition.
@@ -163,8 +167,8 @@ func (c *logCursor) read(r Reader) (page, cursor, error) {
 	return out, &next, nil
 }
 
-// choose chooses the sources, once, and again when a system index that is one of
-// them was dropped.
+// choose chooses the sources the first time, and again if one of them is a system index
+// that has been dropped.
 func (c *logCursor) choose(r engine.Reader, version int64) error {
 	if c.branches != nil && !c.system {
 		return nil
@@ -201,7 +205,8 @@ func (c *logCursor) mayUseSystemIndexes() bool {
 	return c.filter.BeyondQuery() || slices.ContainsFunc(c.filter.Query.Items, func(it fdbevents.QueryItem) bool { return len(it.Types) > 0 })
 }
 
-// sources are the fewest that hold all that the query selects.
+// sources returns the fewest sources that hold everything the filter selects. exact is
+// true if they hold nothing else.
 func (c *logCursor) sources(r engine.Reader, indexes *indexSet) (all []source, exact bool, err error) {
 	s := c.store
 	log := s.partitions()
@@ -240,8 +245,8 @@ func (c *logCursor) sources(r engine.Reader, indexes *indexSet) (all []source, e
 	return all, exact, nil
 }
 
-// fill reads a page of each source that needs one. In bulk, the sources are read
-// and decoded side by side.
+// fill reads a page of each source that needs one. In bulk, the sources are read and
+// decoded in parallel.
 func (c *logCursor) fill(r engine.Reader, version int64) error {
 	o := engine.RangeOptions{Bytes: c.bytes / len(c.branches), Reverse: c.backward}
 	if c.exact {
@@ -274,8 +279,8 @@ func (c *logCursor) fill(r engine.Reader, version int64) error {
 	return bulk.Wait()
 }
 
-// finish takes what a range read of a source returns. A page without anything
-// leaves what is known alone but for the read version.
+// finish takes the result of a source's range read. If the page ends the source, the
+// source is known up to the read version.
 func (c *logCursor) finish(r engine.Reader, version int64, l *branch, f engine.Future[engine.Page]) error {
 	got, err := f.Get()
 	var t taken
@@ -298,7 +303,7 @@ func (c *logCursor) finish(r engine.Reader, version int64, l *branch, f engine.F
 	return nil
 }
 
-// remaining is the range of what a source has left to read.
+// remaining returns the range that is left to read of a source.
 func (c *logCursor) remaining(l *branch) engine.Range {
 	k := &c.store.keys
 	switch at := l.known; {
@@ -313,8 +318,8 @@ func (c *logCursor) remaining(l *branch) engine.Range {
 	}
 }
 
-// merge takes out of waiting, in order, what no source can come before. An event
-// that two sources have is given out once.
+// merge hands out, in order, the waiting events that no source can still precede. It
+// hands out an event of two sources only once.
 func (c *logCursor) merge() []*fdbevents.Event {
 	total := 0
 	bound := c.branches[0].known
@@ -341,9 +346,10 @@ func (c *logCursor) merge() []*fdbevents.Event {
 	}
 }
 
-// run finds the source whose first event is next, if it is not beyond bound, and
-// up to where its events are: it is one comparison an event, not one a source,
-// where neighbours come from the same source, as the events of an append do.
+// run finds the source whose first event is next, unless that is beyond bound, and the
+// position up to which the source's events come next. Neighbours often come from the
+// same source, as the events of an append do; they then cost one comparison per event
+// instead of one per source.
 func (c *logCursor) run(bound fdbevents.Position) (from *branch, until fdbevents.Position) {
 	first := bound
 	until = bound
@@ -364,7 +370,7 @@ func (c *logCursor) run(bound fdbevents.Position) (from *branch, until fdbevents
 	return from, until
 }
 
-// before reports whether a read in this direction comes to p earlier than to q.
+// before reports whether a read in this direction reaches p before q.
 func (c *logCursor) before(p, q fdbevents.Position) bool {
 	if c.backward {
 		return q.Before(p)

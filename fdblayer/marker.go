@@ -10,27 +10,28 @@ import (
 	"github.com/google/uuid"
 )
 
-// marker numbers transactions that follow one another, in a key of the store, so
-// that after an unknown commit a look at the key tells whether the last one is
-// in. It is not safe for concurrent use.
+// marker numbers the consecutive transactions of one user and writes the number to a
+// key of the store, the mark. After an unknown commit, the mark shows whether the last
+// transaction is in. A marker is not safe for concurrent use: it is lent to one batch
+// or Transact at a time.
 type marker struct {
 	store *Store
 	key   []byte
-	// number is that of the last transaction begun.
+	// number is the number of the last transaction begun.
 	number uint64
 }
 
-// commit calls attempt with a plan, writes the plan and the mark, and
-// commits, again and again as engine.Run does. attempt is not called again once
-// it is committed. The stamp is zero when nothing was written.
+// commit calls attempt with a plan, writes the plan and the mark, and commits, and
+// retries as engine.Run does. It does not call attempt again once the transaction is
+// committed. The stamp is zero if nothing was written.
 func (m *marker) commit(ctx context.Context, attempt func(p *plan) error) (engine.Stamp, error) {
 	s := m.store
 	m.number++
 	var (
-		pending bool // the last attempt that wrote may have committed
-		doubt   bool // some attempt ended without a clear answer
-		began   int64
-		// mutations is the last attempt's.
+		pending bool  // the last attempt that wrote may have committed
+		doubt   bool  // the outcome of some attempt is unknown
+		began   int64 // read version of the last attempt that wrote
+		// mutations is the number of mutations of the last attempt that wrote.
 		mutations int
 		stamp     engine.Future[engine.Stamp]
 	)
@@ -59,8 +60,8 @@ func (m *marker) commit(ctx context.Context, attempt func(p *plan) error) (engin
 		if err != nil {
 			return err
 		}
-		// The conflict keeps an attempt that was given up, and lands late, from
-		// following a later one with the same marker.
+		// The conflict keeps an attempt that was given up, but lands late, from
+		// following a later attempt with the same marker.
 		tr.AddReadConflict(engine.KeyRange(m.key))
 		mutations = 1 + p.write()
 		tr.Atomic(engine.OpVersionstampedValue, m.key, layout.AppendStampedMark(nil, m.number))
@@ -87,16 +88,16 @@ func (m *marker) commit(ctx context.Context, attempt func(p *plan) error) (engin
 	return got, nil
 }
 
-// committed returns the stamp of the marker's last transaction if it is in the
-// store, else nil. began is the read version of the attempt in doubt.
+// committed returns the stamp of the marker's last transaction if it is in the store,
+// otherwise nil. began is the read version of the attempt in doubt.
 func (m *marker) committed(tr engine.Transaction, began int64) (engine.Future[engine.Stamp], error) {
 	value, err := tr.Get(m.key).Get()
 	if err != nil {
 		return nil, err
 	}
 	if value == nil {
-		// No mark: not committed, or so long ago that the mark was taken for one
-		// of a process that is gone.
+		// There is no mark: the attempt was not committed, or it was, so long ago that
+		// the mark was swept as one of a process that is gone.
 		now, err := tr.ReadVersion().Get()
 		if err == nil && now-began > markHorizon {
 			err = fdbevents.ErrOutcomeUnknown
@@ -114,14 +115,14 @@ func (m *marker) committed(tr engine.Transaction, began int64) (engine.Future[en
 	return knownStamp(layout.StampOf(mark.At)), nil
 }
 
-// markHorizon is how many versions a mark is kept at least: more than a
-// day at FoundationDB's million a second. It only decides how soon the marks of
-// processes that are gone are cleaned up; see marker.committed.
+// markHorizon is the least number of versions for which a mark is kept: more than a day
+// at FoundationDB's million per second. It only decides how soon the marks of processes
+// that are gone are removed; see marker.committed.
 const markHorizon = 100_000_000_000
 
-// sweepMarks removes the marks of processes that ended without closing their
-// store, and have not written for markHorizon. It looks at a bounded number of
-// keys; what it leaves, the next call finds.
+// sweepMarks removes the marks of processes that ended without closing their store and
+// have not written for markHorizon. It looks at a bounded number of keys and leaves the
+// rest to the next call.
 func (s *Store) sweepMarks(ctx context.Context) error {
 	return engine.Run(ctx, s.engine, func(tr engine.Transaction, _ error) error {
 		now, err := tr.ReadVersion().Get()
@@ -138,7 +139,7 @@ func (s *Store) sweepMarks(ctx context.Context) error {
 				return fmt.Errorf("mark %x: %w", kv.Key, err)
 			}
 			if now-mark.At.Version() > markHorizon {
-				// Whoever writes the mark in this very moment wins.
+				// A process that writes this mark at the same time wins.
 				tr.AddReadConflict(engine.KeyRange(kv.Key))
 				tr.Clear(kv.Key)
 			}
@@ -147,7 +148,7 @@ func (s *Store) sweepMarks(ctx context.Context) error {
 	})
 }
 
-// knownStamp is a future that is there already.
+// knownStamp is a future whose stamp is already known.
 type knownStamp engine.Stamp
 
 func (k knownStamp) Get() (engine.Stamp, error) { return engine.Stamp(k), nil }

@@ -11,60 +11,69 @@ import (
 	"github.com/google/uuid"
 )
 
-// plan gathers the appends of one attempt at one engine transaction.
+// plan gathers the appends of one attempt at an engine transaction. It is not safe for
+// concurrent use.
 //
-// An engine cannot read a stamped key back in the transaction that writes it.
-// So all reads come first, appends are only planned, and a later append sees the
-// earlier ones from the plan; write comes last.
+// An engine cannot read a stamped key back in the transaction that writes it. So all
+// reads come first, appends are only planned, later appends see earlier ones through
+// the plan, and write comes last.
 type plan struct {
 	store *Store
 	tr    engine.Transaction
-	// recheck makes even IDs that the store chose be looked up: an earlier
-	// attempt may have stored them.
+	// recheck makes the plan look up even the ids that the store chose, because an
+	// earlier attempt may have stored them.
 	recheck bool
 
-	// indexes are the system indexes that this transaction goes by; header, which
-	// is read serializably, must say the same.
+	// indexes are the system indexes that this transaction assumes. header is read
+	// serializably and must confirm them.
 	indexes *indexSet
 	header  engine.Future[[]byte]
 
+	// streams holds the streams that are read or written, by name.
 	streams map[string]*plannedStream
-	// order is streams in the order of their first append.
+	// order holds the same streams in the order in which they were first named.
 	order []*plannedStream
-	// spare has room for further streams, readKeys for further keys to read.
+	// spare has room for more streams, readKeys for more keys to read.
 	spare    []plannedStream
 	readKeys layout.Arena
-	// dirty is true when the caller writes keys of its own beside the plan.
+	// dirty is true if the caller writes keys of its own in addition to the plan.
 	dirty bool
-	// cost is that of the requests so far; only Tx keeps it.
+	// cost is the cost of the requests so far, in bytes. Only Tx maintains it.
 	cost int64
-	// events are in log order: an event's index is its place in the transaction.
+	// events are in log order: the index of an event here is its index in the
+	// transaction.
 	events []plannedEvent
-	ids    map[idKey]*plannedID
-	// scans are those of the requests with conditions that were fetched.
+	// ids holds the event ids that are being looked up.
+	ids map[idKey]*plannedID
+	// scans holds the scans of the fetched requests that have conditions.
 	scans map[*request][]*conditionScan
 }
 
+// plannedStream is a stream that the plan reads or writes.
 type plannedStream struct {
 	name      string
 	partition int
-	stored    engine.Future[[]byte]
-	loaded    bool
-	// head is as this transaction will leave it.
+	// stored is the read of the stored head, which load awaits.
+	stored engine.Future[[]byte]
+	// loaded is true once head holds the stored head and what the plan has changed
+	// since.
+	loaded bool
+	// head is the head as this transaction will leave it.
 	head layout.Head
-	// changed is true when head is to be written.
+	// changed is true if head has to be written.
 	changed bool
 }
 
+// plannedEvent is an event that the plan appends.
 type plannedEvent struct {
 	stream   *plannedStream
 	revision int64
 	event    *fdbevents.EventData
-	// pointerOnly is the request's pointersOnly.
+	// pointerOnly is the pointersOnly of the event's request.
 	pointerOnly bool
-	// record is the event encoded, once write has come to it.
+	// record is the encoded event; set by write.
 	record []byte
-	// erased is true for an event of another store that was erased there.
+	// erased is true for a restored event that had been erased in its source store.
 	erased bool
 }
 
@@ -73,22 +82,24 @@ type idKey struct {
 	stream string
 }
 
+// plannedID is an event id that is being looked up.
 type plannedID struct {
-	// stored is the event id's entry.
+	// stored is the read of the event id's entry.
 	stored engine.Future[[]byte]
-	// index is the event's index in the plan, or -1.
+	// index is the index in plan.events of the event with this id, or -1.
 	index int
 }
 
-// plannedResult is the result of an append. Its position may not be known yet.
+// plannedResult is the result of an append whose position may not be known yet.
 type plannedResult struct {
 	result fdbevents.AppendResult
-	// index is the plan's event that result.Position is of; -1 when it is known.
+	// index is the index of the planned event whose position is result.Position, or -1
+	// if that position is already known.
 	index int
 }
 
-// plannedConditionError is a ConditionError about an event of the plan, whose
-// position is known after the commit.
+// plannedConditionError is a ConditionError about an event of the plan, whose position
+// is not known before the commit.
 type plannedConditionError struct{ index int }
 
 func (e *plannedConditionError) Error() string {
@@ -102,8 +113,8 @@ func (s *Store) newPlan(tr engine.Transaction, recheck bool) *plan {
 	}
 }
 
-// confirm fails with a conflict when the system indexes are others than the plan
-// goes by; the next attempt has the right ones.
+// confirm fails with a conflict if the system indexes are not the ones that the plan
+// assumes. The next attempt has the right ones.
 func (p *plan) confirm() error {
 	raw, err := p.header.Get()
 	if err != nil {
@@ -135,6 +146,8 @@ func (p *plan) fetch(r *request) {
 	}
 }
 
+// stream returns the plan's stream of this name, and starts reading its head if it is
+// new.
 func (p *plan) stream(name string) *plannedStream {
 	st, ok := p.streams[name]
 	if !ok {
@@ -151,8 +164,8 @@ func (p *plan) stream(name string) *plannedStream {
 	return st
 }
 
-// newStream takes a stream from spare. Streams are made in growing blocks, which are
-// never moved.
+// newStream takes a stream from spare. Streams are allocated in growing blocks, which
+// are never moved.
 func (p *plan) newStream() *plannedStream {
 	if len(p.spare) == 0 {
 		p.spare = make([]plannedStream, 1+min(len(p.order), 15))
@@ -178,8 +191,9 @@ func (p *plan) load(st *plannedStream) error {
 	return nil
 }
 
-// id starts looking up an event id. Every append that could store the same id
-// also writes the head, which is read serializably; a snapshot read is enough.
+// id starts looking up an event id, unless that has been done. A snapshot read is
+// enough: every append that could store the same id also writes the head, which is read
+// serializably.
 func (p *plan) id(stream string, id uuid.UUID) *plannedID {
 	key := idKey{id, stream}
 	if known, ok := p.ids[key]; ok {
@@ -193,11 +207,11 @@ func (p *plan) id(stream string, id uuid.UUID) *plannedID {
 	return known
 }
 
-// apply plans all appends of a request and adds their results to dst, or it plans
-// none of them and returns dst as it was.
+// apply plans all appends of a request and appends their results to dst. If one of them
+// fails, it plans none and returns dst as it was.
 func (p *plan) apply(dst []plannedResult, r *request) ([]plannedResult, error) {
 	if r.condition != nil {
-		// A repeat would find its own events: it is recognised first.
+		// Recognise a repeat first: its condition would find its own events.
 		if repeated, err := p.repeats(dst, r); err != nil {
 			return dst, err
 		} else if repeated != nil {
@@ -208,18 +222,19 @@ func (p *plan) apply(dst []plannedResult, r *request) ([]plannedResult, error) {
 		}
 	}
 	saved := p.save(r)
-	planned := dst
+	results := dst
 	for i := range r.appends {
-		out, err := p.append(&r.appends[i], r.pointersOnly)
+		result, err := p.append(&r.appends[i], r.pointersOnly)
 		if err != nil {
 			p.restore(saved)
 			return dst, err
 		}
-		planned = append(planned, out)
+		results = append(results, result)
 	}
-	return planned, nil
+	return results, nil
 }
 
+// savedPlan is the state of a plan to which restore returns.
 type savedPlan struct {
 	events int
 	heads  []savedHead
@@ -231,8 +246,8 @@ type savedHead struct {
 	changed bool
 }
 
-// save remembers what an apply of r may change. A request for one stream changes
-// nothing before it can fail no more, and needs no saving.
+// save remembers what an apply of r may change. A request for a single stream changes
+// nothing until it can no longer fail, so there is nothing to save.
 func (p *plan) save(r *request) savedPlan {
 	saved := savedPlan{events: len(p.events)}
 	if len(r.appends) == 1 {
@@ -247,6 +262,7 @@ func (p *plan) save(r *request) savedPlan {
 	return saved
 }
 
+// restore undoes an apply that failed halfway.
 func (p *plan) restore(saved savedPlan) {
 	for i := saved.events; i < len(p.events); i++ {
 		if known := p.ids[idKey{p.events[i].event.ID, p.events[i].stream.name}]; known != nil {
@@ -259,13 +275,14 @@ func (p *plan) restore(saved savedPlan) {
 	}
 }
 
+// append plans one append of a request, or finds that it is a repeat.
 func (p *plan) append(a *streamRequest, pointersOnly bool) (plannedResult, error) {
 	st := p.stream(a.stream)
 	if err := p.load(st); err != nil {
 		return plannedResult{}, err
 	}
-	if out, repeat, err := p.repeat(a); repeat || err != nil {
-		return out, err
+	if result, repeat, err := p.repeat(a); repeat || err != nil {
+		return result, err
 	}
 	if err := p.expect(st, a.expected); err != nil {
 		return plannedResult{}, err
@@ -279,7 +296,7 @@ func (p *plan) append(a *streamRequest, pointersOnly bool) (plannedResult, error
 		p.events = append(p.events, plannedEvent{stream: st, revision: st.head.Next, event: &ev.EventData, pointerOnly: pointersOnly})
 		st.head.Next++
 	}
-	st.head.State = layout.StateOpen // a deleted stream is created again
+	st.head.State = layout.StateOpen // an append creates a deleted stream again
 	st.changed = true
 	return plannedResult{
 		result: fdbevents.AppendResult{Stream: a.stream, FirstRevision: first, LastRevision: st.head.Next - 1},
@@ -287,7 +304,7 @@ func (p *plan) append(a *streamRequest, pointersOnly bool) (plannedResult, error
 	}, nil
 }
 
-// expect fails unless the expectation about a loaded stream is right.
+// expect fails unless a loaded stream is as expected.
 func (p *plan) expect(st *plannedStream, expected fdbevents.ExpectedRevision) error {
 	if st.head.State == layout.StateTombstoned {
 		return fmt.Errorf("stream %q: %w", st.name, fdbevents.ErrStreamDeleted)
@@ -297,29 +314,30 @@ func (p *plan) expect(st *plannedStream, expected fdbevents.ExpectedRevision) er
 	}
 	actual := st.head.Next - 1
 	if expected == fdbevents.StreamExists {
-		actual = -1 // it was deleted
+		actual = -1 // the stream was deleted
 	}
 	return &fdbevents.WrongExpectedRevisionError{Stream: st.name, Expected: expected, Actual: actual}
 }
 
-// occurrence is where an event id already is, in the store or in the plan.
+// occurrence says where an event id already is, in the store or in the plan.
 type occurrence struct {
 	found    bool
 	revision int64
 	at       fdbevents.Position
-	// index is the plan's event, or -1 for a stored one.
+	// index is the index of the planned event, or -1 for a stored one.
 	index int
 }
 
-// repeat tells whether all events of an append are there already, and then where.
-func (p *plan) repeat(a *streamRequest) (out plannedResult, repeat bool, err error) {
+// repeat reports whether all events of an append are already there, and if so, returns
+// the result of the first time.
+func (p *plan) repeat(a *streamRequest) (result plannedResult, repeat bool, err error) {
 	var first, last occurrence
 	found := 0
 	for i := range a.events {
 		ev := &a.events[i]
 		at, err := p.occurrence(a.stream, ev)
 		if err != nil {
-			return out, false, err
+			return result, false, err
 		}
 		if i == 0 {
 			first = at
@@ -336,19 +354,19 @@ func (p *plan) repeat(a *streamRequest) (out plannedResult, repeat bool, err err
 			reason = "but not next to the event before it in this append"
 		default:
 			if reason, err = p.difference(a.stream, &ev.EventData, at); err != nil {
-				return out, false, err
+				return result, false, err
 			}
 		}
 		if reason != "" {
-			return out, false, &fdbevents.IDConflictError{Stream: a.stream, ID: ev.ID, Revision: at.revision, Reason: reason}
+			return result, false, &fdbevents.IDConflictError{Stream: a.stream, ID: ev.ID, Revision: at.revision, Reason: reason}
 		}
 		last = at
 	}
 	switch {
 	case found == 0:
-		return out, false, sameIDTwice(a)
+		return result, false, sameIDTwice(a)
 	case found < len(a.events):
-		return out, false, &fdbevents.IDConflictError{Stream: a.stream, ID: a.events[found-1].ID, Revision: last.revision,
+		return result, false, &fdbevents.IDConflictError{Stream: a.stream, ID: a.events[found-1].ID, Revision: last.revision,
 			Reason: "but events after it in this append are not"}
 	}
 	return plannedResult{
@@ -357,20 +375,20 @@ func (p *plan) repeat(a *streamRequest) (out plannedResult, repeat bool, err err
 	}, true, nil
 }
 
-// repeats adds the first results to dst if every append of r is a repeat, and
-// returns nil if not.
+// repeats appends the first results to dst if every append of r is a repeat, and
+// returns nil otherwise.
 func (p *plan) repeats(dst []plannedResult, r *request) ([]plannedResult, error) {
 	for i := range r.appends {
-		out, repeat, err := p.repeat(&r.appends[i])
+		result, repeat, err := p.repeat(&r.appends[i])
 		if err != nil || !repeat {
 			return nil, err
 		}
-		dst = append(dst, out)
+		dst = append(dst, result)
 	}
 	return dst, nil
 }
 
-// sameIDTwice refuses an append that has one ID on two of its events.
+// sameIDTwice refuses an append that gives two of its events the same ID.
 func sameIDTwice(a *streamRequest) error {
 	if len(a.events) < 2 {
 		return nil
@@ -388,6 +406,7 @@ func sameIDTwice(a *streamRequest) error {
 	return nil
 }
 
+// occurrence looks up whether the stream already has the event's id.
 func (p *plan) occurrence(stream string, ev *newEvent) (occurrence, error) {
 	none := occurrence{index: -1}
 	if !ev.givenID && !p.recheck {
@@ -411,8 +430,9 @@ func (p *plan) occurrence(stream string, ev *newEvent) (occurrence, error) {
 	return occurrence{found: true, revision: e.Revision, at: e.At, index: -1}, nil
 }
 
-// difference says how the event at an occurrence differs from ev, "" if it does
-// not. When the ID was chosen by the store, or the content is gone, it cannot.
+// difference says how the event at an occurrence differs from ev, and returns "" if it
+// does not. An event whose ID the store chose cannot differ, and neither can one whose
+// content is gone.
 func (p *plan) difference(stream string, ev *fdbevents.EventData, at occurrence) (string, error) {
 	if at.index >= 0 {
 		old := p.events[at.index].event
@@ -425,6 +445,8 @@ func (p *plan) difference(stream string, ev *fdbevents.EventData, at occurrence)
 	return contentDifference(old.Type, old.ContentType, old.Tags, old.Data, old.Metadata, ev), nil
 }
 
+// contentDifference says how a stored content differs from ev, and returns "" if it
+// does not.
 func contentDifference(typ, contentType string, tags []string, data, metadata []byte, ev *fdbevents.EventData) string {
 	switch {
 	case typ != ev.Type:
@@ -441,14 +463,14 @@ func contentDifference(typ, contentType string, tags []string, data, metadata []
 	return ""
 }
 
-// resolve appends the results to dst, with the positions that the commit decided.
+// resolve appends the results to dst, with the positions that the commit has decided.
 func resolve(dst []fdbevents.AppendResult, results []plannedResult, stamp engine.Stamp) []fdbevents.AppendResult {
 	dst = slices.Grow(dst, len(results))
-	for _, o := range results {
-		if o.index >= 0 {
-			o.result.Position = layout.NewPosition(stamp, o.index)
+	for _, planned := range results {
+		if planned.index >= 0 {
+			planned.result.Position = layout.NewPosition(stamp, planned.index)
 		}
-		dst = append(dst, o.result)
+		dst = append(dst, planned.result)
 	}
 	return dst
 }

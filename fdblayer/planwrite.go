@@ -12,11 +12,11 @@ func (p *plan) empty() bool {
 	return len(p.events) == 0 && !slices.ContainsFunc(p.order, func(st *plannedStream) bool { return st.changed })
 }
 
-// write turns the plan into mutations, and returns how many. After it, nothing of
-// the store can be read in this transaction.
+// write turns the plan into mutations and returns their number. After it, this
+// transaction can no longer read what the store keeps.
 //
-// Keys of one kind follow each other: an engine that keeps its keys sorted, as the
-// embedded one does, finds the place of the next faster when it is near.
+// Keys of one kind are written one after another: an engine that keeps its keys sorted,
+// as the embedded one does, finds the place of the next key faster if it is near.
 func (p *plan) write() (mutations int) {
 	k := &p.store.keys
 	var a layout.Arena
@@ -43,8 +43,8 @@ func (p *plan) write() (mutations int) {
 	return mutations
 }
 
-// writeEntry writes the stream entry of event i, and leaves the event's record to
-// writeRecord.
+// writeEntry writes the stream entry of event i, and leaves the encoded event in its
+// record for writeRecord.
 func (p *plan) writeEntry(a *layout.Arena, i int) {
 	k, ev := &p.store.keys, &p.events[i]
 	part := ev.stream.partition
@@ -60,8 +60,8 @@ func (p *plan) writeEntry(a *layout.Arena, i int) {
 	p.tr.Atomic(engine.OpVersionstampedValue, a.Cut(k.Entry(a.Free, ev.stream.name, ev.revision)), operand)
 }
 
-// writeRecord writes the log slot of event i, and its further chunks. It returns
-// the number of mutations.
+// writeRecord writes the log slot of event i and its further chunks, and returns the
+// number of mutations.
 func (p *plan) writeRecord(a *layout.Arena, i int) int {
 	k, part, encoded := &p.store.keys, p.events[i].stream.partition, p.events[i].record
 	if len(encoded) <= layout.ChunkSize {
@@ -75,8 +75,7 @@ func (p *plan) writeRecord(a *layout.Arena, i int) int {
 	return len(parts)
 }
 
-// writeTags writes the index entries of all events. It returns the number of
-// mutations.
+// writeTags writes the index entries of all events and returns the number of mutations.
 func (p *plan) writeTags(a *layout.Arena) (mutations int) {
 	var tags []string
 	for i := range p.events {
@@ -90,7 +89,7 @@ func (p *plan) writeTags(a *layout.Arena) (mutations int) {
 	return mutations
 }
 
-// ringDoorbells writes the doorbells of the partitions that get events. It returns the
+// ringDoorbells writes the doorbells of the partitions that get events and returns the
 // number of mutations.
 func (p *plan) ringDoorbells(a *layout.Arena) (mutations int) {
 	rung := make([]bool, p.store.header.Partitions)
@@ -108,7 +107,8 @@ func (p *plan) ringDoorbells(a *layout.Arena) (mutations int) {
 
 // writeSize estimates the bytes that write needs for keys and records.
 func (p *plan) writeSize() int {
-	// Besides names and contents, each key and value has fewer than so many bytes.
+	// Apart from names and contents, each key has fewer bytes than key, each value
+	// fewer than value.
 	const key, value = 24, 24
 	prefix := len(p.store.keys.Prefix)
 	n := min(p.store.header.Partitions, len(p.events)) * (prefix + key + value)

@@ -12,36 +12,35 @@ import (
 	"github.com/fdbevents/fdbevents/internal/layout"
 )
 
-// ProjectOptions select what a projection is made of. The zero value projects
-// everything.
+// ProjectOptions say what a projection is made of. The zero value projects every event.
 type ProjectOptions struct {
 	// Filter selects the events to project.
 	Filter fdbevents.Filter
-	// Generation numbers the handler and what it selects. Raise it when either
-	// changes: the view is then built anew from the start of the log, while readers
-	// see the old one until the new one has caught up. Generations below the
-	// present one end with ErrProjectionRebuilt.
+	// Generation numbers the handler together with its filter. Raise it when either
+	// changes: the view is then rebuilt from the start of the log, while readers see
+	// the old one until the new one has caught up. Runners of an earlier generation end
+	// with ErrProjectionRebuilt.
 	Generation int64
-	// CaughtUp, when not nil, is called each time the view has everything that was
-	// there, and the projection turns live. It runs on the goroutine of Project.
+	// CaughtUp, if not nil, is called each time the view has everything that was in the
+	// log and the projection turns live. It runs on the goroutine of Project.
 	CaughtUp func()
 }
 
-// Project runs handler for the selected events of the log, in order and in
-// batches, until ctx ends or the handler fails. Each batch is one transaction:
-// what the handler writes through tx (tx.View of this name, and anything else),
-// and how far the projection has come. So its writes happen exactly once for
-// each event, whatever fails, and however many processes run the same projection:
-// one of them makes progress, the others stand by and take over.
+// Project runs handler for the selected events of the log, in order and in batches,
+// until ctx ends or the handler fails. Each batch is one transaction: it holds what the
+// handler writes through tx (with tx.View of this name, or in any other way) and the
+// position that the projection has reached. The handler's writes therefore happen
+// exactly once for each event, whatever fails and however many processes run the same
+// projection: one of them makes progress; the others stand by and take over.
 //
-// The handler is bound by the rules of Transact: it may be run again for a batch
-// that was not committed, must have no effect but through tx, and has 5 seconds.
-// A batch that is too large or too slow is cut in halves. The events are the
-// handler's only until it returns.
+// The rules of Transact apply to the handler: it may run again for a batch that was not
+// committed, it must have no effect except through tx, and it has 5 seconds. A batch
+// that is too large or too slow is cut in half. The events belong to the handler only
+// until it returns.
 //
-// The name has 1 to MaxName bytes. The error is never nil: ctx's, ErrClosed,
-// ErrProjectionRebuilt, or that of the handler with the positions of its batch, of
-// which then nothing is kept.
+// The name has 1 to MaxName bytes. The error is never nil: it is ctx's, ErrClosed,
+// ErrProjectionRebuilt, or the handler's error with the positions of its batch, of
+// which nothing is kept then.
 func (s *Store) Project(ctx context.Context, name string, o ProjectOptions, handler func(ctx context.Context, tx *Tx, events []fdbevents.Event) error) error {
 	r := &projector{store: s, name: name, options: o, handler: handler, size: maxProjected}
 	err := r.check()
@@ -55,41 +54,42 @@ func (s *Store) Project(ctx context.Context, name string, o ProjectOptions, hand
 }
 
 const (
-	// maxProjected and maxProjectedBytes bound a batch: enough to spread the cost
+	// maxProjected and maxProjectedBytes bound a batch: large enough to spread the cost
 	// of a commit, and far from the limits of a transaction.
 	maxProjected      = 500
 	maxProjectedBytes = 1 << 20
-	// lazyProgress is how seldom a projection writes down that it has passed over
-	// events that are none of its own, and how long it gathers a batch.
+	// lazyProgress is how long a projection gathers a batch, and how long it waits
+	// before it stores that it has passed over events that it does not select.
 	lazyProgress = time.Second
-	// standBy is how long another runner must have made no progress before this
-	// one tries.
+	// standBy is how long another runner must have made no progress before this one
+	// tries.
 	standBy = time.Second
-	// slowAttempts is how often the handler may take too long for a single event.
+	// slowAttempts is how many times the handler may take too long for a single event.
 	slowAttempts = 10
 )
 
-// projector is a Project under way.
+// projector is the state of one Project. All of it belongs to the goroutine of Project.
 type projector struct {
 	store   *Store
 	name    string
 	options ProjectOptions
 	handler func(ctx context.Context, tx *Tx, events []fdbevents.Event) error
 
-	// at is what the store says of how far this generation has come. Each batch
-	// compares it, which keeps runners of the same projection apart.
+	// at is the position that this generation has reached according to the store. Each
+	// batch compares it, which keeps runners of the same projection apart.
 	at fdbevents.Position
 	// building is true while readers see an earlier generation.
 	building bool
-	// batch gathers events after at; owned of them share no memory with a page.
+	// batch gathers events after at. The first owned of them share no memory with a
+	// page. bytes is the size of their data and metadata.
 	batch []fdbevents.Event
 	owned int
 	bytes int
-	// size is how many events a batch may have for now.
+	// size is the most events that a batch may have at present.
 	size int
-	// written is when the store was last told how far this has come.
+	// written is when the position was last stored.
 	written time.Time
-	// err is why the subscription was stopped.
+	// err is the reason for which the subscription was stopped.
 	err error
 }
 
@@ -98,7 +98,7 @@ var (
 	errSplit = errors.New("batch takes too long")
 )
 
-// handlerError is an error of the handler.
+// handlerError is an error that the handler returned.
 type handlerError struct{ error }
 
 func (e *handlerError) Unwrap() error { return e.error }
@@ -127,14 +127,15 @@ func (r *projector) run(ctx context.Context) error {
 		switch {
 		case err == nil:
 		case errors.Is(err, fdbevents.ErrOutcomeUnknown) && !errors.As(err, &failed) && ctx.Err() == nil:
-			// The store knows whether the batch is in.
+			// begin reads from the store whether the batch is in.
 		default:
 			return err
 		}
 	}
 }
 
-// begin reads where this generation has come to. It is made if it is new.
+// begin reads the position that this generation has reached, and creates the generation
+// if it is new.
 func (r *projector) begin(ctx context.Context) error {
 	s, own := r.store, r.options.Generation
 	_, err := s.Transact(ctx, func(tx *Tx) error {
@@ -168,7 +169,7 @@ func (r *projector) begin(ctx context.Context) error {
 	return err
 }
 
-// follow makes progress until something is in the way.
+// follow makes progress until something stops it.
 func (r *projector) follow(ctx context.Context) error {
 	r.batch, r.owned, r.bytes, r.err = nil, 0, 0, nil
 	sub := subscription{
@@ -187,7 +188,7 @@ func (r *projector) follow(ctx context.Context) error {
 	return r.err
 }
 
-// standBy returns when others have made no progress for a while.
+// standBy returns once other runners have made no progress for a while.
 func (r *projector) standBy(ctx context.Context) error {
 	pause := time.NewTimer(standBy)
 	defer pause.Stop()
@@ -206,7 +207,7 @@ func (r *projector) standBy(ctx context.Context) error {
 	}
 }
 
-// take gathers a selected event.
+// take adds a selected event to the batch, and flushes a full batch.
 func (r *projector) take(ctx context.Context, ev *fdbevents.Event) bool {
 	r.batch = append(r.batch, *ev)
 	r.bytes += len(ev.Data) + len(ev.Metadata)
@@ -216,7 +217,8 @@ func (r *projector) take(ctx context.Context, ev *fdbevents.Event) bool {
 	return r.flush(ctx, ev.Position)
 }
 
-// through learns that all events up to position at have come by.
+// through is called when every event up to at has been delivered. It flushes the batch
+// if that is due.
 func (r *projector) through(ctx context.Context, at fdbevents.Position, more bool) bool {
 	due := time.Since(r.written) >= lazyProgress
 	switch {
@@ -230,8 +232,8 @@ func (r *projector) through(ctx context.Context, at fdbevents.Position, more boo
 	return more || !r.building || r.change(ctx, at)
 }
 
-// own parts the batch from the memory of its pages: one event would keep all of
-// its page.
+// own separates the batch from the memory of its pages, because a single event would
+// keep all of its page alive.
 func (r *projector) own() {
 	for ; r.owned < len(r.batch); r.owned++ {
 		ev := &r.batch[r.owned]
@@ -239,6 +241,7 @@ func (r *projector) own() {
 	}
 }
 
+// caughtUp is called when the subscription turns live.
 func (r *projector) caughtUp(ctx context.Context, at fdbevents.Position) bool {
 	if len(r.batch) > 0 && !r.flush(ctx, at) || r.building && !r.change(ctx, at) {
 		return false
@@ -249,8 +252,7 @@ func (r *projector) caughtUp(ctx context.Context, at fdbevents.Position) bool {
 	return true
 }
 
-// flush hands the batch to the handler, after which all up to position at has
-// been projected.
+// flush hands the batch to the handler. Every event up to at has then been projected.
 func (r *projector) flush(ctx context.Context, at fdbevents.Position) bool {
 	left := r.batch
 	for first := true; first || len(left) > 0; first = false {
@@ -287,16 +289,16 @@ func tooMuch(err error) bool {
 
 // commit carries out one batch in one transaction.
 func (r *projector) commit(ctx context.Context, events []fdbevents.Event, to fdbevents.Position) error {
-	var took time.Duration // the handler, in the attempt before
+	var took time.Duration // how long the handler took in the previous attempt
 	slow := 0
 	_, err := r.store.Transact(ctx, func(tx *Tx) error {
-		// An attempt that failed for being slow would do so again, for ever. A single
-		// event gets more of them: the engine may be what is slow.
+		// An attempt that was too slow would be too slow again, for ever. A single event
+		// gets more attempts, because it may be the engine that is slow.
 		if took > engine.MaxTransactionAge/2 {
 			if slow++; len(events) > 1 {
 				return errSplit
 			} else if slow == slowAttempts {
-				return fmt.Errorf("the handler took %s, %d times in a row, and a transaction has %s", took.Round(time.Millisecond), slow, engine.MaxTransactionAge)
+				return fmt.Errorf("the handler took %s, %d times in a row, but a transaction has only %s", took.Round(time.Millisecond), slow, engine.MaxTransactionAge)
 			}
 		}
 		took = 0
@@ -320,9 +322,9 @@ func (r *projector) commit(ctx context.Context, events []fdbevents.Event, to fdb
 	return err
 }
 
-// compare is the fence: it returns an error unless the store says of this
-// generation what this runner believes, and makes the transaction fail if that
-// changes before it commits.
+// compare is the fence. It returns an error unless the store agrees with this runner
+// about its generation and the position that it has reached, and makes the transaction
+// fail if either changes before the commit.
 func (r *projector) compare(tx *Tx) error {
 	own := r.options.Generation
 	position := tx.tr.Get(tx.store.keys.Generation(r.name, own))
@@ -343,14 +345,14 @@ func (r *projector) compare(tx *Tx) error {
 	return err
 }
 
-// write says that this generation has come to a position.
+// write stores the position that this generation has reached.
 func (r *projector) write(tx *Tx, at fdbevents.Position) {
 	tx.write().Set(tx.store.keys.Generation(r.name, r.options.Generation), layout.AppendPlace(nil, at))
 }
 
-// change puts the generation that is being built, and has projected all up to
-// position at, into the place of the current one, unless that has come further: a
-// reader never sees the view step back.
+// change replaces the current generation with the one being built, which has projected
+// every event up to at. It does nothing if the current one is further on: a reader
+// never sees the view step back.
 func (r *projector) change(ctx context.Context, at fdbevents.Position) bool {
 	own := r.options.Generation
 	changed := false

@@ -10,7 +10,7 @@ import (
 	"github.com/fdbevents/fdbevents/engine"
 )
 
-// ReadOptions select what is read. The zero value reads everything, forward.
+// ReadOptions say what to read. The zero value reads everything, forward.
 type ReadOptions struct {
 	// Backward reads from newer to older.
 	Backward bool
@@ -20,13 +20,14 @@ type ReadOptions struct {
 	Filter fdbevents.Filter
 }
 
-// ReadStream reads a stream from a revision on, that one included: forward to
-// the end, or backward to the start. Backward from fdbevents.StreamEnd begins with the last
-// event. Pages are separate transactions, so what is appended during the read is
-// found too; the next page is fetched while one is consumed.
+// ReadStream reads a stream from a revision on, that one included: forward to the end,
+// or backward to the start. Backward from fdbevents.StreamEnd begins with the last
+// event. Pages are separate transactions, so the read also finds what is appended while
+// it runs. It fetches the next page while one is consumed.
 //
-// The iterator yields one error, and then nothing more: ErrStreamNotFound when
-// the stream has no events, ctx's error when it ends.
+// The iterator yields at most one error, as its last element: ErrStreamNotFound if the
+// stream has no events, ErrStreamDeleted, a *TruncatedError if the read was overtaken,
+// or ctx's error.
 func (s *Store) ReadStream(ctx context.Context, stream string, from int64, o ReadOptions) iter.Seq2[fdbevents.Event, error] {
 	return func(yield func(fdbevents.Event, error) bool) {
 		if err := checkRead(o); err != nil {
@@ -43,10 +44,13 @@ func (s *Store) ReadStream(ctx context.Context, stream string, from int64, o Rea
 	}
 }
 
-// ReadAll reads the log of all streams from a position on, that one included:
-// forward from Start to the end, or backward from End to the start. The order is
-// total, every reader sees the same, and no event is left out. Pages are
-// separate transactions, see ReadStream.
+// ReadAll reads the log of all streams from a position on, that one included: forward
+// from Start to the end, or backward from End to the start. The order is total, every
+// reader sees the same one, and no event is left out. Pages are separate transactions;
+// see ReadStream.
+//
+// The iterator yields at most one error, as its last element: an *InvalidError for a
+// position that this store has not reached, or ctx's error.
 func (s *Store) ReadAll(ctx context.Context, from fdbevents.Position, o ReadOptions) iter.Seq2[fdbevents.Event, error] {
 	return func(yield func(fdbevents.Event, error) bool) {
 		if err := checkRead(o); err != nil {
@@ -59,12 +63,12 @@ func (s *Store) ReadAll(ctx context.Context, from fdbevents.Position, o ReadOpti
 
 func checkRead(o ReadOptions) error {
 	if o.Limit < 0 {
-		return &fdbevents.InvalidError{What: "read limit", Value: fmt.Sprint(o.Limit), Reason: "want 0 for all, or more"}
+		return &fdbevents.InvalidError{What: "read limit", Value: fmt.Sprint(o.Limit), Reason: "want 0 for no limit, or more"}
 	}
 	return o.Filter.Validate()
 }
 
-// pageHint is how many events are wanted at most, 0 if that cannot be told.
+// pageHint returns the most events wanted, or 0 if that cannot be known.
 func pageHint(o ReadOptions) int {
 	if !o.Filter.All() {
 		return 0
@@ -76,25 +80,26 @@ func pageHint(o ReadOptions) int {
 // wants few events does not go through many hidden ones in as many transactions.
 func grown(limit int) int { return min(8*limit, pageEntries) }
 
-// cursor is a place in a stream or in the log. It does not change.
+// cursor is a place in a stream or in the log. It is immutable.
 type cursor interface {
-	// read reads the next page, and returns the place after it. The transaction
-	// may fail and be retried.
+	// read reads the next page and returns the place after it. The transaction may fail
+	// and be retried.
 	read(r Reader) (page, cursor, error)
 }
 
-// page is a run of events, in the order of reading.
+// page is a run of events in the order of reading.
 type page struct {
 	events []*fdbevents.Event
-	// scavenged counts events that would have been among them, or close to them.
+	// scavenged counts scavenged events that would have been among the events, or close
+	// to them.
 	scavenged int
-	// tail is true when there was nothing more to read.
+	// tail is true if there was nothing more to read.
 	tail bool
-	// through is the position up to which a forward read has then seen all.
+	// through is the position up to which a forward read has then seen every event.
 	through fdbevents.Position
 }
 
-// fetched is what reading a page in a transaction of its own gave.
+// fetched is the result of reading a page in a transaction of its own.
 type fetched struct {
 	page
 	next cursor
@@ -108,7 +113,7 @@ func (d Door) fetch(ctx context.Context, c cursor) (f fetched) {
 	return f
 }
 
-// fetchArmed is fetch, and calls arm in the transaction of the page.
+// fetchArmed is fetch, but also calls arm in the transaction of the page.
 func (d Door) fetchArmed(ctx context.Context, c cursor, arm func(p page, watch func(key []byte) engine.Watch)) (f fetched) {
 	f.err = d.watch(ctx, func(r Reader, watch func(key []byte) engine.Watch) error {
 		err := f.read(r, c)
@@ -126,9 +131,9 @@ func (f *fetched) read(r Reader, c cursor) (err error) {
 	return err
 }
 
-// pages yields the pages from c on, up to and including the one that reaches the
-// tail or fails. While a page is consumed, the next one is fetched, unless ahead
-// says that it will hardly be wanted.
+// pages yields the pages from c on, up to and including the one that reaches the tail
+// or fails. While a page is consumed, it fetches the next one, unless ahead says that
+// the next one will probably not be wanted.
 func (s *Store) pages(ctx context.Context, c cursor, ahead func(page) bool) iter.Seq[fetched] {
 	return func(yield func(fetched) bool) {
 		ctx, cancel := context.WithCancel(ctx)
@@ -150,7 +155,7 @@ func (s *Store) pages(ctx context.Context, c cursor, ahead func(page) bool) iter
 	}
 }
 
-// read yields what o selects of the events from c on.
+// read yields the events from c on that o selects.
 func (s *Store) read(ctx context.Context, c cursor, o ReadOptions, yield func(fdbevents.Event, error) bool) {
 	left := o.Limit
 	ahead := func(p page) bool { return o.Limit == 0 || left > len(p.events) }

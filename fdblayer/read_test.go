@@ -103,7 +103,7 @@ func TestReadErrors(t *testing.T) {
 		}{
 			{"absent stream", s.ReadStream(ctx, "absent", 0, fdblayer.ReadOptions{}), `stream "absent" not found`},
 			{"empty name", s.ReadStream(ctx, "", 0, fdblayer.ReadOptions{}), `stream name "": must not be empty`},
-			{"negative limit", s.ReadAll(ctx, fdbevents.Start, fdblayer.ReadOptions{Limit: -1}), `read limit "-1": want 0 for all, or more`},
+			{"negative limit", s.ReadAll(ctx, fdbevents.Start, fdblayer.ReadOptions{Limit: -1}), `read limit "-1": want 0 for no limit, or more`},
 			{"empty tag", s.ReadAll(ctx, fdbevents.Start, fdblayer.ReadOptions{Filter: fdbevents.Filter{Query: fdbevents.Query{Items: []fdbevents.QueryItem{{Tags: []string{""}}}}}}), `tag in query "": must not be empty`},
 		} {
 			n := 0

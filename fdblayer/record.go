@@ -8,8 +8,8 @@ import (
 	"github.com/fdbevents/fdbevents/internal/layout"
 )
 
-// readEvent reads one event by its stream and revision. ok is false when it is
-// not there, or was scavenged.
+// readEvent reads one event by its stream and revision. ok is false if there is no such
+// event or it was scavenged.
 func (s *Store) readEvent(r engine.Reader, stream string, revision int64) (ev fdbevents.Event, ok bool, err error) {
 	value, err := r.Get(s.keys.Entry(nil, stream, revision)).Get()
 	if err != nil || value == nil {
@@ -18,8 +18,8 @@ func (s *Store) readEvent(r engine.Reader, stream string, revision int64) (ev fd
 	return s.readEntry(new(layout.RecordDecoder), r, engine.KeyValue{Key: s.keys.Entry(nil, stream, revision), Value: value})
 }
 
-// readEntry decodes the event of a stream entry, reading its record if that is not
-// in the entry.
+// readEntry decodes the event of a stream entry, and reads its record if the entry does
+// not hold it. ok is false if the event was scavenged.
 func (s *Store) readEntry(d *layout.RecordDecoder, r engine.Reader, kv engine.KeyValue) (ev fdbevents.Event, ok bool, err error) {
 	e, err := layout.DecodeEntry(kv.Value)
 	if err != nil {

@@ -10,28 +10,30 @@ import (
 	"github.com/google/uuid"
 )
 
-// RestoreOptions are for Store.Restore. The zero value is good.
+// RestoreOptions are the options of Store.Restore. The zero value is a good default.
 type RestoreOptions struct {
 	// Renumber gives the events the next revisions of their streams. It is for a
 	// selection of events, whose own revisions have gaps.
 	Renumber bool
 }
 
-// RestoreResult is what a Restore did.
+// RestoreResult says what a Restore did.
 type RestoreResult struct {
-	// Events are in the store now; Repeats of them had been before.
+	// Events is the number of events that are in the store now, Repeats how many of
+	// them already were.
 	Events, Repeats int64
-	// Renumbered are the streams of which an event has another revision than it had.
+	// Renumbered has the streams with an event whose revision is no longer what it was.
+	// It is nil if there are none.
 	Renumbered map[string]bool
 }
 
-// RestoreConflictError refuses to restore what does not fit to what the store
-// has.
+// RestoreConflictError refuses to restore something that does not fit what the store
+// already has.
 type RestoreConflictError struct {
 	Stream string
-	// Revision is the one that cannot be restored.
+	// Revision is the revision that cannot be restored.
 	Revision int64
-	// ID is the event's, or zero when it is about the stream as a whole.
+	// ID is the event's id, or zero if the error is about the stream as a whole.
 	ID uuid.UUID
 	// Reason says what is in the way.
 	Reason string
@@ -45,25 +47,25 @@ func (e *RestoreConflictError) Error() string {
 	return fmt.Sprintf("%s cannot be restored: %s; restore it into a store that does not have this stream", what, e.Reason)
 }
 
-// Kind is Conflict.
+// Kind returns Conflict.
 func (e *RestoreConflictError) Kind() fdbevents.Kind { return fdbevents.Conflict }
 
-// restoreEvents is how many events go into one transaction of a Restore.
+// restoreEvents is the most events in one transaction of a Restore.
 const restoreEvents = 500
 
-// Restore appends events as another store had them, in the order given: with their
-// ids, tags, contents and times, and erased where they were. Positions are new.
-// An event that is in its stream already is a repeat, and passed over, so that
-// what was interrupted is simply done again.
+// Restore appends events as another store had them, in the order given: with their ids,
+// tags, contents and times, and erased if they were erased there. Their positions are
+// new. An event that is already in its stream is a repeat and is passed over, so an
+// interrupted Restore can simply be run again.
 //
-// Revisions stay. A stream that has never had events begins with the revision that
-// it is given first: those before count as scavenged. Where the store has other
-// events, a *RestoreConflictError names stream and revision, unless
+// Revisions are kept. A stream that has never had events begins with the first revision
+// given for it, and the revisions before it count as scavenged. If the store has other
+// events there, a *RestoreConflictError names the stream and revision, unless
 // RestoreOptions.Renumber is set.
 //
-// It takes as many transactions as it needs, one after the other; after an error,
-// the result tells how many of the events, from the first on, are in the store.
-// events must not be modified until it returns.
+// Restore takes as many transactions as it needs, one after the other. After an error,
+// the result says how many of the events, counted from the first, are in the store. The
+// caller must not modify events until Restore returns.
 func (s *Store) Restore(ctx context.Context, events []fdbevents.Event, o RestoreOptions) (total RestoreResult, err error) {
 	for len(events) > 0 {
 		batch, n, err := s.restoreBatch(events)
@@ -84,7 +86,7 @@ func (s *Store) Restore(ctx context.Context, events []fdbevents.Event, o Restore
 	return total, nil
 }
 
-// restoreBatch takes the first events, as many as are good for one transaction.
+// restoreBatch takes as many of the first events as fit well into one transaction.
 func (s *Store) restoreBatch(events []fdbevents.Event) (batch []fdbevents.EventData, n int, err error) {
 	var cost int64
 	for n < min(len(events), restoreEvents) {
@@ -117,14 +119,14 @@ func checkRestored(ev *fdbevents.Event, ne *fdbevents.EventData) error {
 	case ev.Revision < 0 || ev.Revision == fdbevents.StreamEnd:
 		return &fdbevents.InvalidError{What: "revision", Value: fmt.Sprint(ev.Revision), Reason: "want 0 or more"}
 	case ev.ContentType == "" || ev.Created.IsZero():
-		return &fdbevents.InvalidError{What: "event", Value: ev.ID.String(), Reason: "wants a content type and the time when it was created"}
+		return &fdbevents.InvalidError{What: "event", Value: ev.ID.String(), Reason: "must have a content type and a creation time"}
 	case ev.Erased && len(ev.Data)+len(ev.Metadata) > 0:
 		return &fdbevents.InvalidError{What: "erased event", Value: ev.ID.String(), Reason: "must not have data or metadata"}
 	}
 	return ne.Validate()
 }
 
-// present is where an event that is to be restored is already.
+// present says whether and where an event to be restored already is.
 type present struct {
 	found bool
 	at    layout.IDEntry
@@ -149,8 +151,7 @@ func (s *Store) restore(ctx context.Context, events []fdbevents.Event, batch []f
 	return result, err
 }
 
-// present looks the events up, all side by side, and starts reading what restore
-// will need.
+// present looks up all events in parallel, and starts the reads that restore will need.
 func (tx *Tx) present(events []fdbevents.Event) ([]present, error) {
 	for i := range events {
 		tx.plan.id(events[i].Stream, events[i].ID)
@@ -176,7 +177,7 @@ func (tx *Tx) present(events []fdbevents.Event) ([]present, error) {
 	return all, nil
 }
 
-// restore plans one event, or finds that it is there.
+// restore plans one event, or finds that it is already there.
 func (tx *Tx) restore(ev *fdbevents.Event, ne *fdbevents.EventData, there present, o RestoreOptions, result *RestoreResult) error {
 	p := tx.plan
 	conflict := func(format string, args ...any) error {
@@ -184,7 +185,7 @@ func (tx *Tx) restore(ev *fdbevents.Event, ne *fdbevents.EventData, there presen
 	}
 	known := p.id(ev.Stream, ev.ID)
 	if known.index >= 0 {
-		return conflict("it is there twice, the first time as revision %d", p.events[known.index].revision)
+		return conflict("it appears twice, first as revision %d", p.events[known.index].revision)
 	}
 	if there.found {
 		if !o.Renumber && there.at.Revision != ev.Revision {
@@ -214,12 +215,12 @@ func (tx *Tx) restore(ev *fdbevents.Event, ne *fdbevents.EventData, there presen
 	case o.Renumber:
 		result.renumbered(ev.Stream)
 	case st.head.Next == 0:
-		// Where it comes from, those before it are gone.
+		// The source store no longer has the events before this one.
 		st.head.Next, st.head.TruncateBefore = ev.Revision, ev.Revision
 	case st.head.Next > ev.Revision:
-		return conflict("the store has another event as this revision")
+		return conflict("the store has another event at this revision")
 	default:
-		return conflict("the store has revision %d as its next, and those between are missing", st.head.Next)
+		return conflict("the next revision in the store is %d, and those in between are missing", st.head.Next)
 	}
 	known.index = len(p.events)
 	p.events = append(p.events, plannedEvent{stream: st, revision: st.head.Next, event: ne, erased: ev.Erased})
@@ -236,8 +237,8 @@ func (r *RestoreResult) renumbered(stream string) {
 	r.Renumbered[stream] = true
 }
 
-// restoredDifference says how the stored event differs from the one to be
-// restored, "" if it does not, or if its content is gone.
+// restoredDifference says how the stored event differs from the one to be restored, and
+// returns "" if it does not, or if its content is gone.
 func (tx *Tx) restoredDifference(ev *fdbevents.Event, ne *fdbevents.EventData, there present) (string, error) {
 	value, err := there.entry.Get()
 	if err != nil || value == nil {
@@ -250,16 +251,16 @@ func (tx *Tx) restoredDifference(ev *fdbevents.Event, ne *fdbevents.EventData, t
 	case err != nil || !ok || old.Erased:
 		return "", err
 	case ev.Erased:
-		return "where its data is not erased; erase it there first, as it was where it comes from", nil
+		return "where its data is not erased; erase it there first, as it was in the source store", nil
 	}
 	return contentDifference(old.Type, old.ContentType, old.Tags, old.Data, old.Metadata, ne), nil
 }
 
-// RestoreStreams makes streams behave as they did in another store: retention,
-// metadata, what is truncated, deleted or tombstoned. Restore their events first.
-// What the infos say replaces what the store has, but it never brings back what is
-// hidden, and a stream that has gone on since is not deleted: tombstoning it is a
-// *RestoreConflictError.
+// RestoreStreams makes streams behave as they did in another store: their retention,
+// their metadata, and whether they are truncated, deleted or tombstoned. Restore their
+// events first. The infos replace what the store has, except that nothing hidden comes
+// back. A stream that has had other events since is not deleted, and tombstoning it is
+// a *RestoreConflictError.
 func (s *Store) RestoreStreams(ctx context.Context, infos []StreamInfo) error {
 	for len(infos) > 0 {
 		n, size := 0, 0
@@ -305,6 +306,7 @@ func checkStreamInfo(info *StreamInfo) error {
 	return nil
 }
 
+// restoreStream plans the change of one stream's head.
 func (tx *Tx) restoreStream(info *StreamInfo) error {
 	st := tx.plan.stream(info.Stream)
 	if err := tx.plan.load(st); err != nil {
@@ -315,7 +317,7 @@ func (tx *Tx) restoreStream(info *StreamInfo) error {
 		return nil
 	}
 	if h.Next == 0 {
-		h.Next = info.TruncateBefore // all of it was scavenged
+		h.Next = info.TruncateBefore // all its events were scavenged
 	}
 	h.TruncateBefore = max(h.TruncateBefore, min(info.TruncateBefore, h.Next))
 	h.MaxAge, h.MaxCount, h.Metadata = info.Retention.MaxAge, info.Retention.MaxCount, info.Metadata
@@ -323,7 +325,7 @@ func (tx *Tx) restoreStream(info *StreamInfo) error {
 	switch {
 	case info.Tombstoned && wentOn:
 		return &RestoreConflictError{Stream: info.Stream, Revision: info.LastRevision + 1,
-			Reason: fmt.Sprintf("it is tombstoned after %d events where it comes from, but has %d here", info.LastRevision+1, h.Next)}
+			Reason: fmt.Sprintf("it is tombstoned after %d events in the source store, but has %d here", info.LastRevision+1, h.Next)}
 	case info.Tombstoned:
 		h.State, h.TruncateBefore = layout.StateTombstoned, h.Next
 	case info.Deleted && !wentOn && h.Next > 0:

@@ -10,36 +10,37 @@ import (
 	"github.com/fdbevents/fdbevents/internal/layout"
 )
 
-// ScavengeOptions are for Store.Scavenge. The zero value is good.
+// ScavengeOptions are the options of Store.Scavenge. The zero value is a good default.
 type ScavengeOptions struct {
-	// Progress, when not nil, is called now and then with how many streams have
-	// been looked at, and how many there are, as far as is known.
+	// Progress, if not nil, is called from time to time with the number of streams that
+	// have been examined, and with the number that there are, if that is known.
 	Progress func(done, total int64)
 }
 
-// ScavengeReport is what a Scavenge did.
+// ScavengeReport says what a Scavenge did.
 type ScavengeReport struct {
-	// Streams were looked at; Events were removed.
+	// Streams is the number of streams examined, Events the number of events removed.
 	Streams, Events int64
 }
 
-// Scavenge removes the events that no reader of their streams sees any more:
-// those truncated, of deleted streams, or beyond their stream's Retention. Their
-// bytes are freed, their tags no longer lead to them, and readers of the log pass
-// over them. Their slots in the log stay, empty, so that the rank of others does
-// not change; so do their ids, so that appending one again is still a repeat. Only
-// those of tombstoned streams, which take no events, go.
+// Scavenge removes the events that readers of their streams no longer see: those that
+// are truncated, belong to deleted streams, or exceed their stream's Retention. This
+// frees their bytes; their tags no longer lead to them, and readers of the log pass
+// over them. Their slots in the log stay, empty, so that the rank of other slots does
+// not change. Their ids stay too, so that appending one of them again is still a
+// repeat; only the ids of tombstoned streams, which accept no events, are removed.
 //
-// It works in small transactions, beside readers and writers. After an
-// interruption, the next call goes on where this one was.
+// Scavenge works in small transactions alongside readers and writers. After an
+// interruption, the next call resumes where this one stopped.
 func (s *Store) Scavenge(ctx context.Context, o ScavengeOptions) (ScavengeReport, error) {
 	sc := scavenger{store: s, progress: o.Progress}
 	if err := sc.run(ctx); err != nil {
-		return sc.report, fmt.Errorf("scavenging: %w; scavenge again to go on", err)
+		return sc.report, fmt.Errorf("scavenging: %w; scavenge again to resume", err)
 	}
 	return sc.report, nil
 }
 
+// scavenger is the state of one Scavenge. It belongs to one goroutine.
 type scavenger struct {
 	store    *Store
 	progress func(done, total int64)
@@ -51,12 +52,13 @@ const (
 	// scavengeEvents and scavengeBytes bound what one transaction removes.
 	scavengeEvents = 200
 	scavengeBytes  = 500_000
-	// streamsBetweenMarks is how often the place in the list of streams is kept.
+	// streamsBetweenPlaces is how many streams are examined before the place among them
+	// is stored.
 	streamsBetweenPlaces = 1000
 )
 
-// run goes through all streams: from where an earlier scavenge was interrupted to
-// the end, and then what comes before that.
+// run goes through all streams: first from where an earlier scavenge was interrupted to
+// the end, then those before it.
 func (sc *scavenger) run(ctx context.Context) error {
 	s := sc.store
 	begin, err := sc.resume(ctx)
@@ -77,7 +79,7 @@ func (sc *scavenger) run(ctx context.Context) error {
 	return sc.savePlace(ctx, "")
 }
 
-// resume is the stream to begin with.
+// resume returns the stream to begin with.
 func (sc *scavenger) resume(ctx context.Context) (stream string, err error) {
 	err = sc.store.view(ctx, func(r Reader) error {
 		value, err := r.Get(sc.store.keys.Scavenged()).Get()
@@ -91,7 +93,7 @@ func (sc *scavenger) resume(ctx context.Context) (stream string, err error) {
 	return stream, err
 }
 
-// mark keeps the stream to go on with; "" is the end of the work.
+// savePlace stores the stream to resume with; "" ends the work.
 func (sc *scavenger) savePlace(ctx context.Context, stream string) error {
 	return sc.store.update(ctx, func(tr engine.Transaction, _ error) error {
 		if stream == "" {
@@ -144,8 +146,9 @@ func (sc *scavenger) streams(ctx context.Context, r engine.Range) error {
 	return nil
 }
 
-// stream removes what is hidden of one stream, oldest first. Each step begins where the
-// one before ended: an engine passes over removed keys as slowly as over others.
+// stream removes the hidden events of one stream, oldest first. Each step begins where
+// the one before ended, because an engine passes over removed keys as slowly as over
+// others.
 func (sc *scavenger) stream(ctx context.Context, stream string) error {
 	from := int64(0)
 	for more := true; more; {
@@ -153,7 +156,7 @@ func (sc *scavenger) stream(ctx context.Context, stream string) error {
 		var bound int64
 		var found int
 		err := sc.store.view(ctx, func(r Reader) (err error) {
-			h, bound, found, more, err = sc.look(r, stream, from)
+			h, bound, found, more, err = sc.removable(r, stream, from)
 			return err
 		})
 		if err == nil && bound > h.TruncateBefore {
@@ -165,17 +168,18 @@ func (sc *scavenger) stream(ctx context.Context, stream string) error {
 		if err != nil {
 			return err
 		}
-		// Not what remove counts: when its outcome was unknown, it looks again.
+		// Count here and not in remove, which runs again after an unknown outcome and
+		// then finds nothing.
 		sc.report.Events += int64(found)
 		from = max(from, bound)
 	}
 	return nil
 }
 
-// look finds the revision before which the next few events after revision from can go,
-// and how many they are; a bound of 0 means that none can. more is true when there may be
-// others after them.
-func (sc *scavenger) look(r engine.Reader, stream string, from int64) (h layout.Head, bound int64, found int, more bool, err error) {
+// removable finds how far the next few events from revision from on can be removed: they
+// are the found events before revision bound, which is 0 if there are none. more is true
+// if others may follow.
+func (sc *scavenger) removable(r engine.Reader, stream string, from int64) (h layout.Head, bound int64, found int, more bool, err error) {
 	s := sc.store
 	if h, err = s.readHead(r, stream); err != nil {
 		return h, 0, 0, false, err
@@ -196,7 +200,7 @@ func (sc *scavenger) look(r engine.Reader, stream string, from int64) (h layout.
 			return h, 0, 0, false, err
 		}
 		if revision >= first {
-			// Revisions stay dense: nothing behind an event that stays goes.
+			// Revisions stay dense: nothing behind an event that stays is removed.
 			ev, ok, err := s.readEntry(&d, r, kv)
 			if err != nil {
 				return h, 0, 0, false, err
@@ -210,9 +214,9 @@ func (sc *scavenger) look(r engine.Reader, stream string, from int64) (h layout.
 	return h, bound, found, page.More, nil
 }
 
-// raise makes readers see that the events before bound are gone, before they are.
-// That is a transaction of its own, and a short one, because appends to the stream
-// conflict with it.
+// raise makes readers see that the events before bound are gone before they are
+// removed. It is a separate, short transaction, because appends to the stream conflict
+// with it.
 func (sc *scavenger) raise(ctx context.Context, stream string, bound int64) error {
 	s := sc.store
 	return s.update(ctx, func(tr engine.Transaction, _ error) error {
@@ -226,9 +230,9 @@ func (sc *scavenger) raise(ctx context.Context, stream string, bound int64) erro
 	})
 }
 
-// remove removes the events from from up to bound, few enough for one transaction. It reads
-// their slots serializably: one that is erased in the same moment must not come
-// back.
+// remove removes the events at revisions from up to bound, few enough for one transaction.
+// It reads their slots serializably, so that an event that is erased at the same time does
+// not come back.
 func (sc *scavenger) remove(ctx context.Context, stream string, from, bound int64, ids bool) error {
 	s := sc.store
 	return s.update(ctx, func(tr engine.Transaction, _ error) error {

@@ -11,14 +11,14 @@ import (
 	"github.com/fdbevents/fdbevents/internal/layout"
 )
 
-// source is a run of keys that lead to events, in the order of their positions:
-// the index entries of a tag, or when that is empty a partition of the log.
+// source is a run of keys that lead to events in the order of their positions: the
+// index entries of tag, or, if tag is empty, a partition of the log.
 type source struct {
 	tag       string
 	partition int
 }
 
-// keys is the range of the source's keys with from <= position <= to.
+// keys returns the range of the source's keys with from <= position <= to.
 func (src source) keys(k *layout.Keys, from, to fdbevents.Position) engine.Range {
 	if src.tag != "" {
 		return k.Tagged(src.tag, from, to)
@@ -33,8 +33,8 @@ func (src source) String() string {
 	return fmt.Sprintf("partition %d of the log", src.partition)
 }
 
-// pointer reads one of the source's keys. ok is false for a further chunk of the
-// event before it.
+// pointer parses one of the source's keys. ok is false for a further chunk of the
+// preceding event.
 func (src source) pointer(k *layout.Keys, kv engine.KeyValue) (to layout.Pointer, ok bool, err error) {
 	if src.tag == "" {
 		at, chunk, err := k.ParseSlot(src.partition, kv.Key)
@@ -47,7 +47,7 @@ func (src source) pointer(k *layout.Keys, kv engine.KeyValue) (to layout.Pointer
 	return to, err == nil, layout.KeyError(kv.Key, err)
 }
 
-// partitions are the sources of the whole log.
+// partitions returns the sources of the whole log.
 func (s *Store) partitions() []source {
 	all := make([]source, s.header.Partitions)
 	for p := range all {
@@ -56,18 +56,18 @@ func (s *Store) partitions() []source {
 	return all
 }
 
-// access is one way to find what a query item selects: all events that it selects
-// are in one of the sources. exact is true when they hold no others.
+// access is one way to find what a query item selects: every event that it selects is
+// in one of the sources. exact is true if the sources hold no other events.
 type access struct {
 	sources []source
 	exact   bool
 }
 
-// accesses are the ways to find, without reading the log, what an item of a filter's
-// query selects among all that the filter's other parts select.
+// accesses returns the ways to find, without reading the log, what an item of a
+// filter's query selects among the events that the filter's other parts select.
 func accesses(item *fdbevents.QueryItem, f *fdbevents.Filter, indexes *indexSet) []access {
 	var all []access
-	query := !f.BeyondQuery() // nothing but the item selects
+	query := !f.BeyondQuery() // only the item selects
 	for _, tag := range item.Tags {
 		all = append(all, access{[]source{{tag: tag}}, query && len(item.Types) == 0 && len(item.Tags) == 1})
 	}
@@ -84,8 +84,8 @@ func accesses(item *fdbevents.QueryItem, f *fdbevents.Filter, indexes *indexSet)
 	return all
 }
 
-// categories are the sources of the categories of a filter's streams, none when it also
-// selects streams of others.
+// categories returns the sources of the categories of a filter's streams. There are
+// none if the filter also selects streams without a category.
 func categories(f *fdbevents.Filter) (all []source) {
 	names := f.StreamPrefixes
 	if f.Stream != "" {
@@ -103,17 +103,17 @@ func categories(f *fdbevents.Filter) (all []source) {
 	return all
 }
 
-// probeKeys is how many index entries of each tag are looked at to find the most
+// probeKeys is how many index entries of each tag are examined to find the most
 // selective one.
 const probeKeys = 32
 
-// probe is a look at the ways to find what an item selects.
+// probe compares the ways to find what an item selects.
 type probe struct {
 	accesses []access
 	pages    [][]engine.Future[engine.Page]
 }
 
-// newProbe starts reading, unless there is nothing to choose from.
+// newProbe starts reading, unless there is only one way.
 func (s *Store) newProbe(r engine.Reader, accesses []access, from, to fdbevents.Position, backward bool) *probe {
 	p := &probe{accesses: accesses}
 	if len(accesses) < 2 {
@@ -128,8 +128,8 @@ func (s *Store) newProbe(r engine.Reader, accesses []access, from, to fdbevents.
 	return p
 }
 
-// best is the access with the fewest entries: in all if that is known of any, and
-// otherwise, by the first of them, per stretch of the log.
+// best returns the access with the fewest entries. If none of them was read to its end,
+// the first entries of each decide, by how many there are per stretch of the log.
 func (p *probe) best(s *Store) (access, error) {
 	if len(p.accesses) == 1 {
 		return p.accesses[0], nil
@@ -155,8 +155,8 @@ func (p *probe) best(s *Store) (access, error) {
 	return p.accesses[best], nil
 }
 
-// cost rises with the number of a source's entries. A source that has more of
-// them than were looked at costs more than any that has not.
+// cost rises with the number of a source's entries. A source with more entries than
+// were examined costs more than any source without.
 func (p *probe) cost(s *Store, src source, page engine.Page) (float64, error) {
 	kvs := page.KeyValues
 	if !page.More || len(kvs) < 2 {
@@ -174,32 +174,32 @@ func (p *probe) cost(s *Store, src source, page engine.Page) (float64, error) {
 	return 1e6 * (1 + probeKeys/(1+float64(max(stretch, -stretch)))), nil
 }
 
-// taken is the events that a page of a source leads to.
+// taken holds the events that a page of a source leads to.
 type taken struct {
 	events []fdbevents.Event
-	// scavenged counts the events that were there once.
+	// scavenged counts the entries whose event was scavenged.
 	scavenged int
-	// through is the position up to which the source was taken from, more is true
-	// when it goes on.
+	// through is the position up to which events were taken from the source. more is
+	// true if the source goes on.
 	through fdbevents.Position
 	more    bool
 }
 
-// room is where to put one more event.
+// room returns the place for one more event.
 func (t *taken) room() *fdbevents.Event {
 	t.events = append(t.events, fdbevents.Event{})
 	return &t.events[len(t.events)-1]
 }
 
-// scavengedLast takes the room back: there is no event any more.
+// scavengedLast takes back the last place: its event was scavenged.
 func (t *taken) scavengedLast() {
 	t.events = t.events[:len(t.events)-1]
 	t.scavenged++
 }
 
-// take reads the events that a page of the source leads to. only, when not
-// negative, is the partition to take events of. Where the records together get
-// larger than most bytes, it stops early.
+// take reads the events that a page of the source leads to. only, if not negative, is
+// the one partition whose events are taken. take stops early once the records of an
+// index together exceed most bytes.
 func (src source) take(s *Store, r engine.Reader, got engine.Page, only, most int, backward bool) (taken, error) {
 	if src.tag == "" {
 		return src.takeSlots(s, r, got, backward)
@@ -245,7 +245,7 @@ func (src source) takeSlots(s *Store, r engine.Reader, got engine.Page, backward
 	return t, nil
 }
 
-// recordsAtOnce is how many records are fetched side by side.
+// recordsAtOnce is how many records are fetched in parallel.
 const recordsAtOnce = 64
 
 // takePointers fetches the records that index entries point to.

@@ -16,58 +16,63 @@ type counters struct {
 	appends, events, batches, mutations, retries, conflicts, unknownResolved, pages, troubles atomic.Int64
 }
 
-// Stats tells about a Store in this process.
+// Stats describes a Store in this process.
 type Stats struct {
-	// StoreID names the store for ever, in all processes.
+	// StoreID identifies the store permanently, in every process.
 	StoreID uuid.UUID
-	// Partitions and InlineLimit were fixed when the store was created.
+	// Partitions and InlineLimit were fixed when the store was created; see Options.
 	Partitions, InlineLimit int
-	// Engine names the engine and where its data is.
+	// Engine names the engine and the place of its data.
 	Engine string
 
-	// The counters only rise while the Store is open.
+	// The fields from Appends to Troubles are counters, which only rise while the Store
+	// is open.
 
-	// Appends, and Events in them, that this Store stored or found stored.
+	// Appends is the number of appends that this Store stored or found stored, and
+	// Events the number of events in them.
 	Appends, Events int64
-	// Batches is the transactions that wrote, and Mutations what they wrote.
+	// Batches is the number of transactions that wrote, and Mutations the number of
+	// their mutations.
 	Batches, Mutations int64
-	// Retries is the transactions run again, and Conflicts those of them that another
-	// transaction got in the way of.
+	// Retries is the number of times a transaction was run again, and Conflicts how
+	// many of them were caused by a conflict with another transaction.
 	Retries, Conflicts int64
-	// UnknownResolved is the commits whose outcome the engine could not tell and
-	// that were found to have happened.
+	// UnknownResolved is the number of commits whose outcome the engine could not tell
+	// and that were then found to have happened.
 	UnknownResolved int64
-	// Pages is the pages read.
+	// Pages is the number of pages read.
 	Pages int64
-	// Troubles is the errors that goroutines of the Store survived, see Hooks.
+	// Troubles is the number of errors that goroutines of the Store survived; see
+	// Hooks.
 	Troubles int64
 
-	// Subscribers is the subscriptions under way now.
+	// Subscribers is the number of subscriptions under way now.
 	Subscribers int
-	// Tail is the position up to which the log has been read for live
-	// subscriptions; Start when there are none.
+	// Tail is the position up to which the log has been read for live subscriptions, or
+	// Start if there are none.
 	Tail fdbevents.Position
 }
 
-// SubscriptionStats tells about a subscription under way.
+// SubscriptionStats describes a subscription under way.
 type SubscriptionStats struct {
-	// Stream is that of SubscribeStream, else empty.
+	// Stream is the stream of a SubscribeStream, otherwise empty.
 	Stream string
-	// Position is the place that its consumer has come to: the event that it is
-	// busy with, or the end of what was there.
+	// Position is the position that the consumer has reached: the event that it is busy
+	// with, or the end of what was there.
 	Position fdbevents.Position
-	// Live is true when it is served as events come, false while it reads the log.
+	// Live is true while the subscription is served events as they arrive, and false
+	// while it reads the log.
 	Live bool
-	// Waiting is the events in memory that wait for it, before its filter. While it
-	// reads the log that is the rest of the page.
+	// Waiting is the number of events in memory that wait for the subscription, before
+	// its filter is applied. While it reads the log, these are the rest of the page.
 	Waiting int
-	// Lag is about how long before Tail the Position was written, by the version
-	// clock of the engine: an estimate, 0 when there is nothing to deliver.
+	// Lag estimates how long before Tail the event at Position was written, by the
+	// engine's version clock. It is 0 if there is nothing to deliver.
 	Lag time.Duration
 }
 
-// Stats returns the present figures. It reads nothing from the engine, and costs
-// little enough to be called for each scrape of an exporter.
+// Stats returns the current figures. It reads nothing from the engine and is cheap
+// enough to call on every scrape of an exporter.
 func (s *Store) Stats() Stats {
 	subscribers, tail := s.watcher.count()
 	return Stats{
@@ -89,11 +94,11 @@ func (s *Store) Stats() Stats {
 	}
 }
 
-// Subscriptions tells about each subscription under way, in the order in which they
+// Subscriptions describes every subscription under way, in the order in which they
 // began.
 func (s *Store) Subscriptions() []SubscriptionStats { return s.watcher.stats() }
 
-// count is the number of subscribers, and the position that the feed has come to.
+// count returns the number of subscribers and the position that the feed has reached.
 func (w *watcher) count() (subscribers int, tail fdbevents.Position) {
 	w.mu.Lock()
 	defer w.mu.Unlock()

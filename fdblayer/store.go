@@ -16,56 +16,62 @@ import (
 	"golang.org/x/sync/semaphore"
 )
 
-// Store is an event store. Its methods may be called from any number of
-// goroutines.
+// Store is an event store. Its methods are safe for concurrent use.
 type Store struct {
-	engine  engine.Engine
-	keys    layout.Keys
-	header  layout.Header
-	logger  *slog.Logger
-	hooks   Hooks
+	engine engine.Engine
+	keys   layout.Keys
+	// header is the header that Open read; it does not change. Its Indexes may be out
+	// of date: see indexes.
+	header layout.Header
+	logger *slog.Logger
+	hooks  Hooks
+	// process distinguishes the markers of this Store from those of others.
 	process uuid.UUID
 	// closeEngine is Options.CloseEngine.
 	closeEngine bool
 	batcher     batcher
 	watcher     *watcher
 	stats       counters
-	pending     *semaphore.Weighted
-	// indexes is the newest set of system indexes that was read; header.indexes
-	// is that of the beginning.
+	// pending holds the cost of the AppendAsync calls under way, up to maxPendingCost.
+	pending *semaphore.Weighted
+	// indexes is the set of system indexes that was read last.
 	indexes atomic.Pointer[indexSet]
 
-	// ctx ends when the store has been closed.
+	// ctx ends when Close has waited for calls, or has given up.
 	ctx  context.Context
 	stop context.CancelFunc
-	// calls counts what callers have under way, workers the goroutines of the Store.
-	// Close waits for both, in this order.
+	// calls counts the calls of users under way, workers the goroutines of the Store.
+	// Both grow only through enter, or on behalf of a call or goroutine that is counted
+	// already. Close waits for calls, then for workers.
 	calls, workers sync.WaitGroup
 
+	// mu guards closed, idle and markers.
 	mu     sync.Mutex
 	closed bool
-	// idle are the markers that are not in use, of those made so far.
+	// idle holds the markers that are not in use; markers is how many have been made.
 	idle    []*marker
 	markers int
-	// marked is true once a marker was written, so that Close has to clear it.
+	// marked is true once a mark may have been written, which Close then has to clear.
 	marked atomic.Bool
 }
 
-// Options are for Open. The zero value is good. Partitions and InlineLimit are for a
-// store that does not exist yet; for one that does, they are only compared.
+// Options are the options of Open. The zero value is a good default. Partitions and
+// InlineLimit take effect when the store is created; for an existing store they are
+// only compared with its own.
 type Options struct {
-	// Partitions is the number of slices of the log, 1 to MaxPartitions; 8 when
-	// zero. It is fixed when the store is created. More of them spread the load
-	// over more FoundationDB servers.
+	// Partitions is the number of slices of the log: 1 to MaxPartitions, or 8 if zero.
+	// It is fixed when the store is created. More partitions spread the load over more
+	// FoundationDB servers.
 	Partitions int
-	// InlineLimit is the largest record, in bytes, that is also kept in its
-	// stream, so that loading a stream is one range read: 1,024 when zero, and
-	// none when negative. It is fixed when the store is created.
+	// InlineLimit is the largest record, in bytes, that is also kept in its stream, so
+	// that loading a stream takes one range read. It is 1,024 if zero; if negative, no
+	// records are kept there. It is fixed when the store is created.
 	InlineLimit int
 
-	// CloseEngine makes Close close the engine, too.
+	// CloseEngine makes Close close the engine as well.
 	CloseEngine bool
-	// Logger gets what goroutines of the Store survive. Nothing is logged when nil.
+	// Logger gets the errors that goroutines of the Store survive. If it is nil,
+	// nothing is logged.
 	Logger *slog.Logger
 	// Hooks tell an observer what the Store does.
 	Hooks Hooks
@@ -73,17 +79,19 @@ type Options struct {
 
 const (
 	defaultPartitions = 8
-	// closePatience is how long Close waits for batches.
+	// closePatience is how long Close waits before it gives up batches under way.
 	closePatience = 10 * time.Second
-	// maxPendingCost bounds what AppendAsync takes on, in bytes.
+	// maxPendingCost bounds the appends that AppendAsync has under way, in bytes.
 	maxPendingCost = 64 << 20
 )
 
-// Open opens the store in e, and creates it if there is none. The Store does not
-// own e: close the Store first, then e.
+// Open opens the store in e, and creates it if there is none. Unless
+// Options.CloseEngine is set, the caller keeps e and closes it after the Store. ctx
+// applies only to Open itself.
 //
-// Errors: ErrFormat when a newer version made the store, *InvalidError when o
-// contradicts it, *AheadError when its events lie in the database's future.
+// Errors: ErrFormat if the format of the store is unknown, *InvalidError if o contradicts
+// the store, *LimitError if o exceeds a limit, *AheadError if the store's events are
+// ahead of the database's version.
 func Open(ctx context.Context, e engine.Engine, o Options) (*Store, error) {
 	if o.Partitions < 0 || o.Partitions > fdbevents.MaxPartitions {
 		return nil, &fdbevents.LimitError{What: "partitions", Got: int64(o.Partitions), Limit: fdbevents.MaxPartitions, Unit: "partitions"}
@@ -115,7 +123,7 @@ func Open(ctx context.Context, e engine.Engine, o Options) (*Store, error) {
 	return s, nil
 }
 
-// loadHeader reads the header, or writes it into an empty store.
+// loadHeader reads the header, or writes one into an empty store.
 func (s *Store) loadHeader(ctx context.Context, o Options) error {
 	id := uuid.New()
 	return engine.Run(ctx, s.engine, func(tr engine.Transaction, _ error) error {
@@ -144,9 +152,9 @@ func (s *Store) loadHeader(ctx context.Context, o Options) error {
 	})
 }
 
-// refuseFuture fails when an event's position is ahead of the database's version.
-// It would be invisible to readers that go by versions, and what is appended would
-// come before it.
+// refuseFuture fails if an event's position is ahead of the database's version. Readers
+// that go by versions would not see the event, and events appended now would come
+// before it.
 func (s *Store) refuseFuture(ctx context.Context) error {
 	return engine.Run(ctx, s.engine, func(tr engine.Transaction, _ error) error {
 		version, err := tr.ReadVersion().Get()
@@ -185,10 +193,10 @@ func newHeader(id uuid.UUID, o Options) layout.Header {
 }
 
 // Close waits for appends and transactions under way, ends subscriptions with
-// ErrClosed, and removes what this process kept in the store for itself. Batches
-// that the engine does not answer for ten seconds are given up, with
-// ErrOutcomeUnknown; what runs under a caller's own context is waited for. Close
-// closes the engine if Options.CloseEngine says so. A second Close returns ErrClosed.
+// ErrClosed, and removes what this process kept in the store for itself. It gives up
+// batches that the engine has not answered after ten seconds, with ErrOutcomeUnknown,
+// but waits for everything that runs under a caller's own context. It closes the engine
+// if Options.CloseEngine is set. A second Close returns ErrClosed.
 func (s *Store) Close() error {
 	s.mu.Lock()
 	if s.closed {
@@ -211,7 +219,7 @@ func (s *Store) Close() error {
 	return err
 }
 
-// clearMarks removes what tells other processes which commits of this one are in.
+// clearMarks removes the marks of this Store's markers.
 func (s *Store) clearMarks() error {
 	if !s.marked.Load() {
 		return nil
@@ -228,7 +236,8 @@ func (s *Store) clearMarks() error {
 	return nil
 }
 
-// takeMarker lends an idle marker to a batch or a Transact.
+// takeMarker lends an idle marker to a batch or a Transact, which gives it back with
+// putMarker.
 func (s *Store) takeMarker() *marker {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -247,7 +256,7 @@ func (s *Store) putMarker(m *marker) {
 	s.idle = append(s.idle, m)
 }
 
-// partitionOf is the partition of a stream's events.
+// partitionOf returns the partition of a stream's events.
 func (s *Store) partitionOf(stream string) int {
 	return int(layout.HashStream(stream) % uint64(s.header.Partitions))
 }

@@ -10,18 +10,19 @@ import (
 	"github.com/fdbevents/fdbevents/internal/layout"
 )
 
-// StreamInfo is what the store knows of a stream without reading its events.
+// StreamInfo is what the store knows about a stream without reading its events.
 type StreamInfo struct {
 	Stream string
-	// LastRevision is that of the newest event, -1 when there was never one.
+	// LastRevision is the revision of the newest event, or -1 if there has never been
+	// one.
 	LastRevision int64
 	// TruncateBefore is the first revision that readers see.
 	TruncateBefore int64
-	// Retention bounds what readers see beyond that.
+	// Retention further bounds what readers see.
 	Retention Retention
-	// Deleted is true from Delete until the next append, Tombstoned for ever.
+	// Deleted is true from Delete until the next append. Tombstoned is permanent.
 	Deleted, Tombstoned bool
-	// Metadata is the application's own, see SetStreamMetadata.
+	// Metadata belongs to the application; see SetStreamMetadata.
 	Metadata []byte
 }
 
@@ -37,8 +38,9 @@ func newStreamInfo(stream string, h layout.Head) StreamInfo {
 	}
 }
 
-// Stream tells about one stream. It returns ErrStreamNotFound when the stream
-// has neither events nor metadata.
+// Stream returns what the store knows about a stream. It returns ErrStreamNotFound if
+// the stream has never had events and nothing, such as metadata or retention, was ever
+// set for it.
 func (s *Store) Stream(ctx context.Context, stream string) (info StreamInfo, err error) {
 	if err := fdbevents.ValidateStreamName(stream); err != nil {
 		return info, err
@@ -58,8 +60,9 @@ func (s *Store) Stream(ctx context.Context, stream string) (info StreamInfo, err
 	return info, err
 }
 
-// Streams tells about all streams whose name begins with prefix, in the order of
-// their names. Pages are separate transactions.
+// Streams yields all streams whose name begins with prefix, in the order of their
+// names. Its pages are separate transactions. It yields at most one error, as its last
+// element.
 func (s *Store) Streams(ctx context.Context, prefix string) iter.Seq2[StreamInfo, error] {
 	return func(yield func(StreamInfo, error) bool) {
 		for kv, err := range s.Door().Scan(ctx, s.keys.Heads(prefix)) {
@@ -82,8 +85,8 @@ func (s *Store) Streams(ctx context.Context, prefix string) iter.Seq2[StreamInfo
 	}
 }
 
-// SetStreamMetadata replaces the metadata that the application keeps with a
-// stream. The stream need not have events. nil removes it.
+// SetStreamMetadata replaces the metadata that the application keeps with a stream, up
+// to MaxStreamMetadata bytes; nil removes it. The stream need not have events.
 func (s *Store) SetStreamMetadata(ctx context.Context, stream string, metadata []byte) error {
 	if err := fdbevents.ValidateStreamName(stream); err != nil {
 		return err
@@ -100,7 +103,8 @@ func (s *Store) SetStreamMetadata(ctx context.Context, stream string, metadata [
 	return err
 }
 
-// Events is how many events readers see, if none is hidden by its age.
+// Events returns the number of events that readers see, not counting that some may be
+// hidden by their age.
 func (i StreamInfo) Events() int64 {
 	if i.Deleted || i.Tombstoned {
 		return 0

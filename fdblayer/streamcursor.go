@@ -11,36 +11,37 @@ import (
 	"github.com/fdbevents/fdbevents/internal/layout"
 )
 
-// streamCursor reads a stream through its entries, and honours what its head says
-// about what readers see.
+// streamCursor reads a stream through its entries, and respects what the stream's head
+// hides from readers. Like every cursor it is immutable.
 type streamCursor struct {
 	store    *Store
 	stream   string
 	backward bool
-	// at is the next revision to read; outside 0..StreamEnd there is none.
+	// at is the next revision to read. There is none outside 0 to StreamEnd.
 	at int64
 	// limit bounds the entries of a page: the number of events that the reader wants,
 	// and more after a page of hidden ones. 0 is no bound.
 	limit int
-	// mustExist makes the first page fail when there is no stream.
+	// mustExist makes the first page fail if the stream does not exist.
 	mustExist bool
-	// follows makes the last page tell its through, which costs FoundationDB's
-	// client a turn between threads.
+	// follows makes the last page report its through, which costs FoundationDB's client
+	// a switch between threads.
 	follows bool
-	// resumed is true when the reader has had, or named, the revision before at:
-	// it must not pass over at in silence.
+	// resumed is true if the reader has read, or has named, the revision before at, so
+	// that it must not silently pass over at.
 	resumed bool
-	// first is what the page before found to be the first revision to be seen, and
-	// asOf when that was: what was hidden then is not missed now.
+	// first is the first visible revision that the previous page found, and asOf the
+	// time of that page: what was already hidden then is not missed now. A resumed
+	// reader brings no time of its last visit: its asOf is zero.
 	first int64
 	asOf  time.Time
 }
 
 const (
-	// pageBytes bounds the records of a page, but for the one that exceeds it.
+	// pageBytes bounds the records of a page, apart from the one that exceeds it.
 	pageBytes = 2 << 20
-	// pageEntries bounds the entries of a stream read at once; they can be much
-	// smaller than the records they point to.
+	// pageEntries bounds the entries of a stream that are read at once. Entries can be
+	// much smaller than the records that they point to.
 	pageEntries = 2048
 )
 
@@ -48,7 +49,8 @@ func (s *Store) newStreamCursor(stream string, from int64, o ReadOptions) *strea
 	return &streamCursor{store: s, stream: stream, at: from, backward: o.Backward, limit: pageHint(o), asOf: time.Now()}
 }
 
-// resumeStreamCursor begins after a revision that the reader has had.
+// resumeStreamCursor returns a cursor that begins after a revision that the reader has
+// read.
 func (s *Store) resumeStreamCursor(stream string, after int64) *streamCursor {
 	return &streamCursor{store: s, stream: stream, at: after + 1, resumed: true}
 }
@@ -95,7 +97,7 @@ func (c *streamCursor) read(r Reader) (page, cursor, error) {
 			next.at = last - 1
 		}
 	} else if !c.backward && len(got.KeyValues) > 0 {
-		next.at = next.first // all of the page is hidden
+		next.at = next.first // the whole page is hidden
 	}
 	if h.MaxAge > 0 {
 		if err := c.overtaken(r, p.events, h.MaxAge, next.asOf); err != nil {
@@ -116,7 +118,7 @@ func (c *streamCursor) read(r Reader) (page, cursor, error) {
 	return p, &next, nil
 }
 
-// admit refuses a stream that cannot be read, or not without missing something.
+// admit refuses a stream that cannot be read, or not without missing events.
 func (c *streamCursor) admit(h layout.Head) error {
 	first := h.First()
 	switch {
@@ -127,13 +129,13 @@ func (c *streamCursor) admit(h layout.Head) error {
 	case !c.resumed || c.at >= first:
 		return nil
 	case c.backward && c.at < c.first:
-		return nil // that was hidden before, too
+		return nil // it was already hidden before
 	}
 	return &fdbevents.TruncatedError{Stream: c.stream, Revision: c.at, First: first}
 }
 
-// visible cuts off entries before first. cut is true when a backward read has come
-// to them, and with that to its end.
+// visible cuts off the entries before first. cut is true if a backward read has reached
+// them, and so its end.
 func (c *streamCursor) visible(kvs []engine.KeyValue, first int64) (seen []engine.KeyValue, cut bool, err error) {
 	if first == 0 || len(kvs) == 0 {
 		return kvs, false, nil
@@ -153,15 +155,15 @@ func expired(ev *fdbevents.Event, maxAge time.Duration, now time.Time) bool {
 	return ev.Created.Before(now.Add(-maxAge))
 }
 
-// overtaken fails when an event has come of age since the reader was last here, so
-// that it misses the event.
+// overtaken fails if an event has expired since the reader's last page, so that the
+// reader misses it.
 func (c *streamCursor) overtaken(r engine.Reader, events []*fdbevents.Event, maxAge time.Duration, now time.Time) error {
 	if !c.resumed || c.backward {
 		return nil
 	}
 	for i, ev := range events {
-		// Of one that comes back, it is not known since when. What it would have
-		// read next is what counts.
+		// A resumed reader brings no time of its last visit, so only the event that it
+		// would have read next counts.
 		missed := i == 0
 		if !c.asOf.IsZero() {
 			missed = !expired(ev, maxAge, c.asOf)
@@ -177,8 +179,8 @@ func (c *streamCursor) overtaken(r engine.Reader, events []*fdbevents.Event, max
 	return nil
 }
 
-// firstYoung is the first revision from one on that is not expired, or the next
-// one to be appended.
+// firstYoung returns the first revision from the given one on that has not expired, or
+// the next one to be appended.
 func (c *streamCursor) firstYoung(r engine.Reader, revision int64, maxAge time.Duration, now time.Time) (int64, error) {
 	entries := c.store.keys.Entries(c.stream, revision, fdbevents.StreamEnd)
 	for {
@@ -206,8 +208,8 @@ func (c *streamCursor) firstYoung(r engine.Reader, revision int64, maxAge time.D
 	}
 }
 
-// events decodes entries, fetching in parallel the records that they point to,
-// and stops when these get large: taken is how many entries it used.
+// events decodes entries, fetching in parallel the records that they point to. It stops
+// when these get large: taken is the number of entries that it used.
 func (c *streamCursor) events(r engine.Reader, kvs []engine.KeyValue) (events []*fdbevents.Event, taken int, err error) {
 	entries := make([]layout.Entry, 0, len(kvs))
 	records := make([]engine.Future[[]byte], 0, len(kvs))

@@ -9,40 +9,40 @@ import (
 	"github.com/fdbevents/fdbevents/internal/layout"
 )
 
-// SubscribeOptions select what a subscription delivers. The zero value delivers
-// everything. Its functions run on the goroutine that consumes the subscription.
+// SubscribeOptions say what a subscription delivers. The zero value delivers
+// everything. The functions run on the goroutine that consumes the subscription.
 type SubscribeOptions struct {
 	// Filter selects the events to deliver.
 	Filter fdbevents.Filter
-	// CaughtUp, when not nil, is called each time the subscription has delivered
+	// CaughtUp, if not nil, is called each time the subscription has delivered
 	// everything that was there and turns live.
 	CaughtUp func()
-	// FellBehind, when not nil, is called each time a live subscription has to go
-	// back to reading the log, because its consumer is slower than the writers.
+	// FellBehind, if not nil, is called each time a live subscription has to return to
+	// reading the log because its consumer is slower than the writers.
 	FellBehind func()
-	// Scavenged, when not nil, is called with the number of events that the
-	// subscription has passed over since the last call, because Scavenge removed
-	// them before it came to them. Where the query goes by a tag, there is nothing
-	// left to count.
+	// Scavenged, if not nil, is called with the number of events that the subscription
+	// has passed over since the last call because they had been scavenged before it
+	// reached them. If the query is served by the index of a tag, there is nothing left
+	// to count.
 	Scavenged func(n int)
-	// Idle, when not nil, is called each time a live subscription has nothing to
-	// deliver for the moment: when it turns live, and after each run of events. It
-	// is when to flush what was gathered.
+	// Idle, if not nil, is called each time a live subscription has nothing to deliver
+	// for the moment: when it turns live, and after each run of events. This is the
+	// time to flush what the consumer has gathered.
 	Idle func()
-	// CheckpointInterval is how often SubscribeFrom stores its place while it
-	// moves, 1 s when zero. Other subscriptions do not use it.
+	// CheckpointInterval is how often SubscribeFrom stores its place while it moves; 1
+	// s if zero. Other subscriptions do not use it.
 	CheckpointInterval time.Duration
 }
 
-// Subscribe reads the log of all streams after a position, that one not
-// included, and goes on with what is appended later. After Start it begins with
-// the first event, after End with the next one to be appended. Order and
-// completeness are those of ReadAll, over the seam between old and new as well.
+// Subscribe reads the log of all streams after a position, that one not included, and
+// continues with what is appended later. After Start it begins with the first event,
+// after End with the next one to be appended. Order and completeness are as in
+// ReadAll, also across the seam between old and new events.
 //
-// The subscription ends when the consumer stops, or with one error: ctx's,
-// ErrClosed, *InvalidError for a position that this store has not come to, or
-// that of a read that failed. A consumer that is slower than the writers is
-// served from the log in pages; memory stays bounded.
+// The subscription ends when the consumer stops, or with one error: ctx's, ErrClosed,
+// an *InvalidError for a position that this store has not reached, or the error of a
+// read that failed. A consumer that is slower than the writers is served from the log
+// in pages, so memory stays bounded.
 func (s *Store) Subscribe(ctx context.Context, after fdbevents.Position, o SubscribeOptions) iter.Seq2[fdbevents.Event, error] {
 	return func(yield func(fdbevents.Event, error) bool) {
 		sub := subscription{store: s, options: o, at: after, fromNow: after == fdbevents.End}
@@ -50,9 +50,10 @@ func (s *Store) Subscribe(ctx context.Context, after fdbevents.Position, o Subsc
 	}
 }
 
-// SubscribeStream is Subscribe for one stream, after a revision: -1 begins with
-// the stream's first event, fdbevents.StreamEnd with the next one to be appended. The
-// stream need not exist yet.
+// SubscribeStream is Subscribe for one stream, after a revision: after -1 it begins
+// with the stream's first event, after fdbevents.StreamEnd with the next one to be
+// appended. The stream need not exist yet. If events are truncated or expire before
+// they are delivered, the subscription ends with a *TruncatedError.
 func (s *Store) SubscribeStream(ctx context.Context, stream string, after int64, o SubscribeOptions) iter.Seq2[fdbevents.Event, error] {
 	return func(yield func(fdbevents.Event, error) bool) {
 		if err := fdbevents.ValidateStreamName(stream); err != nil {
@@ -64,7 +65,8 @@ func (s *Store) SubscribeStream(ctx context.Context, stream string, after int64,
 	}
 }
 
-// subscription is the state of one subscription under way.
+// subscription is the state of one subscription under way. All of it belongs to the
+// consumer's goroutine.
 type subscription struct {
 	store    *Store
 	options  SubscribeOptions
@@ -74,38 +76,38 @@ type subscription struct {
 	// fromNow skips what is there when the subscription begins.
 	fromNow bool
 
-	// at is the position, and revision that in stream, up to which everything has
-	// been delivered. While a stream is being caught up with, only revision is
-	// kept.
+	// Everything up to position at has been delivered, and in stream everything up to
+	// revision. While a subscription to a stream catches up, only revision is
+	// maintained.
 	at       fdbevents.Position
 	revision int64
-	// begun is true once the stream has been looked at: what is truncated from
-	// then on is missed.
+	// begun is true once the stream has been examined: what is truncated from then on
+	// is missed.
 	begun bool
 	live  *subscriber
-	// stopped is true when the consumer wants no more.
+	// stopped is true once the consumer wants no more.
 	stopped bool
 }
 
-// consumer is what a subscription delivers to, on one goroutine. Its functions
+// consumer is what a subscription delivers to. Its functions run on one goroutine and
 // return false when they want no more.
 type consumer struct {
-	// event gets the selected events, which it may keep.
+	// event is called with each selected event, which it may keep.
 	event func(ev *fdbevents.Event) bool
-	// through, when not nil, learns after each page and batch that all up to
-	// position at, selected or not, has been delivered, and whether more is there
-	// already.
+	// through, if not nil, is called after each page with the position up to which
+	// everything, selected or not, has been delivered, and with whether more is already
+	// there.
 	through func(at fdbevents.Position, more bool) bool
-	// caughtUp, when not nil, is called when the subscription turns live, having
-	// delivered all up to position at.
+	// caughtUp, if not nil, is called when the subscription turns live, having
+	// delivered everything up to position at.
 	caughtUp func(at fdbevents.Position) bool
-	// alarmed, when not nil, is called while the subscription waits and alarm
-	// fires.
+	// alarmed is called if alarm fires while the subscription waits. Both may be nil.
 	alarm   <-chan time.Time
 	alarmed func() bool
 }
 
-// yieldTo delivers to an iterator's consumer, and the error that ends it.
+// yieldTo delivers to an iterator's consumer, including the error that ends the
+// subscription.
 func (sub *subscription) yieldTo(ctx context.Context, yield func(fdbevents.Event, error) bool) {
 	sub.consumer.event = func(ev *fdbevents.Event) bool { return yield(*ev, nil) }
 	if err := sub.run(ctx); err != nil {
@@ -113,7 +115,8 @@ func (sub *subscription) yieldTo(ctx context.Context, yield func(fdbevents.Event
 	}
 }
 
-// run delivers until the consumer stops, or returns the error that ends it.
+// run delivers until the consumer stops, or returns the error that ends the
+// subscription.
 func (sub *subscription) run(ctx context.Context) error {
 	s := sub.store
 	ctx, cancel := context.WithCancelCause(ctx)
@@ -133,12 +136,11 @@ func (sub *subscription) run(ctx context.Context) error {
 	return err
 }
 
-// serve alternates between catching up from the log and live delivery. It
-// returns nil when the consumer stopped.
+// serve alternates between catching up from the log and live delivery. It returns nil
+// when the consumer has stopped.
 func (sub *subscription) serve(ctx context.Context) (err error) {
 	s := sub.store
-	// The feed comes first: what the log does not show yet is then sure to be in
-	// it.
+	// The feed comes first, so that it is sure to have what the log does not show yet.
 	if sub.live, err = s.watcher.subscribe(sub.stream); err != nil {
 		return err
 	}
@@ -159,7 +161,7 @@ func (sub *subscription) serve(ctx context.Context) (err error) {
 			return err
 		}
 		if _, ok := sub.live.feed.now().next(sub.at); !ok {
-			// The feed has moved on meanwhile, or been lost.
+			// The feed has dropped what comes next, or was lost.
 			if err := sub.awaitFeed(ctx); err != nil {
 				return err
 			}
@@ -183,7 +185,7 @@ func (sub *subscription) serve(ctx context.Context) (err error) {
 	}
 }
 
-// awaitFeed returns when the feed can be used.
+// awaitFeed waits until the feed is ready.
 func (sub *subscription) awaitFeed(ctx context.Context) error {
 	for {
 		w := sub.live.feed.now()
@@ -198,6 +200,7 @@ func (sub *subscription) awaitFeed(ctx context.Context) error {
 	}
 }
 
+// skipToNow moves the subscription to the present end of the log, or of its stream.
 func (sub *subscription) skipToNow(ctx context.Context) error {
 	s := sub.store
 	return s.view(ctx, func(r Reader) error {
@@ -217,7 +220,7 @@ func (sub *subscription) skipToNow(ctx context.Context) error {
 	})
 }
 
-// catchUp delivers from the log until its end.
+// catchUp delivers from the log up to its end.
 func (sub *subscription) catchUp(ctx context.Context) error {
 	s := sub.store
 	var c cursor = s.newLogCursorAfter(sub.at, ReadOptions{Filter: sub.options.Filter})
@@ -255,9 +258,9 @@ func (sub *subscription) catchUp(ctx context.Context) error {
 	return nil
 }
 
-// follow delivers live batches, until one is missing.
+// follow delivers pages of the feed until the feed no longer has the next one.
 func (sub *subscription) follow(ctx context.Context) error {
-	// idle is true when the consumer knows that there is nothing for the moment.
+	// idle is true once the consumer has been told that there is nothing to deliver.
 	idle := false
 	for {
 		w := sub.live.feed.now()
@@ -305,7 +308,8 @@ func (sub *subscription) follow(ctx context.Context) error {
 	}
 }
 
-// passed tells the consumer how far it has been served, and whether it goes on.
+// passed reports to the consumer how far it has been served, and returns whether it
+// wants more.
 func (sub *subscription) passed(at fdbevents.Position, more bool) bool {
 	if sub.consumer.through != nil && !sub.consumer.through(at, more) {
 		sub.stopped = true
@@ -313,8 +317,8 @@ func (sub *subscription) passed(at fdbevents.Position, more bool) bool {
 	return !sub.stopped
 }
 
-// skips reports whether to pass over a live event: it is none of this
-// subscription's, or was delivered, or comes before where it is to begin. A stream
+// skips reports whether to pass over a live event: it belongs to another stream, has
+// already been delivered, or precedes the place where the subscription begins. A stream
 // can be shorter than the revision that the caller named.
 func (sub *subscription) skips(ev *fdbevents.Event) bool {
 	if sub.stream != "" && (ev.Stream != sub.stream || ev.Revision <= sub.revision) {
@@ -335,15 +339,15 @@ func (sub *subscription) deliver(ev *fdbevents.Event) {
 	}
 }
 
-// served notes for Stats that the consumer has come to an event, and that many
-// more wait in its page.
+// served records for Stats that the consumer has reached an event, and how many more
+// wait in its page.
 func (sub *subscriber) served(at fdbevents.Position, waiting int) {
 	sub.mu.Lock()
 	defer sub.mu.Unlock()
 	sub.at, sub.waiting = at, waiting
 }
 
-// turn notes a change between reading the log and being live.
+// turn records for Stats that the subscription now reads the log, or is live.
 func (sub *subscriber) turn(live bool, at fdbevents.Position) {
 	sub.mu.Lock()
 	defer sub.mu.Unlock()

@@ -9,33 +9,35 @@ import (
 	"github.com/fdbevents/fdbevents/engine"
 )
 
-// Tx is one attempt at a transaction of Store.Transact. It is not safe for
-// concurrent use, and not to be used after the function that got it returned.
+// Tx is one attempt at a transaction of Store.Transact. It is not safe for concurrent
+// use, and must not be used after the function that received it has returned.
 type Tx struct {
-	store   *Store
-	tr      engine.Transaction
-	plan    *plan
+	store *Store
+	tr    engine.Transaction
+	plan  *plan
+	// results are the results of all appends so far, in order.
 	results []plannedResult
-	// own is the view that the transaction writes, when it is a projection's batch.
+	// own is the view that the transaction writes if it is a batch of a projection.
 	own ownView
 }
 
-// write is the engine's transaction for what is written beside the plan. All such
-// writes go through it: a transaction that is not dirty, and has no plan, is not
-// committed.
+// write returns the engine's transaction for writes that are not part of the plan, and
+// marks the plan as dirty. All such writes must go through it: a transaction with an
+// empty plan that is not dirty is not committed.
 func (tx *Tx) write() engine.Transaction {
 	tx.plan.dirty = true
 	return tx.tr
 }
 
-// Transact runs fn and commits what it appended and wrote as one transaction, or
-// nothing when fn returns an error, which Transact then returns as it is. fn is
-// run again when another transaction got in the way, so it must have no effect
-// but through tx; it is never run again after its transaction was committed. It
-// has 5 seconds.
+// Transact runs fn and commits what it appended and wrote as one transaction. If fn
+// returns an error, nothing is committed and Transact returns that error as it is. fn
+// is run again after a conflict with another transaction, so it must have no effect
+// except through tx. It is never run again after its transaction was committed. It has
+// 5 seconds.
 //
-// The results are those of the calls of Append and AppendIf, in order, with
-// positions. After ErrOutcomeUnknown the transaction may have happened or not.
+// Transact returns the results of fn's calls of Append and AppendIf, in order, with
+// their positions. After ErrOutcomeUnknown the transaction may or may not have
+// happened.
 func (s *Store) Transact(ctx context.Context, fn func(tx *Tx) error) ([]fdbevents.AppendResult, error) {
 	if err := s.enter(&s.calls); err != nil {
 		return nil, err
@@ -57,13 +59,13 @@ func (s *Store) Transact(ctx context.Context, fn func(tx *Tx) error) ([]fdbevent
 	return resolve(nil, tx.results, stamp), nil
 }
 
-// errOwnCondition is for a condition that fails on an event which is part of the
-// same, therefore abandoned, transaction: there is no position to name.
+// errOwnCondition is for a condition that fails on an event of the same transaction.
+// The transaction is abandoned, so there is no position to name.
 var errOwnCondition = errors.New("append condition failed: an event appended earlier in the same transaction matches the query")
 
-// Append plans events for the end of a stream. Their revisions are in the
-// result; the position is known after the commit. Later appends of the same
-// transaction see this one; ReadStream does not.
+// Append plans events for the end of a stream. The result has their revisions; the
+// position is known only after the commit. Later appends of the same transaction see
+// this one; ReadStream does not.
 func (tx *Tx) Append(stream string, expected fdbevents.ExpectedRevision, events ...fdbevents.EventData) (fdbevents.AppendResult, error) {
 	results, err := tx.append(nil, []fdbevents.StreamAppend{{Stream: stream, Expected: expected, Events: events}})
 	if err != nil {
@@ -72,7 +74,7 @@ func (tx *Tx) Append(stream string, expected fdbevents.ExpectedRevision, events 
 	return results[0], nil
 }
 
-// AppendIf plans appends on a condition, see Store.AppendIf.
+// AppendIf plans appends on a condition; see Store.AppendIf.
 func (tx *Tx) AppendIf(condition fdbevents.Condition, appends ...fdbevents.StreamAppend) ([]fdbevents.AppendResult, error) {
 	return tx.append(&condition, appends)
 }
@@ -98,8 +100,8 @@ func (tx *Tx) append(condition *fdbevents.Condition, appends []fdbevents.StreamA
 }
 
 // ReadStream reads a stream's events from a revision on, without those that this
-// transaction appends. The transaction fails to commit, and is run again, if
-// another one appends to the stream meanwhile.
+// transaction appends. If another transaction appends to the stream before this one
+// commits, this one is run again.
 func (tx *Tx) ReadStream(stream string, from int64) iter.Seq2[fdbevents.Event, error] {
 	return func(yield func(fdbevents.Event, error) bool) {
 		if err := fdbevents.ValidateStreamName(stream); err != nil {
@@ -130,14 +132,14 @@ func (tx *Tx) ReadStream(stream string, from int64) iter.Seq2[fdbevents.Event, e
 	}
 }
 
-// Data is the application's own key-value space of that name in the store, for
-// read models and whatever else shall change together with appends.
+// Data returns the application's key-value space with this name, for read models and
+// anything else that must change together with appends.
 func (tx *Tx) Data(name string) *Data {
 	return &Data{tx: tx, all: tx.store.keys.Data(name)}
 }
 
-// Engine is the transaction itself, for keys outside of the store's own: tables
-// of the same FoundationDB cluster that do not belong to fdbevents. Writing
-// through it, or reading keys below the store's prefix, can break the store.
-// Its Commit, OnError and Cancel are not for the caller.
+// Engine returns the transaction itself, for keys outside the store: tables in the same
+// FoundationDB cluster that do not belong to fdbevents. Reading or writing keys below
+// the store's prefix through it can break the store. The caller must not call its
+// Commit, OnError or Cancel.
 func (tx *Tx) Engine() engine.Transaction { return tx.write() }

@@ -11,17 +11,17 @@ import (
 	"github.com/fdbevents/fdbevents/internal/layout"
 )
 
-// ownView is a generation of a projection's view; without a name there is none.
+// ownView is a generation of a projection's view. Without a name it is no view.
 type ownView struct {
 	name       string
 	generation int64
 }
 
-// View is the view of a projection: the keys that its handler has written. In
-// that handler it is the view to write to; anywhere else it is the one that is
-// complete up to the position of ProjectionInfo, also while another is being
-// built, and is to be read only. It returns ErrProjectionNotFound when the
-// projection has never been run.
+// View returns the view of a projection: the keys that its handler has written. Inside
+// that handler it is the view to write to. Anywhere else it is the view that is
+// complete up to the position of ProjectionInfo, even while another is being built, and
+// must only be read. View returns ErrProjectionNotFound if the projection has never
+// been run.
 func (tx *Tx) View(name string) (*Data, error) {
 	if tx.own.name == name && name != "" {
 		return &Data{tx: tx, all: tx.store.keys.View(name, tx.own.generation)}, nil
@@ -33,8 +33,8 @@ func (tx *Tx) View(name string) (*Data, error) {
 	return &Data{tx: tx, all: tx.store.keys.View(name, p.Current)}, nil
 }
 
-// projection reads which generations a projection has. The transaction is run
-// again if that changes meanwhile.
+// projection reads which generations a projection has. The transaction is run again if
+// that changes before it commits.
 func (tx *Tx) projection(name string) (layout.Projection, error) {
 	if err := fdbevents.ValidateName("projection name", name, fdbevents.MaxName); err != nil {
 		return layout.Projection{}, err
@@ -49,7 +49,7 @@ func (tx *Tx) projection(name string) (layout.Projection, error) {
 	return layout.DecodeProjection(value)
 }
 
-// namedProjection says in an error which projection it is about, once.
+// namedProjection adds the projection's name to an error that does not have it yet.
 func namedProjection(name string, err error) error {
 	if fdbevents.KindOf(err) == fdbevents.NotFound {
 		return err
@@ -57,7 +57,7 @@ func namedProjection(name string, err error) error {
 	return fmt.Errorf("projection %q: %w", name, err)
 }
 
-// awaitPlace awaits a position; an absent one is Start.
+// awaitPlace awaits a place; an absent one is Start.
 func awaitPlace(value engine.Future[[]byte]) (fdbevents.Position, error) {
 	b, err := value.Get()
 	if err != nil {
@@ -66,22 +66,22 @@ func awaitPlace(value engine.Future[[]byte]) (fdbevents.Position, error) {
 	return layout.DecodePlace(b)
 }
 
-// ProjectionInfo tells about a projection.
+// ProjectionInfo describes a projection.
 type ProjectionInfo struct {
 	Name string
-	// Generation is that of the view that readers see, and Position how far in the
-	// log it has come.
+	// Generation is the generation of the view that readers see, and Position the
+	// position in the log that it has reached.
 	Generation int64
 	Position   fdbevents.Position
-	// Rebuilding is true while the view is built anew, in generation
-	// NextGeneration, which has come to NextPosition.
+	// Rebuilding is true while the view is being rebuilt in generation NextGeneration,
+	// which has reached NextPosition.
 	Rebuilding     bool
 	NextGeneration int64
 	NextPosition   fdbevents.Position
 }
 
-// Projection tells about one projection. It returns ErrProjectionNotFound when
-// there is none of that name.
+// Projection returns what the store knows about a projection. It returns
+// ErrProjectionNotFound if no projection has this name.
 func (s *Store) Projection(ctx context.Context, name string) (info ProjectionInfo, err error) {
 	_, err = s.Transact(ctx, func(tx *Tx) error {
 		p, err := tx.projection(name)
@@ -105,7 +105,8 @@ func (s *Store) Projection(ctx context.Context, name string) (info ProjectionInf
 	return info, nil
 }
 
-// Projections yields all projections in the order of their names.
+// Projections yields all projections in the order of their names, each read in a
+// transaction of its own. It yields at most one error, as its last element.
 func (s *Store) Projections(ctx context.Context) iter.Seq2[ProjectionInfo, error] {
 	return func(yield func(ProjectionInfo, error) bool) {
 		rest := s.keys.Projections()
@@ -129,7 +130,7 @@ func (s *Store) Projections(ctx context.Context) iter.Seq2[ProjectionInfo, error
 			rest.Begin = s.keys.WholeProjection(name).End
 			info, err := s.Projection(ctx, name)
 			if errors.Is(err, fdbevents.ErrProjectionNotFound) {
-				continue // deleted in this moment
+				continue // deleted in between
 			}
 			if !yield(info, err) || err != nil {
 				return
@@ -138,8 +139,8 @@ func (s *Store) Projections(ctx context.Context) iter.Seq2[ProjectionInfo, error
 	}
 }
 
-// DeleteProjection removes a projection with its view, if present. Whoever runs
-// it ends with ErrProjectionRebuilt; run again, it begins at the start of the log.
+// DeleteProjection removes a projection and its view, if there is one. Its runners end
+// with ErrProjectionRebuilt. If it is run again, it begins at the start of the log.
 func (s *Store) DeleteProjection(ctx context.Context, name string) error {
 	if err := fdbevents.ValidateName("projection name", name, fdbevents.MaxName); err != nil {
 		return err

@@ -10,30 +10,34 @@ import (
 	"github.com/fdbevents/fdbevents/internal/layout"
 )
 
-// watcher reads the end of the log once for all subscribers of a Store. It runs
-// while there are any.
+// watcher reads the end of the log once for all subscribers of a Store. It runs while
+// there is at least one.
 type watcher struct {
 	store *Store
 
+	// mu guards everything below it.
 	mu   sync.Mutex
 	subs map[*subscriber]struct{}
-	// begun counts the subscribers so far.
+	// begun is the number of subscribers so far.
 	begun int64
-	// feed is what the present subscribers are served from, nil when there are
-	// none; stop ends the goroutine that publishes to it.
+	// feed serves the present subscribers; nil if there are none. stop ends the
+	// goroutine that publishes to it.
 	feed *feed
 	stop context.CancelFunc
 }
 
-// subscriber is a subscription as the watcher knows it, with what Stats tells.
+// subscriber is a subscription as the watcher knows it, and what Stats says about it.
 type subscriber struct {
+	// feed, number and stream do not change. number is the order in which subscriptions
+	// began; stream is empty for all streams.
 	feed   *feed
 	number int64
 	stream string
 
+	// mu guards the fields below it. The subscription writes them; Stats reads them.
 	mu sync.Mutex
-	// at is the position up to which the consumer has been served, live whether
-	// that is from the feed, and waiting the rest of the page otherwise.
+	// at is the position up to which the consumer has been served; live is true if the
+	// feed serves it; waiting is otherwise the rest of its page.
 	at      fdbevents.Position
 	live    bool
 	waiting int
@@ -42,7 +46,7 @@ type subscriber struct {
 const (
 	// lookAgain is how long the watcher trusts a silent watch.
 	lookAgain = time.Second
-	// afterFailure is how long it waits after a watch that failed.
+	// afterFailure is how long the watcher waits after a watch that failed.
 	afterFailure = 20 * time.Millisecond
 )
 
@@ -50,8 +54,9 @@ func newWatcher(s *Store) *watcher {
 	return &watcher{store: s, subs: make(map[*subscriber]struct{})}
 }
 
-// subscribe registers a subscriber of all streams, or of one. Its feed has every
-// event after the position that it is ready from.
+// subscribe registers a subscriber of one stream, or of all streams if stream is empty.
+// Once its feed is ready, the feed gets every event after the position at which it
+// became ready.
 func (w *watcher) subscribe(stream string) (*subscriber, error) {
 	s := w.store
 	if err := s.enter(&s.workers); err != nil {
@@ -72,6 +77,7 @@ func (w *watcher) subscribe(stream string) (*subscriber, error) {
 	return sub, nil
 }
 
+// unsubscribe removes a subscriber; with the last one, the watcher stops.
 func (w *watcher) unsubscribe(sub *subscriber) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -113,7 +119,7 @@ func (w *watcher) run(ctx context.Context, to *feed) {
 					continue
 				}
 			} else if ctx.Err() == nil {
-				// Subscribers now read the log themselves, and see what is wrong.
+				// Subscribers now read the log themselves and see what is wrong.
 				s.trouble("reading the end of the log", f.err)
 				to.lose()
 				c = nil
@@ -128,8 +134,7 @@ func (w *watcher) run(ctx context.Context, to *feed) {
 	}
 }
 
-// tail is the position after which everything that is committed from now on
-// comes.
+// tail returns a position that everything committed from now on comes after.
 func (d Door) tail(ctx context.Context) (at fdbevents.Position, err error) {
 	err = d.View(ctx, func(r Reader) error {
 		version, err := r.ReadVersion().Get()
@@ -142,13 +147,15 @@ func (d Door) tail(ctx context.Context) (at fdbevents.Position, err error) {
 // bells watches the doorbells of all partitions.
 type bells struct {
 	store *Store
-	// rung has room for one signal: look at the log.
+	// rung has room for one signal, which means: look at the log.
 	rung chan struct{}
-	// armed is the transaction's new watches, of the last attempt only.
+	// armed holds the new watches of the transaction's last attempt, by partition. Only
+	// the watcher's goroutine uses it.
 	armed map[int]engine.Watch
 
+	// mu guards listening.
 	mu sync.Mutex
-	// listening holds the watch of each partition that has not fired yet.
+	// listening holds the watches that have not fired yet, by partition.
 	listening map[int]engine.Watch
 	waiters   sync.WaitGroup
 }
@@ -162,8 +169,8 @@ func newBells(s *Store) *bells {
 	}
 }
 
-// arm watches, from this transaction on, the partitions that are not watched, if
-// the page came to the end of the log.
+// arm watches the partitions that are not being watched, as this transaction sees them,
+// if the page reached the end of the log.
 func (b *bells) arm(p page, watch func(key []byte) engine.Watch) {
 	clear(b.armed)
 	if !p.tail {
@@ -185,8 +192,8 @@ func (b *bells) listen(ctx context.Context) {
 	for part, watch := range b.armed {
 		b.listening[part] = watch
 		b.waiters.Go(func() {
-			// Firing and failing mean the same: look again. But where watches
-			// fail, the next one may at once, too.
+			// Firing and failing mean the same: look again. But after a failure, wait a
+			// little, because the next watch may fail at once as well.
 			if err := watch.Wait(ctx); err != nil {
 				if ctx.Err() == nil {
 					b.store.trouble("watching a partition", err)
@@ -209,5 +216,5 @@ func (b *bells) listen(ctx context.Context) {
 	clear(b.armed)
 }
 
-// close waits for the waiters, whose ctx has ended.
+// close waits for the background goroutines of listen, whose ctx has ended.
 func (b *bells) close() { b.waiters.Wait() }

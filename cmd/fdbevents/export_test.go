@@ -99,7 +99,7 @@ func TestImportRefuses(t *testing.T) {
 	other := newDB(t)
 	must(t, "", "append", other, "order-1", "--type", "T", "--data", "1")
 	r = invoke(t, "", "import", other, name)
-	if r.code != exitRefused || !strings.Contains(plain(r.errors), `event UUID of stream "order-1", revision 0 cannot be restored: the store has another event as this revision`) {
+	if r.code != exitRefused || !strings.Contains(plain(r.errors), `event UUID of stream "order-1", revision 0 cannot be restored: the store has another event at this revision`) {
 		t.Errorf("got %+v", r)
 	}
 }

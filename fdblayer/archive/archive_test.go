@@ -152,9 +152,9 @@ func TestConflict(t *testing.T) {
 		want    string
 	}{
 		"other event": {func(s *fdblayer.Store) { appendTo(t, s, "a-1", event("x")) },
-			`revision 0 cannot be restored: the store has another event as this revision`},
+			`revision 0 cannot be restored: the store has another event at this revision`},
 		"other revision": {func(s *fdblayer.Store) { appendTo(t, s, "a-1", event("a1", "red")) },
-			`revision 0 cannot be restored: the store has another event as this revision`},
+			`revision 0 cannot be restored: the store has another event at this revision`},
 		"moved": {func(s *fdblayer.Store) { appendTo(t, s, "b-1", event("x"), event("b0", "red", "blue")) },
 			`stream "b-1", revision 0 cannot be restored: the store has it as revision 1`},
 		"other content": {func(s *fdblayer.Store) { appendTo(t, s, "b-1", event("b0", "red")) },
@@ -168,7 +168,7 @@ func TestConflict(t *testing.T) {
 			}
 		}, `stream "a-1": stream is permanently deleted`},
 		"tombstone": {func(s *fdblayer.Store) { appendTo(t, s, "dead", event("d"), event("more")) },
-			`stream "dead" cannot be restored: it is tombstoned after 1 events where it comes from, but has 2 here`},
+			`stream "dead" cannot be restored: it is tombstoned after 1 events in the source store, but has 2 here`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := openStore(t)

@@ -59,7 +59,7 @@ func TestGroupSettles(t *testing.T) {
 		for _, again := range []func() error{func() error { return msg.Ack(ctx) }, func() error { return msg.Nack(ctx, groups.Park, "") }} {
 			ack := msg.Ack(ctx)
 			err := again()
-			if !errors.Is(err, fdbevents.ErrSettled) || err.Error() != fmt.Sprintf(`settling message at position %s of consumer group "g": message is settled already; ack or nack each message once`, msg.Event.Position) {
+			if !errors.Is(err, fdbevents.ErrSettled) || err.Error() != fmt.Sprintf(`settling message at position %s of consumer group "g": message is already settled; ack or nack each message only once`, msg.Event.Position) {
 				t.Errorf("after %v: got %v", ack, err)
 			}
 		}

@@ -10,35 +10,40 @@ import (
 	"github.com/fdbevents/fdbevents/engine"
 )
 
-// pointer is where an event is in the log.
+// Pointer says where an event is in the log.
 type Pointer struct {
 	At        fdbevents.Position
 	Partition int
 }
 
-// entry is what a stream holds of one event: where it is in the log, how large
-// its record is, and the record itself when it is small, otherwise nil.
+// Entry is the value of a stream entry: what a stream stores about one of its events.
 type Entry struct {
 	Partition int
 	At        fdbevents.Position
-	Size      int
-	Record    []byte
+	// Size is the size of the encoded record in bytes, and Record the encoded record
+	// itself if the stream keeps a copy of it, otherwise nil.
+	Size   int
+	Record []byte
 }
 
+// AppendEntry appends the encoding of e to dst.
 func AppendEntry(dst []byte, e Entry) []byte {
 	dst = appendEntryPlace(appendPositionBytes(dst, e.At), e.Partition, e.Size)
 	return append(dst, e.Record...)
 }
 
-// appendStampedEntry encodes e without its position.
+// AppendStampedEntry appends the operand that stores e as the entry of the event with
+// the given index in its transaction. It ignores e.At: the engine fills the position
+// in.
 func AppendStampedEntry(dst []byte, index int, e Entry) []byte {
 	dst = appendEntryPlace(beginStamped(dst, index), e.Partition, e.Size)
 	return endStamped(append(dst, e.Record...))
 }
 
-// stampedEntryAround is appendStampedEntry for an entry that has the record: it puts
-// the rest around it, in the record's own memory when the capacity suffices. It also
-// returns where the record is then, because the log's slot can share it.
+// StampedEntryAround makes the operand of AppendStampedEntry for an entry that holds
+// its record. It builds the rest of the entry around encoded, in place if the capacity
+// of encoded suffices, so encoded must not be used afterwards. moved is the record
+// within operand, so that the log slot can share its memory.
 func StampedEntryAround(encoded []byte, index, partition int) (operand, moved []byte) {
 	var room [positionSize + 2*binary.MaxVarintLen64]byte
 	before := appendEntryPlace(beginStamped(room[:0], index), partition, len(encoded))
@@ -47,11 +52,12 @@ func StampedEntryAround(encoded []byte, index, partition int) (operand, moved []
 	return operand, operand[end-len(encoded) : end : end]
 }
 
-// appendEntryPlace encodes what is between an entry's position and its record.
+// appendEntryPlace encodes the fields between an entry's position and its record.
 func appendEntryPlace(dst []byte, partition, size int) []byte {
 	return binary.AppendUvarint(binary.AppendUvarint(dst, uint64(partition)), uint64(size))
 }
 
+// DecodeEntry decodes the value of a stream entry. e.Record shares src.
 func DecodeEntry(src []byte) (e Entry, err error) {
 	at, rest, err := splitStamped(src)
 	if err != nil {
@@ -71,26 +77,31 @@ func DecodeEntry(src []byte) (e Entry, err error) {
 		return e, nil
 	}
 	if len(rest) != e.Size {
-		return Entry{}, corrupt(fmt.Errorf("stream entry with %d bytes of a record of %d", len(rest), e.Size))
+		return Entry{}, corrupt(fmt.Errorf("stream entry with %d bytes of a %d-byte record", len(rest), e.Size))
 	}
 	e.Record = rest
 	return e, nil
 }
 
-// idEntry is where an event id is: revision in its stream and position.
+// IDEntry is the value of an event id's entry: the event's revision in the stream, and
+// its position.
 type IDEntry struct {
 	Revision int64
 	At       fdbevents.Position
 }
 
+// AppendIDEntry appends the encoding of e to dst.
 func AppendIDEntry(dst []byte, e IDEntry) []byte {
 	return binary.AppendUvarint(appendPositionBytes(dst, e.At), uint64(e.Revision))
 }
 
+// AppendStampedIDEntry appends the operand that stores the entry of an event id for the
+// event with the given index in its transaction.
 func AppendStampedIDEntry(dst []byte, index int, revision int64) []byte {
 	return endStamped(binary.AppendUvarint(beginStamped(dst, index), uint64(revision)))
 }
 
+// DecodeIDEntry decodes the value of an event id's entry.
 func DecodeIDEntry(src []byte) (e IDEntry, err error) {
 	at, rest, err := splitStamped(src)
 	if err != nil {
@@ -103,11 +114,12 @@ func DecodeIDEntry(src []byte) (e IDEntry, err error) {
 	return IDEntry{Revision: int64(rev), At: at}, nil
 }
 
-// appendTagEntry encodes the value of a tag's index entry: the event's partition.
+// AppendTagEntry appends the value of a tag's index entry: the event's partition.
 func AppendTagEntry(dst []byte, partition int) []byte {
 	return binary.AppendUvarint(dst, uint64(partition))
 }
 
+// DecodeTagEntry decodes the value of a tag's index entry.
 func DecodeTagEntry(src []byte) (partition int, err error) {
 	p, n := binary.Uvarint(src)
 	if n != len(src) || n <= 0 || p >= fdbevents.MaxPartitions {

@@ -8,14 +8,14 @@ import (
 	"github.com/google/uuid"
 )
 
-// The values of consumer groups: msgpack arrays that begin with a format number.
-
+// formatGroup is the format number of all values of consumer groups. They are msgpack
+// arrays that begin with it.
 const formatGroup = 1
 
-// groupConfig is what was fixed when a group was created, and whether it is
-// paused.
+// GroupConfig holds the settings of a group, which were fixed when it was created, and
+// whether it is paused.
 type GroupConfig struct {
-	// incarnation tells a group from an earlier one of the same name.
+	// Incarnation distinguishes the group from earlier ones of the same name.
 	Incarnation    uuid.UUID
 	Prefix         string
 	Query          fdbevents.Query
@@ -26,38 +26,41 @@ type GroupConfig struct {
 	Paused         bool
 }
 
-// groupLease says who delivers a partition to a group.
+// GroupLease says which member delivers a partition to a group.
 type GroupLease struct {
-	// owner is a member, uuid.Nil when nobody.
+	// Owner is the member that holds the lease, or uuid.Nil if nobody does.
 	Owner uuid.UUID
-	// epoch rises whenever the partition changes hands.
+	// Epoch rises whenever the lease changes hands.
 	Epoch int64
 }
 
-// groupProgress is how far a group has come in a partition.
+// GroupProgress is the progress of a group in a partition.
 type GroupProgress struct {
-	// checkpoint is the position up to which everything selected is settled.
+	// Checkpoint is the position up to which every selected event is settled.
 	Checkpoint fdbevents.Position
-	// settled are the positions of settled events after checkpoint, in order.
+	// Settled holds the positions after Checkpoint whose events are settled, in
+	// ascending order.
 	Settled []fdbevents.Position
-	// attempts are those events after checkpoint that failed and will be retried,
-	// in order.
+	// Attempts holds the events after Checkpoint that failed and will be retried, in
+	// ascending order of position.
 	Attempts []GroupAttempt
 }
 
-// groupAttempt is how often the event at a position has failed.
+// GroupAttempt says how many times the event at a position has failed.
 type GroupAttempt struct {
 	At     fdbevents.Position
 	Failed int
 }
 
-// groupParked is a parked event.
+// GroupParked describes a parked event: how many times it was delivered, the reason for
+// which it was parked, and when.
 type GroupParked struct {
 	Attempts int
 	Reason   string
 	Time     time.Time
 }
 
+// AppendGroupConfig appends the encoding of c to dst.
 func AppendGroupConfig(dst []byte, c GroupConfig) []byte {
 	w := beginValue(dst, formatGroup, 9)
 	w.bytes(c.Incarnation[:])
@@ -76,6 +79,7 @@ func AppendGroupConfig(dst []byte, c GroupConfig) []byte {
 	return w.end()
 }
 
+// DecodeGroupConfig decodes the settings of a group.
 func DecodeGroupConfig(src []byte) (c GroupConfig, err error) {
 	r := readValue(src, "group settings", formatGroup, 9)
 	c.Incarnation = r.uuid()
@@ -91,12 +95,13 @@ func DecodeGroupConfig(src []byte) (c GroupConfig, err error) {
 	c.MaxRetries = int(r.int())
 	c.LeaseTime = time.Duration(r.int())
 	if c.MessageTimeout <= 0 || c.LeaseTime <= 0 || c.MaxRetries < 0 {
-		r.fail(fmt.Errorf("message time-out %v, lease %v, %d retries", c.MessageTimeout, c.LeaseTime, c.MaxRetries))
+		r.fail(fmt.Errorf("message timeout %v, lease %v, %d retries", c.MessageTimeout, c.LeaseTime, c.MaxRetries))
 	}
 	c.Paused = r.bool()
 	return c, r.end()
 }
 
+// AppendGroupLease appends the encoding of l to dst.
 func AppendGroupLease(dst []byte, l GroupLease) []byte {
 	w := beginValue(dst, formatGroup, 3)
 	w.bytes(l.Owner[:])
@@ -104,6 +109,7 @@ func AppendGroupLease(dst []byte, l GroupLease) []byte {
 	return w.end()
 }
 
+// DecodeGroupLease decodes a lease.
 func DecodeGroupLease(src []byte) (l GroupLease, err error) {
 	r := readValue(src, "group lease", formatGroup, 3)
 	l.Owner = r.uuid()
@@ -111,8 +117,11 @@ func DecodeGroupLease(src []byte) (l GroupLease, err error) {
 	return l, r.end()
 }
 
-// appendGroupProgress encodes [1, checkpoint, settled, [position, failed, …]];
-// settled is one byte string of positions.
+// AppendGroupProgress appends the encoding of p to dst:
+//
+//	[1, checkpoint, settled, [position, failed, …]]
+//
+// settled is one byte string that holds all positions.
 func AppendGroupProgress(dst []byte, p GroupProgress) []byte {
 	w := beginValue(dst, formatGroup, 4)
 	w.position(p.Checkpoint)
@@ -128,6 +137,8 @@ func AppendGroupProgress(dst []byte, p GroupProgress) []byte {
 	return w.end()
 }
 
+// DecodeGroupProgress decodes the progress of a group. It refuses positions that are
+// out of order.
 func DecodeGroupProgress(src []byte) (p GroupProgress, err error) {
 	r := readValue(src, "group progress", formatGroup, 4)
 	p.Checkpoint = r.position()
@@ -156,6 +167,7 @@ func DecodeGroupProgress(src []byte) (p GroupProgress, err error) {
 	return p, r.end()
 }
 
+// AppendGroupParked appends the encoding of p to dst.
 func AppendGroupParked(dst []byte, p GroupParked) []byte {
 	w := beginValue(dst, formatGroup, 4)
 	w.int(int64(p.Attempts))
@@ -164,6 +176,7 @@ func AppendGroupParked(dst []byte, p GroupParked) []byte {
 	return w.end()
 }
 
+// DecodeGroupParked decodes a parked event.
 func DecodeGroupParked(src []byte) (p GroupParked, err error) {
 	r := readValue(src, "parked message", formatGroup, 4)
 	p.Attempts = int(r.int())
@@ -172,14 +185,15 @@ func DecodeGroupParked(src []byte) (p GroupParked, err error) {
 	return p, r.end()
 }
 
-// appendGroupCount encodes a member's heartbeat counter, or how often a message that
-// is to be replayed has failed since then.
+// AppendGroupCount appends the encoding of n: the heartbeat counter of a member, or how
+// many times an event has failed since it was chosen for replay.
 func AppendGroupCount(dst []byte, n int64) []byte {
 	w := beginValue(dst, formatGroup, 2)
 	w.int(n)
 	return w.end()
 }
 
+// DecodeGroupCount decodes what AppendGroupCount encoded.
 func DecodeGroupCount(src []byte) (n int64, err error) {
 	r := readValue(src, "group counter", formatGroup, 2)
 	n = r.int()

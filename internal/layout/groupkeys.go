@@ -7,19 +7,19 @@ import (
 	"github.com/google/uuid"
 )
 
-// The kinds of a consumer group's keys, the element after its name.
+// These are the kinds of a group's keys: the tuple element after the group's name.
 const (
-	GroupConfigKind   = 0 // (9, name, 0)                      → groupConfig
+	GroupConfigKind   = 0 // (9, name, 0)                      → GroupConfig
 	GroupBellKind     = 1 // (9, name, 1)                      → a number that changes
 	GroupMemberKind   = 2 // (9, name, 2, member)              → heartbeat counter
-	GroupLeaseKind    = 3 // (9, name, 3, partition)           → groupLease
-	GroupProgressKind = 4 // (9, name, 4, partition)           → groupProgress
-	GroupParkedKind   = 5 // (9, name, 5, partition, position) → groupParked
-	GroupReplayKind   = 6 // (9, name, 6, partition, position) → how often it failed again
+	GroupLeaseKind    = 3 // (9, name, 3, partition)           → GroupLease
+	GroupProgressKind = 4 // (9, name, 4, partition)           → GroupProgress
+	GroupParkedKind   = 5 // (9, name, 5, partition, position) → GroupParked
+	GroupReplayKind   = 6 // (9, name, 6, partition, position) → failures since it was replayed
 )
 
-// groups is the range of the keys of all consumer groups, or of those that come
-// after the group with a name.
+// Groups returns the range of the keys of all consumer groups, or, if after is not
+// empty, of the groups whose names follow after.
 func (k Keys) Groups(after string) engine.Range {
 	all := prefixRange(k.subspace(nil, spaceGroup))
 	if after != "" {
@@ -28,7 +28,7 @@ func (k Keys) Groups(after string) engine.Range {
 	return all
 }
 
-// group is the range of all keys of one group.
+// Group returns the range of all keys of one group.
 func (k Keys) Group(name string) engine.Range {
 	return prefixRange(tuple.AppendString(k.subspace(nil, spaceGroup), name))
 }
@@ -37,66 +37,76 @@ func (k Keys) groupKind(name string, kind int64) []byte {
 	return tuple.AppendInt(tuple.AppendString(k.subspace(nil, spaceGroup), name), kind)
 }
 
+// GroupConfig returns the key of a group's settings.
 func (k Keys) GroupConfig(name string) []byte { return k.groupKind(name, GroupConfigKind) }
-func (k Keys) GroupBell(name string) []byte   { return k.groupKind(name, GroupBellKind) }
 
+// GroupBell returns the key of a group's bell. Its value changes when members should
+// look at the group again.
+func (k Keys) GroupBell(name string) []byte { return k.groupKind(name, GroupBellKind) }
+
+// GroupMember returns the key of a member's heartbeat counter.
 func (k Keys) GroupMember(name string, member uuid.UUID) []byte {
 	return tuple.AppendUUID(k.groupKind(name, GroupMemberKind), member)
 }
 
-// groupMembers is the range of a group's members.
+// GroupMembers returns the range of a group's members.
 func (k Keys) GroupMembers(name string) engine.Range {
 	return prefixRange(k.groupKind(name, GroupMemberKind))
 }
 
+// GroupLease returns the key of the lease of partition p.
 func (k Keys) GroupLease(name string, p int) []byte {
 	return tuple.AppendInt(k.groupKind(name, GroupLeaseKind), int64(p))
 }
 
-// groupLeases is the range of the leases of all partitions.
+// GroupLeases returns the range of the leases of all partitions.
 func (k Keys) GroupLeases(name string) engine.Range {
 	return prefixRange(k.groupKind(name, GroupLeaseKind))
 }
 
+// GroupProgress returns the key of a group's progress in partition p.
 func (k Keys) GroupProgress(name string, p int) []byte {
 	return tuple.AppendInt(k.groupKind(name, GroupProgressKind), int64(p))
 }
 
-// groupProgresses is the range of the progresses of all partitions.
+// GroupProgresses returns the range of a group's progress in all partitions.
 func (k Keys) GroupProgresses(name string) engine.Range {
 	return prefixRange(k.groupKind(name, GroupProgressKind))
 }
 
+// GroupParked returns the key of the parked event of partition p at a position.
 func (k Keys) GroupParked(name string, p int, at fdbevents.Position) []byte {
 	return appendPosition(tuple.AppendInt(k.groupKind(name, GroupParkedKind), int64(p)), at)
 }
 
-// groupParkedAll is the range of what is parked in all partitions.
+// GroupParkedAll returns the range of the parked events of all partitions.
 func (k Keys) GroupParkedAll(name string) engine.Range {
 	return prefixRange(k.groupKind(name, GroupParkedKind))
 }
 
-// groupParkedIn is the range of what is parked in one partition.
+// GroupParkedIn returns the range of the parked events of one partition.
 func (k Keys) GroupParkedIn(name string, p int) engine.Range {
 	return prefixRange(tuple.AppendInt(k.groupKind(name, GroupParkedKind), int64(p)))
 }
 
+// GroupReplay returns the key of the event of partition p at a position that is to be
+// replayed.
 func (k Keys) GroupReplay(name string, p int, at fdbevents.Position) []byte {
 	return appendPosition(tuple.AppendInt(k.groupKind(name, GroupReplayKind), int64(p)), at)
 }
 
-// groupReplays is the range of what is to be replayed in all partitions.
+// GroupReplays returns the range of the events to be replayed in all partitions.
 func (k Keys) GroupReplays(name string) engine.Range {
 	return prefixRange(k.groupKind(name, GroupReplayKind))
 }
 
-// groupReplaysIn is the range of what is to be replayed in one partition.
+// GroupReplaysIn returns the range of the events to be replayed in one partition.
 func (k Keys) GroupReplaysIn(name string, p int) engine.Range {
 	return prefixRange(tuple.AppendInt(k.groupKind(name, GroupReplayKind), int64(p)))
 }
 
-// groupKey is what the key of a consumer group says; which of the last three
-// fields do depends on the kind.
+// GroupKey holds the elements of a consumer group's key. Kind decides which of Member,
+// Partition and At the key has.
 type GroupKey struct {
 	Name      string
 	Kind      int64
@@ -105,6 +115,7 @@ type GroupKey struct {
 	At        fdbevents.Position
 }
 
+// ParseGroup parses a key of a consumer group.
 func (k Keys) ParseGroup(key []byte) (g GroupKey, err error) {
 	name, rest, err := tuple.ReadString(key[len(k.Prefix)+subspaceSize:])
 	g.Name = name

@@ -8,24 +8,25 @@ import (
 
 const formatHead = 1
 
-// head is what is known of a stream without reading its events.
+// Head is what the store keeps about a stream apart from its events.
 type Head struct {
-	// next is the revision that the next event gets; 0 when there was never one.
+	// Next is the revision that the next event gets; 0 if there has never been one.
 	Next int64
-	// truncateBefore is the first revision that readers see.
+	// TruncateBefore is the first revision that readers see.
 	TruncateBefore int64
-	// maxAge and maxCount bound what readers see; 0 is no bound.
+	// MaxAge and MaxCount are the stream's retention and bound what readers see; 0 is
+	// no bound.
 	MaxAge   time.Duration
 	MaxCount int64
 	State    StreamState
 	Metadata []byte
 }
 
-// exists reports whether the stream has been created and not been deleted since.
+// Exists reports whether the stream has been created and has not been deleted since.
 func (h Head) Exists() bool { return h.Next > 0 && h.State == StateOpen }
 
-// meets reports whether the expectation about the stream is right. A deleted stream
-// does not exist, but its last revision can still be named.
+// Meets reports whether the stream is as e expects. A deleted stream does not exist,
+// but an exact last revision still matches it.
 func (h Head) Meets(e fdbevents.ExpectedRevision) bool {
 	switch e {
 	case fdbevents.Any:
@@ -38,7 +39,8 @@ func (h Head) Meets(e fdbevents.ExpectedRevision) bool {
 	return int64(e) == h.Next-1
 }
 
-// first is the first revision that readers see, but for those hidden by their age.
+// First returns the first revision that readers see, apart from events hidden by their
+// age.
 func (h Head) First() int64 {
 	if h.MaxCount > 0 {
 		return max(h.TruncateBefore, h.Next-h.MaxCount)
@@ -46,15 +48,19 @@ func (h Head) First() int64 {
 	return h.TruncateBefore
 }
 
+// StreamState says whether a stream can be read and appended to.
 type StreamState int64
 
 const (
+	// StateOpen is the state of a stream that was not deleted.
 	StateOpen StreamState = iota
-	// stateTombstoned is for ever, stateDeleted until the next append.
+	// StateTombstoned is permanent.
 	StateTombstoned
+	// StateDeleted lasts until the next append.
 	StateDeleted
 )
 
+// AppendHead appends the encoding of h to dst.
 func AppendHead(dst []byte, h Head) []byte {
 	w := beginValue(dst, formatHead, 7)
 	w.int(h.Next)
@@ -66,7 +72,8 @@ func AppendHead(dst []byte, h Head) []byte {
 	return w.end()
 }
 
-// decodeHead decodes a head; an absent one (nil) is a stream without events.
+// DecodeHead decodes a head. An absent head, a nil src, is a stream without events.
+// h.Metadata shares src.
 func DecodeHead(src []byte) (h Head, err error) {
 	if src == nil {
 		return h, nil

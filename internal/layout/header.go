@@ -7,21 +7,26 @@ import (
 	"github.com/google/uuid"
 )
 
-// systemIndex says that appends write a system index, and when it is ready that
-// readers may use it, because the events before it was created are in it, too.
+// SystemIndex is a system index that appends write. Once Ready is true, it also holds
+// the events from before it was created, so readers may use it.
 type SystemIndex struct {
 	Name  string
 	Ready bool
 }
 
-// header describes a store. All but its indexes is written once.
+// Header describes a store. Everything but Indexes is written only once, when the store
+// is created.
 type Header struct {
-	ID          uuid.UUID
-	Partitions  int
+	// ID identifies the store.
+	ID         uuid.UUID
+	Partitions int
+	// InlineLimit is the largest record, in bytes, that is also kept in its stream
+	// entry.
 	InlineLimit int
 	Indexes     []SystemIndex
 }
 
+// AppendHeader appends the encoding of h to dst.
 func AppendHeader(dst []byte, h Header) []byte {
 	w := beginValue(dst, formatStore, 5)
 	w.bytes(h.ID[:])
@@ -36,13 +41,13 @@ func AppendHeader(dst []byte, h Header) []byte {
 	return w.end()
 }
 
-// decodeHeader refuses other formats in its own words: they are about the store as a
-// whole.
+// DecodeHeader decodes a store's header. It words unknown formats differently from the
+// other decoders, because they concern the store as a whole.
 func DecodeHeader(src []byte) (h Header, err error) {
 	r := newValueReader(src)
 	switch format, n := r.preamble(); {
 	case format < formatStore:
-		r.refuse(fmt.Errorf("%w %d: this build knows format %d; read the events with the fdbevents that made it, and append them to a new store", fdbevents.ErrFormat, format, formatStore))
+		r.refuse(fmt.Errorf("%w %d: this build knows format %d; read the events with the fdbevents that wrote it, and append them to a new store", fdbevents.ErrFormat, format, formatStore))
 	case format != formatStore || n != 5:
 		r.refuse(fmt.Errorf("%w %d: this build knows format %d; use a newer fdbevents", fdbevents.ErrFormat, format, formatStore))
 	}

@@ -11,42 +11,46 @@ import (
 	"github.com/google/uuid"
 )
 
-// Subspaces of the store, the first tuple element of every key. CONTRIBUTING.md
-// has a picture of them.
+// The subspaces of a store: the first tuple element of every key. docs/keys.md has a
+// picture of them.
 const (
-	spaceHeader     = 0  // (0[, what, …])               → header, progress of long work
-	spaceHead       = 1  // (1, stream)                  → head
-	spaceEntry      = 2  // (2, stream, revision)        → entry
+	spaceHeader     = 0  // (0[, what, …])               → header; places of long work
+	spaceHead       = 1  // (1, stream)                  → Head
+	spaceEntry      = 2  // (2, stream, revision)        → Entry
 	spaceLog        = 3  // (3, partition, stamp[, k])   → record, or its k-th further chunk
-	spaceID         = 4  // (4, event id, stream)        → idEntry
+	spaceID         = 4  // (4, event id, stream)        → IDEntry
 	spaceTag        = 5  // (5, tag, stamp)              → partition
 	spaceDoorbell   = 6  // (6, partition)               → stamp
-	spaceMark       = 7  // (7, process, marker)         → mark
+	spaceMark       = 7  // (7, process, marker)         → Mark
 	spaceCheckpoint = 8  // (8, name)                    → position
 	spaceGroup      = 9  // (9, group, …)                → consumer groups
 	spaceData       = 10 // (10, name, …)                → the application's own keys
 	spaceProjection = 11 // (11, name[, generation[, …]]) → projection, position, view
 )
 
-// keys builds and parses every key of a store. Nothing else does.
+// Keys builds and parses the keys of a store. Methods that take dst append the key to
+// it, like append; the others return a new slice. The Parse methods take a key of their
+// own subspace, under the same Prefix; their errors name the key.
 type Keys struct {
-	// prefix is put before every key; see engine.Engine.Prefix.
+	// Prefix begins every key; see engine.Engine.Prefix. Keys never modifies it.
 	Prefix []byte
 }
 
-// arena hands out the keys and values of one transaction from few allocations.
-// What it has handed out is never moved or reused.
+// Arena allocates the keys and values of one transaction in few blocks. The caller
+// appends to Free and passes the result to Cut. The slices that Cut returned are never
+// moved or reused. An Arena is not safe for concurrent use.
 type Arena struct{ Free []byte }
 
-// reserve makes room for n bytes. What it allocates for them, if it has to, has at
-// least block bytes.
+// Reserve makes room for n bytes in Free. If it has to allocate, it allocates at least
+// block bytes.
 func (a *Arena) Reserve(n, block int) {
 	if cap(a.Free) < n {
 		a.Free = make([]byte, 0, max(n, block))
 	}
 }
 
-// cut takes what was appended to a.free since the last cut.
+// Cut returns b, which the caller made by appending to a.Free, and moves a.Free behind
+// it. If b did not fit into Free, Free goes on in the memory that append allocated.
 func (a *Arena) Cut(b []byte) []byte {
 	out := b[:len(b):len(b)]
 	a.Free = b[len(b):]
@@ -57,43 +61,47 @@ func (k Keys) subspace(dst []byte, space int64) []byte {
 	return tuple.AppendInt(append(dst, k.Prefix...), space)
 }
 
+// Header returns the key of the store's header.
 func (k Keys) Header() []byte { return k.subspace(nil, spaceHeader) }
 
-// indexed is how far partition p has been gone through for a system index that
-// is being built.
+// Indexed returns the key of the place in partition p that the builder of a system
+// index has reached.
 func (k Keys) Indexed(index string, p int) []byte {
 	dst := tuple.AppendString(tuple.AppendString(k.Header(), "index"), index)
 	return tuple.AppendInt(dst, int64(p))
 }
 
-// allIndexed is the range of indexed over all partitions.
+// AllIndexed returns the range of the Indexed keys of all partitions.
 func (k Keys) AllIndexed(index string) engine.Range {
 	return prefixRange(tuple.AppendString(tuple.AppendString(k.Header(), "index"), index))
 }
 
-// scavenged is where an interrupted scavenge goes on.
+// Scavenged returns the key of the place where an interrupted scavenge resumes.
 func (k Keys) Scavenged() []byte { return tuple.AppendString(k.Header(), "scavenge") }
 
+// Head returns the key of a stream's head.
 func (k Keys) Head(dst []byte, stream string) []byte {
 	return tuple.AppendString(k.subspace(dst, spaceHead), stream)
 }
 
-// heads is the range of the heads of all streams whose name begins with prefix.
+// Heads returns the range of the heads of all streams whose name begins with prefix.
 func (k Keys) Heads(prefix string) engine.Range {
 	return k.namesWithPrefix(spaceHead, prefix)
 }
 
+// ParseHead parses the key of a head.
 func (k Keys) ParseHead(key []byte) (stream string, err error) {
 	stream, rest, err := tuple.ReadString(key[len(k.Prefix)+subspaceSize:])
 	return stream, endKey(key, rest, err)
 }
 
+// Entry returns the key of a stream's entry for a revision.
 func (k Keys) Entry(dst []byte, stream string, revision int64) []byte {
 	dst = tuple.AppendString(k.subspace(dst, spaceEntry), stream)
 	return tuple.AppendInt(dst, revision)
 }
 
-// entries is the range of a stream's entries with from <= revision <= to.
+// Entries returns the range of a stream's entries with from <= revision <= to.
 func (k Keys) Entries(stream string, from, to int64) engine.Range {
 	return engine.Range{
 		Begin: k.Entry(nil, stream, from),
@@ -101,9 +109,10 @@ func (k Keys) Entries(stream string, from, to int64) engine.Range {
 	}
 }
 
-// allEntries is the range of the entries of all streams.
+// AllEntries returns the range of the entries of all streams.
 func (k Keys) AllEntries() engine.Range { return prefixRange(k.subspace(nil, spaceEntry)) }
 
+// ParseEntry parses the key of a stream entry.
 func (k Keys) ParseEntry(key []byte) (stream string, revision int64, err error) {
 	stream, rest, err := tuple.ReadString(key[len(k.Prefix)+subspaceSize:])
 	if err == nil {
@@ -112,8 +121,8 @@ func (k Keys) ParseEntry(key []byte) (stream string, revision int64, err error) 
 	return stream, revision, endKey(key, rest, err)
 }
 
-// log is the range of partition p's slots, chunks included, with
-// from <= position <= to.
+// Log returns the range of the slots of partition p, further chunks included, with from
+// <= position <= to.
 func (k Keys) Log(p int, from, to fdbevents.Position) engine.Range {
 	return engine.Range{
 		Begin: k.Slot(nil, p, from),
@@ -125,18 +134,19 @@ func (k Keys) partition(dst []byte, space int64, p int) []byte {
 	return tuple.AppendInt(k.subspace(dst, space), int64(p))
 }
 
+// Slot returns the key of the log slot of partition p at a position.
 func (k Keys) Slot(dst []byte, p int, at fdbevents.Position) []byte {
 	return appendPosition(k.partition(dst, spaceLog, p), at)
 }
 
-// record is the range of one record: its slot and its further chunks.
+// Record returns the range of one record: its slot and its further chunks.
 func (k Keys) Record(p int, at fdbevents.Position) engine.Range {
 	slot := k.Slot(nil, p, at)
 	return engine.Range{Begin: slot, End: append(bytes.Clone(slot), 0xff)}
 }
 
-// stampedSlot is the operand of a versionstamped key: the slot, or for
-// chunk > 0 the further chunk, of the event with the given index.
+// StampedSlot appends the operand of a versionstamped key: the slot of the event with
+// the given index in its transaction, or, for chunk > 0, its chunk-th further chunk.
 func (k Keys) StampedSlot(dst []byte, p, index, chunk int) []byte {
 	start := len(dst)
 	dst = k.partition(dst, spaceLog, p)
@@ -147,11 +157,11 @@ func (k Keys) StampedSlot(dst []byte, p, index, chunk int) []byte {
 	return binary.LittleEndian.AppendUint32(dst, uint32(at-start))
 }
 
-// slotSize is the size of a slot's key in partition p; the keys of its further
-// chunks begin with it and go on.
+// SlotSize returns the size in bytes of the key of a slot of partition p. The keys of
+// the slot's further chunks begin with the slot's key.
 func (k Keys) SlotSize(p int) int { return k.partitionSize(p) + 13 }
 
-// parseSlot reads a key of partition p's log. chunk is 0 for the slot itself.
+// ParseSlot parses a key of the log of partition p. chunk is 0 for the slot itself.
 func (k Keys) ParseSlot(p int, key []byte) (at fdbevents.Position, chunk int64, err error) {
 	at, rest, err := readPosition(key[k.partitionSize(p):])
 	if err == nil && len(rest) > 0 {
@@ -160,20 +170,22 @@ func (k Keys) ParseSlot(p int, key []byte) (at fdbevents.Position, chunk int64, 
 	return at, chunk, endKey(key, rest, err)
 }
 
+// ID returns the key of the entry of an event id in a stream.
 func (k Keys) ID(dst []byte, id uuid.UUID, stream string) []byte {
 	dst = tuple.AppendUUID(k.subspace(dst, spaceID), id)
 	return tuple.AppendString(dst, stream)
 }
 
-// streamsOfID is the range of an event id's entries, one for each stream that has
-// it.
+// StreamsOfID returns the range of the entries of an event id, one for each stream that
+// has it.
 func (k Keys) StreamsOfID(id uuid.UUID) engine.Range {
 	return prefixRange(tuple.AppendUUID(k.subspace(nil, spaceID), id))
 }
 
-// ids is the range of all event ids.
+// IDs returns the range of the entries of all event ids.
 func (k Keys) IDs() engine.Range { return prefixRange(k.subspace(nil, spaceID)) }
 
+// ParseID parses the key of an event id's entry.
 func (k Keys) ParseID(key []byte) (id uuid.UUID, stream string, err error) {
 	raw, rest, err := tuple.ReadUUID(key[len(k.Prefix)+subspaceSize:])
 	if err == nil {
@@ -182,11 +194,12 @@ func (k Keys) ParseID(key []byte) (id uuid.UUID, stream string, err error) {
 	return uuid.UUID(raw), stream, endKey(key, rest, err)
 }
 
+// Tag returns the key of a tag's index entry for the event at a position.
 func (k Keys) Tag(dst []byte, tag string, at fdbevents.Position) []byte {
 	return appendPosition(tuple.AppendString(k.subspace(dst, spaceTag), tag), at)
 }
 
-// tagged is the range of the index entries for tag with from <= position <= to.
+// Tagged returns the range of the index entries of tag with from <= position <= to.
 func (k Keys) Tagged(tag string, from, to fdbevents.Position) engine.Range {
 	var a Arena
 	a.Reserve(2*(len(k.Prefix)+len(tag)+20), 0)
@@ -196,12 +209,11 @@ func (k Keys) Tagged(tag string, from, to fdbevents.Position) engine.Range {
 	}
 }
 
-// allTagged is the range of the index entries for all tags that begin with
-// prefix.
+// AllTagged returns the range of the index entries of all tags that begin with prefix.
 func (k Keys) AllTagged(prefix string) engine.Range { return k.namesWithPrefix(spaceTag, prefix) }
 
-// stampedTag is the operand of a versionstamped key: the index entry for tag of
-// the event with the given index.
+// StampedTag appends the operand of a versionstamped key: the index entry of tag for
+// the event with the given index in its transaction.
 func (k Keys) StampedTag(dst []byte, tag string, index int) []byte {
 	start := len(dst)
 	dst = tuple.AppendString(k.subspace(dst, spaceTag), tag)
@@ -209,6 +221,7 @@ func (k Keys) StampedTag(dst []byte, tag string, index int) []byte {
 	return binary.LittleEndian.AppendUint32(dst, uint32(at-start))
 }
 
+// ParseTag parses the key of a tag's index entry.
 func (k Keys) ParseTag(key []byte) (tag string, at fdbevents.Position, err error) {
 	tag, rest, err := tuple.ReadString(key[len(k.Prefix)+subspaceSize:])
 	if err == nil {
@@ -217,17 +230,19 @@ func (k Keys) ParseTag(key []byte) (tag string, at fdbevents.Position, err error
 	return tag, at, endKey(key, rest, err)
 }
 
+// Doorbell returns the key of the doorbell of partition p.
 func (k Keys) Doorbell(dst []byte, p int) []byte { return k.partition(dst, spaceDoorbell, p) }
 
-// doorbells is the range of the doorbells of all partitions.
+// Doorbells returns the range of the doorbells of all partitions.
 func (k Keys) Doorbells() engine.Range { return prefixRange(k.subspace(nil, spaceDoorbell)) }
 
+// Marker returns the key of the mark that the n-th marker of a process writes.
 func (k Keys) Marker(process uuid.UUID, n int) []byte {
 	return tuple.AppendInt(tuple.AppendUUID(k.subspace(nil, spaceMark), process), int64(n))
 }
 
-// marks is the range of the marks of one process, or of all when process is the
-// zero UUID.
+// Marks returns the range of the marks of one process, or of all processes if process
+// is the zero UUID.
 func (k Keys) Marks(process uuid.UUID) engine.Range {
 	key := k.subspace(nil, spaceMark)
 	if process != uuid.Nil {
@@ -236,9 +251,9 @@ func (k Keys) Marks(process uuid.UUID) engine.Range {
 	return prefixRange(key)
 }
 
-// data is the range of the application's keys under name; each begins with the
-// range's begin, and goes on with the application's bytes. The last byte keeps
-// these from continuing the name.
+// Data returns the range of the application's keys under name. Each key begins with the
+// Begin of the range and continues with the application's bytes. The last byte of Begin
+// keeps these bytes from continuing the name.
 func (k Keys) Data(name string) engine.Range {
 	begin := append(tuple.AppendString(k.subspace(nil, spaceData), name), 1)
 	end := bytes.Clone(begin)
@@ -246,40 +261,44 @@ func (k Keys) Data(name string) engine.Range {
 	return engine.Range{Begin: begin, End: end}
 }
 
+// Checkpoint returns the key of a checkpoint.
 func (k Keys) Checkpoint(name string) []byte {
 	return tuple.AppendString(k.subspace(nil, spaceCheckpoint), name)
 }
 
-// checkpoints is the range of all checkpoints.
+// Checkpoints returns the range of all checkpoints.
 func (k Keys) Checkpoints() engine.Range { return prefixRange(k.subspace(nil, spaceCheckpoint)) }
 
+// ParseCheckpoint parses the key of a checkpoint.
 func (k Keys) ParseCheckpoint(key []byte) (name string, err error) {
 	name, rest, err := tuple.ReadString(key[len(k.Prefix)+subspaceSize:])
 	return name, endKey(key, rest, err)
 }
 
+// Projection returns the key of a projection.
 func (k Keys) Projection(name string) []byte {
 	return tuple.AppendString(k.subspace(nil, spaceProjection), name)
 }
 
-// projections is the range of all projections, with their generations and views.
+// Projections returns the range of all projections, with their generations and views.
 func (k Keys) Projections() engine.Range { return prefixRange(k.subspace(nil, spaceProjection)) }
 
-// wholeProjection is the range of everything of one projection.
+// WholeProjection returns the range of all keys of one projection.
 func (k Keys) WholeProjection(name string) engine.Range { return prefixRange(k.Projection(name)) }
 
-// generation is where a generation of a projection has come to.
+// Generation returns the key of the position that generation g of a projection has
+// reached.
 func (k Keys) Generation(name string, g int64) []byte {
 	return tuple.AppendInt(k.Projection(name), g)
 }
 
-// wholeGeneration is the range of a generation's position and view.
+// WholeGeneration returns the range of a generation's position and view.
 func (k Keys) WholeGeneration(name string, g int64) engine.Range {
 	return prefixRange(k.Generation(name, g))
 }
 
-// view is the range of the keys that a generation of a projection has written, see
-// data.
+// View returns the range of the keys that generation g of a projection has written.
+// They are built like the keys of Data.
 func (k Keys) View(name string, g int64) engine.Range {
 	begin := append(k.Generation(name, g), 1)
 	end := bytes.Clone(begin)
@@ -287,7 +306,7 @@ func (k Keys) View(name string, g int64) engine.Range {
 	return engine.Range{Begin: begin, End: end}
 }
 
-// parseProjection reads a key of the projections. g is none in the key of the
+// ParseProjection parses a key of a projection. g is NoGeneration in the key of the
 // projection itself; view is true for a key of the generation's view.
 func (k Keys) ParseProjection(key []byte) (name string, g int64, view bool, err error) {
 	g = NoGeneration
@@ -305,8 +324,9 @@ func (k Keys) ParseProjection(key []byte) (name string, g int64, view bool, err 
 // subspaceSize is the encoded size of a subspace number above 0.
 const subspaceSize = 2
 
-// partitionSize is the size of what comes before the stamp or tag in a key of
-// partition p: prefix, subspace and the partition number, 0 being shorter.
+// partitionSize returns the size of the part of a key of partition p that precedes the
+// stamp: prefix, subspace and partition number. The encoded 0 is shorter than other
+// numbers.
 func (k Keys) partitionSize(p int) int {
 	n := len(k.Prefix) + subspaceSize + 1
 	for ; p > 0; p >>= 8 {
@@ -315,22 +335,24 @@ func (k Keys) partitionSize(p int) int {
 	return n
 }
 
-// namesWithPrefix is the range of (space, name) for all names that begin with
-// prefix: the encoded name without its terminator, and whatever follows.
+// namesWithPrefix returns the range of (space, name) for all names that begin with
+// prefix: the encoded prefix without its terminator, and everything that begins with
+// it.
 func (k Keys) namesWithPrefix(space int64, prefix string) engine.Range {
 	begin := tuple.AppendString(k.subspace(nil, space), prefix)
 	return prefixRange(begin[:len(begin)-1])
 }
 
-// prefixRange is every key that begins with prefix. Keys of a store never begin
-// with 0xFF, and a tuple element does not either, so that prefix+FF is an end.
+// prefixRange returns the range of every key that begins with prefix. No key of a store
+// begins with 0xFF, and neither does a tuple element, so prefix+FF is after all of
+// them.
 func prefixRange(prefix []byte) engine.Range {
 	n := len(prefix)
 	end := append(bytes.Clone(prefix), 0xff)
 	return engine.Range{Begin: end[:n:n], End: end}
 }
 
-// After is the smallest key after key.
+// After returns the smallest key after key. It does not share the memory of key.
 func After(key []byte) []byte { return append(key[:len(key):len(key)], 0) }
 
 func appendPosition(dst []byte, at fdbevents.Position) []byte {
@@ -352,17 +374,17 @@ func readPosition(b []byte) (fdbevents.Position, []byte, error) {
 	return NewPosition(v.TransactionVersion, int(v.UserVersion)), rest, nil
 }
 
-// appendUnstamped appends an incomplete versionstamp and tells where its 10
-// bytes are.
+// appendUnstamped appends an incomplete versionstamp and returns the offset of its
+// first 10 bytes, which the engine fills in.
 func appendUnstamped(dst []byte, index int) ([]byte, int) {
 	at := len(dst) + 1 // after the type code
 	v := tuple.Versionstamp{UserVersion: uint16(index)}
 	return tuple.AppendVersionstamp(dst, v), at
 }
 
-var errTrailing = fmt.Errorf("%w: more bytes than the key has elements", fdbevents.ErrCorrupt)
+var errTrailing = fmt.Errorf("%w: bytes after the last element of the key", fdbevents.ErrCorrupt)
 
-// endKey refuses a key with something after its last element.
+// endKey refuses a key with bytes after its last element.
 func endKey(key, rest []byte, err error) error {
 	if err == nil && len(rest) > 0 {
 		err = errTrailing
@@ -370,6 +392,7 @@ func endKey(key, rest []byte, err error) error {
 	return KeyError(key, err)
 }
 
+// KeyError adds the key to err, if there is an error.
 func KeyError(key []byte, err error) error {
 	if err == nil {
 		return nil
@@ -377,8 +400,8 @@ func KeyError(key []byte, err error) error {
 	return fmt.Errorf("key %x: %w", key, err)
 }
 
-// hashStream is FNV-1a, which is part of the format: a stream's partition is its hash
-// modulo the number of partitions.
+// HashStream returns the FNV-1a hash of a stream's name. It is part of the format: the
+// partition of a stream is its hash modulo the number of partitions.
 func HashStream(stream string) uint64 {
 	h := uint64(14695981039346656037)
 	for i := range len(stream) {

@@ -103,7 +103,7 @@ func TestNewerFormatsAreRefused(t *testing.T) {
 		t.Errorf("format 3: got %v", err)
 	}
 	_, err = DecodeHeader([]byte{0x95, 1, 0xc4, 0, 1, 1, 0x90})
-	if !errors.Is(err, fdbevents.ErrFormat) || err.Error() != "unknown store format 1: this build knows format 2; read the events with the fdbevents that made it, and append them to a new store" {
+	if !errors.Is(err, fdbevents.ErrFormat) || err.Error() != "unknown store format 1: this build knows format 2; read the events with the fdbevents that wrote it, and append them to a new store" {
 		t.Errorf("format 1: got %v", err)
 	}
 	if _, err := DecodeHead([]byte{0x97, 2, 0, 0, 0, 0, 0, 0xc0}); !errors.Is(err, fdbevents.ErrFormat) {

@@ -8,20 +8,25 @@ import (
 	"github.com/fdbevents/fdbevents"
 )
 
-// mark is the last transaction that a marker committed.
+// Mark is the value of a marker's key: the Number of the last transaction that the
+// marker committed, and its position.
 type Mark struct {
 	Number uint64
 	At     fdbevents.Position
 }
 
+// AppendMark appends the encoding of m to dst.
 func AppendMark(dst []byte, m Mark) []byte {
 	return binary.AppendUvarint(appendPositionBytes(dst, m.At), m.Number)
 }
 
+// AppendStampedMark appends the operand that stores the mark of a marker's transaction
+// with the given number.
 func AppendStampedMark(dst []byte, number uint64) []byte {
 	return endStamped(binary.AppendUvarint(beginStamped(dst, 0), number))
 }
 
+// DecodeMark decodes a mark.
 func DecodeMark(src []byte) (m Mark, err error) {
 	at, rest, err := splitStamped(src)
 	if err != nil {
@@ -34,15 +39,17 @@ func DecodeMark(src []byte) (m Mark, err error) {
 	return Mark{Number: number, At: at}, nil
 }
 
-// appendDoorbell encodes the transaction of the event at a position: as in the
-// stamped form, the index is 0.
+// AppendDoorbell appends the value of a doorbell whose partition's last commit wrote
+// the event at a position. As in the stamped form, the index is 0.
 func AppendDoorbell(dst []byte, at fdbevents.Position) []byte {
 	return appendPositionBytes(dst, NewPosition(StampOf(at), 0))
 }
 
+// AppendStampedDoorbell appends the operand that rings a doorbell: it stores the stamp
+// of the transaction.
 func AppendStampedDoorbell(dst []byte) []byte { return endStamped(beginStamped(dst, 0)) }
 
-// decodeDoorbell returns the position of the last transaction.
+// DecodeDoorbell returns the position of the last transaction that rang the doorbell.
 func DecodeDoorbell(src []byte) (at fdbevents.Position, err error) {
 	at, rest, err := splitStamped(src)
 	if err == nil && len(rest) > 0 {
@@ -51,8 +58,8 @@ func DecodeDoorbell(src []byte) (at fdbevents.Position, err error) {
 	return at, err
 }
 
-// appendCounter encodes a counter, or what the engine's OpAdd adds to one. Nobody
-// here decodes it: the engine counts, the application reads.
+// AppendCounter appends a counter, or the number that the engine's OpAdd adds to one.
+// Nothing here decodes it: the engine counts and the application reads.
 func AppendCounter(dst []byte, n int64) []byte {
 	return binary.LittleEndian.AppendUint64(dst, uint64(n))
 }

@@ -11,21 +11,15 @@ import (
 	"github.com/vmihailenco/msgpack/v5"
 )
 
-// The files codec*.go encode and decode every stored value; nobody else composes
-// its bytes. Values without a stamp are msgpack arrays that begin with a format
-// number. Values with a stamp begin with the 12 bytes of a position, see
-// codec_stamped.go.
-//
-// An encoder appends to dst, like append, and keeps nothing: the result belongs to
-// the caller. A decoder keeps nothing either, but its result may share src. It
-// refuses bytes that follow the value.
+// Values without a stamp are msgpack arrays that begin with a format number. Values
+// with a stamp begin with the 12 bytes of a position; see stamped.go.
 
-// formatStore is the layout of keys and values as a whole. Format 1 had the tag
-// index in partitions, and was never released.
+// formatStore is the format number of the keys and values as a whole. Format 1 split
+// the tag index by partition and was never released.
 const formatStore = 2
 
-// writer appends msgpack to dst. Appending does not fail, so its methods ignore the
-// library's errors.
+// valueWriter appends msgpack to dst. Appending does not fail, so its methods ignore
+// the library's errors.
 type valueWriter struct {
 	dst []byte
 	enc *msgpack.Encoder
@@ -37,11 +31,12 @@ var writers = sync.Pool{New: func() any {
 	return w
 }}
 
-// beginValue begins an array of fields, the format number included. The caller
-// writes the others and calls end.
+// beginValue begins an array of the given number of fields, which includes the format
+// number. The caller writes the other fields and calls end.
 func beginValue(dst []byte, format int64, fields int) *valueWriter {
 	if dst == nil {
-		dst = make([]byte, 0, 64) // most values fit, and need not grow byte by byte
+		// Most values fit into 64 bytes and need not grow byte by byte.
+		dst = make([]byte, 0, 64)
 	}
 	w := writers.Get().(*valueWriter)
 	w.dst = dst
@@ -50,7 +45,7 @@ func beginValue(dst []byte, format int64, fields int) *valueWriter {
 	return w
 }
 
-// end returns what was written, and the writer to the pool.
+// end returns what was written and gives the writer back to the pool.
 func (w *valueWriter) end() []byte {
 	dst := w.dst
 	w.dst = nil
@@ -58,20 +53,20 @@ func (w *valueWriter) end() []byte {
 	return dst
 }
 
-// Write implements io.Writer, for the library.
+// Write implements [io.Writer] for the library.
 func (w *valueWriter) Write(b []byte) (int, error) {
 	w.dst = append(w.dst, b...)
 	return len(b), nil
 }
 
-// WriteByte implements io.ByteWriter, for the library.
+// WriteByte implements [io.ByteWriter] for the library.
 func (w *valueWriter) WriteByte(c byte) error {
 	w.dst = append(w.dst, c)
 	return nil
 }
 
-// The methods below write the short forms themselves: an append encodes a dozen
-// fields an event, and the library's way through an interface costs twice as much.
+// The methods below write the short forms themselves. An append encodes a dozen fields
+// per event, and going through the library's interface costs twice as much.
 
 func (w *valueWriter) array(n int) {
 	if n < 16 {
@@ -123,7 +118,7 @@ func (w *valueWriter) texts(texts []string) {
 	}
 }
 
-// valueReader reads msgpack out of src without copying it. After the first error, which
+// valueReader reads msgpack from src without copying it. After the first error, which
 // end returns, it reads only zeros.
 type valueReader struct {
 	src  []byte
@@ -145,8 +140,8 @@ func newValueReader(src []byte) *valueReader {
 	return r
 }
 
-// readValue begins to read a value that beginValue began. The caller reads the
-// other fields and calls end.
+// readValue begins to read a value that was begun by beginValue. The caller reads the
+// other fields and calls end. what names the value in errors.
 func readValue(src []byte, what string, format int64, fields int) *valueReader {
 	r := newValueReader(src)
 	if gotFormat, n := r.preamble(); gotFormat != format || n != fields {
@@ -155,16 +150,16 @@ func readValue(src []byte, what string, format int64, fields int) *valueReader {
 	return r
 }
 
-// preamble reads what begins each value: the length of the array and the format
+// preamble reads what begins every value: the length of the array and the format
 // number.
 func (r *valueReader) preamble() (format int64, fields int) {
 	fields = r.array()
 	return r.int(), fields
 }
 
-// unknown refuses a format that this build does not know.
+// unknown refuses a format that this version does not know.
 func (r *valueReader) unknown(what string, format int64, fields int) {
-	r.refuse(fmt.Errorf("%w: %s format %d with %d fields; a newer version wrote it", fdbevents.ErrFormat, what, format, fields))
+	r.refuse(fmt.Errorf("%w: %s format %d with %d fields; a newer fdbevents wrote it", fdbevents.ErrFormat, what, format, fields))
 }
 
 // fail refuses the value as corrupt.
@@ -176,28 +171,29 @@ func (r *valueReader) refuse(err error) {
 	}
 }
 
-// end returns the first error, and the reader to the pool. Bytes that nobody has
-// read are an error.
+// end returns the first error and gives the reader back to the pool. Unread bytes are
+// an error.
 func (r *valueReader) end() error {
 	if n := r.rest.Len(); n > 0 {
-		r.fail(fmt.Errorf("%d bytes more than the value has", n))
+		r.fail(fmt.Errorf("%d bytes after the end of the value", n))
 	}
 	err := r.err
 	r.release()
 	return err
 }
 
-// release returns the reader to the pool; src is not kept alive there.
+// release gives the reader back to the pool, without src, which the pool must not keep
+// alive.
 func (r *valueReader) release() {
 	r.src, r.err = nil, nil
 	r.rest.Reset(nil)
 	readers.Put(r)
 }
 
-// offset is where the next read begins.
+// offset returns where in src the next read begins.
 func (r *valueReader) offset() int { return len(r.src) - r.rest.Len() }
 
-// array reads the length of an array, -1 for nil.
+// array reads the length of an array; -1 for nil.
 func (r *valueReader) array() int { return read(r, (*msgpack.Decoder).DecodeArrayLen) }
 
 func (r *valueReader) int() int64 { return read(r, (*msgpack.Decoder).DecodeInt64) }
@@ -214,7 +210,7 @@ func read[T any](r *valueReader, decode func(*msgpack.Decoder) (T, error)) (valu
 	return value
 }
 
-// count reads the length of an array whose elements have at least a byte each.
+// count reads the length of an array whose elements have at least one byte each.
 func (r *valueReader) count() int {
 	n := r.array()
 	if n < 0 || n > r.rest.Len() {
@@ -224,7 +220,7 @@ func (r *valueReader) count() int {
 	return n
 }
 
-// bytes returns a part of src, nil when it is empty.
+// bytes returns a part of src, or nil if it is empty.
 func (r *valueReader) bytes() []byte {
 	n := read(r, (*msgpack.Decoder).DecodeBytesLen)
 	if n <= 0 {
@@ -235,7 +231,7 @@ func (r *valueReader) bytes() []byte {
 		r.fail(io.ErrUnexpectedEOF)
 		return nil
 	}
-	_, _ = r.rest.Seek(int64(n), io.SeekCurrent) // within src, it does not fail
+	_, _ = r.rest.Seek(int64(n), io.SeekCurrent) // does not fail within src
 	return r.src[at : at+n : at+n]
 }
 
@@ -248,7 +244,7 @@ func (r *valueReader) texts() (texts []string) {
 	return texts
 }
 
-// fixed reads exactly as many bytes as dst has.
+// fixed reads a byte string of exactly len(dst) bytes into dst.
 func (r *valueReader) fixed(dst []byte, what string) {
 	b := r.bytes()
 	if len(b) != len(dst) {

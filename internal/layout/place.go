@@ -7,20 +7,23 @@ import (
 )
 
 const (
+	// formatProgress is the format number of the place of long work.
 	formatProgress = 1
-	// formatPlace is a position that a reader keeps.
+	// formatPlace is the format number of a place: a position that a reader stores.
 	formatPlace      = 1
 	formatProjection = 1
 )
 
-// appendProgress encodes how far some long work has come: a name or other bytes.
+// AppendScavengePlace appends the place at which an interrupted scavenge resumes: the
+// name of a stream.
 func AppendScavengePlace(dst, at []byte) []byte {
 	w := beginValue(dst, formatProgress, 2)
 	w.bytes(at)
 	return w.end()
 }
 
-// decodeProgress decodes a progress; an absent one (nil) is the beginning, nil.
+// DecodeScavengePlace decodes what AppendScavengePlace encoded. An absent place, a nil
+// src, is the beginning, nil. The result shares src.
 func DecodeScavengePlace(src []byte) (at []byte, err error) {
 	if src == nil {
 		return nil, nil
@@ -30,14 +33,14 @@ func DecodeScavengePlace(src []byte) (at []byte, err error) {
 	return at, r.end()
 }
 
-// appendPlace encodes a position that a reader keeps: [1, position].
+// AppendPlace appends the encoding of a place: [1, position].
 func AppendPlace(dst []byte, at fdbevents.Position) []byte {
 	w := beginValue(dst, formatPlace, 2)
 	w.position(at)
 	return w.end()
 }
 
-// decodePlace decodes a position that a reader keeps; an absent one (nil) is Start.
+// DecodePlace decodes a place. An absent place, a nil src, is Start.
 func DecodePlace(src []byte) (at fdbevents.Position, err error) {
 	if src == nil {
 		return fdbevents.Start, nil
@@ -47,15 +50,17 @@ func DecodePlace(src []byte) (at fdbevents.Position, err error) {
 	return at, r.end()
 }
 
-// projection says which generations of a projection there are.
+// Projection says which generations a projection has.
 type Projection struct {
-	// current is the one that readers see, building the one that is to replace it,
-	// or none.
+	// Current is the generation whose view readers see. Building is the one that will
+	// replace it, always greater than Current, or NoGeneration.
 	Current, Building int64
 }
 
+// NoGeneration says that no generation is being built.
 const NoGeneration = -1
 
+// AppendProjection appends the encoding of p to dst.
 func AppendProjection(dst []byte, p Projection) []byte {
 	w := beginValue(dst, formatProjection, 3)
 	w.int(p.Current)
@@ -63,6 +68,7 @@ func AppendProjection(dst []byte, p Projection) []byte {
 	return w.end()
 }
 
+// DecodeProjection decodes a projection.
 func DecodeProjection(src []byte) (p Projection, err error) {
 	r := readValue(src, "projection", formatProjection, 3)
 	p.Current = r.int()

@@ -2,8 +2,8 @@ package layout
 
 import "encoding/binary"
 
-// plain reads msgpack in its usual encodings. It sets odd where it meets another
-// one, and reads only zeros from there on.
+// plain reads msgpack in its usual encodings. When it meets any other encoding, it sets
+// odd and reads only zeros from there on.
 type plain struct {
 	src []byte
 	at  int // where the next read begins
@@ -21,14 +21,14 @@ func (p *plain) next(n int) []byte {
 	return p.src[at:end:end]
 }
 
-// array reads the length of an array of at most 15.
+// array reads the length of an array of at most 15 elements.
 func (p *plain) array() int {
 	c := p.next(1)[0]
 	p.odd = p.odd || c&0xf0 != 0x90
 	return int(c & 0x0f)
 }
 
-// int reads a number of at least zero.
+// int reads a number that is not negative.
 func (p *plain) int() int64 {
 	switch c := p.next(1)[0]; {
 	case c < 0x80:
@@ -46,8 +46,8 @@ func (p *plain) int() int64 {
 	return 0
 }
 
-// bytes reads a string, or bytes, of less than 64 KiB. Like valueReader.bytes it returns
-// nil when there are none.
+// bytes reads a string or byte string of less than 64 KiB. Like valueReader.bytes it
+// returns nil for an empty one.
 func (p *plain) bytes() []byte {
 	n := 0
 	switch c := p.next(1)[0]; {

@@ -7,7 +7,7 @@ import (
 	"github.com/fdbevents/fdbevents/engine"
 )
 
-// newPosition is the place of the event with the given index in the transaction
+// NewPosition returns the position of the event with the given index in the transaction
 // that got stamp.
 func NewPosition(stamp engine.Stamp, index int) fdbevents.Position {
 	var b [positionSize]byte
@@ -16,13 +16,15 @@ func NewPosition(stamp engine.Stamp, index int) fdbevents.Position {
 	return fdbevents.PositionFromBytes(b)
 }
 
-// stampOf is the versionstamp of the transaction that wrote the event at a position.
+// StampOf returns the versionstamp of the transaction that wrote the event at a
+// position.
 func StampOf(at fdbevents.Position) engine.Stamp {
 	b := at.Bytes()
 	return engine.Stamp(b[:len(engine.Stamp{})])
 }
 
-// lastOfVersion is at or after every event that a reader at version can see.
+// LastOfVersion returns a position that is at or after every event that a reader at
+// version can see, and before all later events.
 func LastOfVersion(version int64) fdbevents.Position {
 	b := fdbevents.End.Bytes()
 	binary.BigEndian.PutUint64(b[:8], uint64(version))

@@ -7,13 +7,16 @@ import (
 	"github.com/fdbevents/fdbevents/engine"
 )
 
-// GetRecord starts reading the record at a place in the log.
+// GetRecord starts reading the slot of the event that to points to. AwaitRecord
+// finishes it.
 func (k Keys) GetRecord(r engine.Reader, to Pointer) engine.Future[[]byte] {
 	return r.Get(k.Slot(nil, to.Partition, to.At))
 }
 
-// AwaitRecord finishes GetRecord, into ev, reading the further chunks of a record
-// that has them. ok is false when the slot is empty: the event was scavenged.
+// AwaitRecord awaits the slot that GetRecord began to read, with the same to, reads the
+// record's further chunks if it has any, and decodes it into ev. ok is false if the
+// slot is empty because the event was scavenged. A slot that does not exist at all is
+// an error that wraps ErrCorrupt.
 func (k Keys) AwaitRecord(d *RecordDecoder, r engine.Reader, to Pointer, slot engine.Future[[]byte], ev *fdbevents.Event) (ok bool, err error) {
 	value, err := slot.Get()
 	chunks := []engine.KeyValue{{Value: value}}
@@ -26,7 +29,7 @@ func (k Keys) AwaitRecord(d *RecordDecoder, r engine.Reader, to Pointer, slot en
 		return false, fmt.Errorf("reading event at position %s: %w", to.At, err)
 	}
 	if value == nil {
-		return false, fmt.Errorf("event at position %s, partition %d: %w: an index names it, but it is not in the log", to.At, to.Partition, fdbevents.ErrCorrupt)
+		return false, fmt.Errorf("event at position %s, partition %d: %w: an index points to it, but it is not in the log", to.At, to.Partition, fdbevents.ErrCorrupt)
 	}
 	return d.Event(to.At, chunks, ev)
 }

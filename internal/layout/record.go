@@ -13,36 +13,37 @@ import (
 )
 
 const (
-	// formatRecord is a record in one value, formatChunked one that goes on in
+	// formatRecord is a record in a single value, formatChunked one that continues in
 	// further chunks, formatErased one whose data and metadata were erased.
 	formatRecord  = 1
 	formatChunked = 2
 	formatErased  = 3
 	recordFields  = 11
 
-	// chunkSize is the most bytes of a record in one value. An engine's limit is
-	// 100,000, and FoundationDB is happiest below it.
+	// ChunkSize is the most bytes of a record that one value holds. The engine's limit
+	// is 100,000, and FoundationDB works best below it.
 	ChunkSize = 90_000
-	// defaultInlineLimit is the largest record that is also kept in its stream
-	// entry, in bytes.
+	// DefaultInlineLimit is the default for the largest record, in bytes, that is also
+	// kept in its stream entry.
 	DefaultInlineLimit = 1 << 10
 )
 
-// record is what the log holds of an event. Its position is in the key.
+// Record is what the log stores about an event. The event's position is in the key.
 type Record struct {
 	Stream   string
 	Revision int64
-	// erased is true when data and metadata were erased.
+	// Erased is true if data and metadata were erased; Event then has neither.
 	Erased bool
 	Event  *fdbevents.EventData
 }
 
-// appendRecord encodes a record:
+// AppendRecord appends the encoding of r to dst:
 //
 //	[1, id, stream, revision, type, content type, tags, created, data, metadata, crc]
 //
-// created is nanoseconds since 1970; crc is the CRC-32C of all bytes before the
-// last five, which are its own fixed-width encoding. An erased record has format 3.
+// created is in nanoseconds since 1970. crc is the CRC-32C of all bytes before the last
+// five, which are the crc itself in a fixed-width encoding. An erased record has format
+// 3.
 func AppendRecord(dst []byte, r Record) []byte {
 	format := int64(formatRecord)
 	if r.Erased {
@@ -64,19 +65,20 @@ func AppendRecord(dst []byte, r Record) []byte {
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
-// uint32Code begins a msgpack number of 32 bits; crcSize is the size of one.
+// uint32Code is the first byte of a 32-bit msgpack number; crcSize is the size of one.
 const (
 	uint32Code = 0xce
 	crcSize    = 5
 )
 
-// appendChecksum ends a record that begins at begin with its CRC-32C.
+// appendChecksum ends a record with its CRC-32C. begin is where in dst the record
+// begins.
 func appendChecksum(dst []byte, begin int) []byte {
 	sum := crc32.Checksum(dst[begin:], castagnoli)
 	return binary.BigEndian.AppendUint32(append(dst, uint32Code), sum)
 }
 
-// cutChecksum verifies the checksum and returns the bytes before it.
+// cutChecksum verifies the checksum and returns the bytes that precede it.
 func cutChecksum(src []byte) ([]byte, error) {
 	end := len(src) - crcSize
 	if end < 0 || src[end] != uint32Code {
@@ -89,11 +91,12 @@ func cutChecksum(src []byte) ([]byte, error) {
 	return src[:end:end], nil
 }
 
-// recordOverhead bounds what a record needs besides its strings and bodies.
+// RecordOverhead is an upper bound, in bytes, on what a record needs in addition to its
+// strings and bodies.
 const RecordOverhead = 80
 
-// recordBound is at least the size of a record, and less than recordOverhead
-// above it but for its tags.
+// RecordBound returns an upper bound on the size of a record in bytes. Apart from its
+// tags, the record is less than RecordOverhead smaller.
 func RecordBound(stream string, ev *fdbevents.EventData) int {
 	n := len(stream) + len(ev.Type) + len(ev.ContentType) + len(ev.Data) + len(ev.Metadata) + RecordOverhead
 	for _, tag := range ev.Tags {
@@ -102,8 +105,8 @@ func RecordBound(stream string, ev *fdbevents.EventData) int {
 	return n
 }
 
-// splitRecord cuts a record that does not fit into one value: the first part is its
-// slot, the others are its further chunks.
+// SplitRecord splits an encoded record that does not fit into one value. The first part
+// is the value of its slot, the others are its further chunks, which share encoded.
 func SplitRecord(encoded []byte) [][]byte {
 	slot := appendChunkHeader(nil, len(encoded))
 	n := ChunkSize - len(slot)
@@ -111,20 +114,20 @@ func SplitRecord(encoded []byte) [][]byte {
 	return slices.AppendSeq(parts, slices.Chunk(encoded[n:], ChunkSize))
 }
 
-// appendChunkHeader begins the slot of a record that does not fit into one value:
-// an array of format and total size, followed by the record's first bytes.
+// appendChunkHeader begins the slot of a record that does not fit into one value: an
+// array of the format and the total size. The record's first bytes follow it.
 func appendChunkHeader(dst []byte, total int) []byte {
 	w := beginValue(dst, formatChunked, 2)
 	w.int(int64(total))
 	return w.end()
 }
 
-// isChunked reports whether a slot's value begins with a chunk header, which is
-// the only msgpack array of 2.
+// IsChunked reports whether a slot's value begins with a chunk header, the only msgpack
+// array of 2 elements.
 func IsChunked(src []byte) bool { return len(src) > 0 && src[0] == 0x90|2 }
 
-// decodeChunkHeader reads the record's size, and returns its first bytes, which
-// follow the header.
+// DecodeChunkHeader decodes the chunk header of a slot. It returns the record's total
+// size and its first bytes, which follow the header and share src.
 func DecodeChunkHeader(src []byte) (total int, first []byte, err error) {
 	r := readValue(src, "slot", formatChunked, 2)
 	defer r.release()
@@ -138,14 +141,14 @@ func DecodeChunkHeader(src []byte) (total int, first []byte, err error) {
 	return int(size), src[r.offset():], nil
 }
 
-// recordDecoder decodes records. Neighbours in a log often have the same stream, type
-// and content type; keeping the last of each saves the copy. The zero value is ready
-// to use. It is not safe for concurrent use.
+// RecordDecoder decodes records. Neighbours in the log often have the same stream, type
+// and content type, so it keeps the last of each to save a copy. The zero value is
+// ready to use. A RecordDecoder is not safe for concurrent use.
 type RecordDecoder struct {
 	lastStream, lastType, lastContentType string
 }
 
-// intern is a string that may be the last one.
+// intern returns b as a string, which is *last if they are equal.
 func intern(b []byte, last *string) string {
 	if string(b) != *last {
 		*last = string(b)
@@ -153,8 +156,9 @@ func intern(b []byte, last *string) string {
 	return *last
 }
 
-// event decodes a record from its slot and further chunks, in order, into ev. ok
-// is false when the slot is empty: the event was scavenged.
+// Event decodes a record into ev from the slot at position at and its further chunks,
+// in order. ok is false if the slot is empty because the event was scavenged. Data and
+// Metadata of ev may share the chunks' memory.
 func (d *RecordDecoder) Event(at fdbevents.Position, chunks []engine.KeyValue, ev *fdbevents.Event) (ok bool, err error) {
 	encoded := chunks[0].Value
 	if len(encoded) == 0 {
@@ -173,7 +177,7 @@ func (d *RecordDecoder) Event(at fdbevents.Position, chunks []engine.KeyValue, e
 	return true, nil
 }
 
-// joinRecord reverses splitRecord.
+// joinRecord reverses SplitRecord.
 func joinRecord(parts []engine.KeyValue) ([]byte, error) {
 	total, first, err := DecodeChunkHeader(parts[0].Value)
 	if err != nil {
@@ -184,13 +188,13 @@ func joinRecord(parts []engine.KeyValue) ([]byte, error) {
 		encoded = append(encoded, kv.Value...)
 	}
 	if len(encoded) != total {
-		return nil, corrupt(fmt.Errorf("chunks of %d bytes together, want %d", len(encoded), total))
+		return nil, corrupt(fmt.Errorf("chunks of %d bytes in total, want %d", len(encoded), total))
 	}
 	return encoded, nil
 }
 
-// record decodes what appendRecord made into ev. Data and Metadata of the result
-// share src. The position is not in the record and left as it is.
+// Record decodes into ev what AppendRecord encoded. Data and Metadata of ev share src.
+// A record does not hold its position, so Record leaves ev.Position as it is.
 func (d *RecordDecoder) Record(src []byte, ev *fdbevents.Event) error {
 	body, err := cutChecksum(src)
 	if err != nil || d.plainRecord(body, ev) {
@@ -199,7 +203,7 @@ func (d *RecordDecoder) Record(src []byte, ev *fdbevents.Event) error {
 	return d.anyRecord(body, ev)
 }
 
-// anyRecord decodes a record, without its checksum, with the library.
+// anyRecord decodes any record, without its checksum, with the library.
 func (d *RecordDecoder) anyRecord(body []byte, ev *fdbevents.Event) error {
 	*ev = fdbevents.Event{Position: ev.Position} // plainRecord may have begun
 	r := newValueReader(body)
@@ -222,10 +226,11 @@ func (d *RecordDecoder) anyRecord(body []byte, ev *fdbevents.Event) error {
 	return r.end()
 }
 
-// plainRecord decodes a record, without its checksum, if it is like nearly all that
-// appendRecord writes: not erased, no number below zero, no string of 64 KiB. It
-// reads the slice directly, which takes a quarter of the library's time. Where it
-// meets anything else it leaves ev half done and returns false: anyRecord reads that.
+// plainRecord decodes a record, without its checksum, if it is like nearly all records
+// that AppendRecord encodes: not erased, no negative number, no string of 64 KiB. It
+// reads the slice directly, which takes a quarter of the library's time. When it meets
+// anything else it returns false and leaves ev half filled; anyRecord then decodes the
+// record.
 func (d *RecordDecoder) plainRecord(body []byte, ev *fdbevents.Event) bool {
 	p := plain{src: body}
 	if p.array() != recordFields || p.int() != formatRecord {
@@ -252,9 +257,9 @@ func (d *RecordDecoder) plainRecord(body []byte, ev *fdbevents.Event) bool {
 	return !p.odd && p.at == len(body)
 }
 
-// owner says whose event a slot's value, which may be only the beginning of the
-// record, claims to be. It does not verify the record; known is false when the value
-// does not say it.
+// Owner returns the stream and revision of the event that a slot's value claims to
+// hold. value may be only the beginning of the record; Owner does not verify it. known
+// is false if the value does not say.
 func (d *RecordDecoder) Owner(value []byte) (stream string, revision int64, known bool) {
 	if IsChunked(value) {
 		_, first, err := DecodeChunkHeader(value)

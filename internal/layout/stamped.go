@@ -7,21 +7,22 @@ import (
 	"github.com/fdbevents/fdbevents"
 )
 
-// Entries, marks and doorbells begin with a position. Their encoders have two forms.
+// Entries, id entries, marks and doorbells begin with a position. Their encoders have
+// two forms.
 //
-// appendStampedX makes the operand of a versionstamped value, for the event with the
-// given index in its transaction: the engine fills in the first 10 bytes of the
-// position, and cuts off the last 4, which say where these are.
+// AppendStampedX appends the operand of a versionstamped value, for the event with the
+// given index in its transaction. The engine fills in the first 10 bytes of the
+// position and cuts off the last 4 bytes of the operand, which say where to put them.
 //
-// appendX makes the value itself, with a position that is known.
+// AppendX appends the value itself, with a position that is known.
 
 const (
 	positionSize = 12
-	// stampOffsetSize is what endStamped appends.
+	// stampOffsetSize is the number of bytes that endStamped appends.
 	stampOffsetSize = 4
 )
 
-// beginStamped begins an operand. The caller appends what follows the position, and
+// beginStamped begins an operand. The caller appends what follows the position and
 // calls endStamped.
 func beginStamped(dst []byte, index int) []byte {
 	dst = append(dst, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0)
@@ -30,7 +31,8 @@ func beginStamped(dst []byte, index int) []byte {
 
 func endStamped(dst []byte) []byte { return append(dst, 0, 0, 0, 0) }
 
-// splitStamped reads the position that begins a stored value.
+// splitStamped splits a stored value into the position that it begins with and the
+// rest.
 func splitStamped(src []byte) (at fdbevents.Position, rest []byte, err error) {
 	if len(src) < positionSize {
 		return at, nil, corrupt(fmt.Errorf("stamped value of %d bytes", len(src)))
