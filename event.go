@@ -32,6 +32,14 @@ type Event struct {
 	Erased bool
 }
 
+// eventOverhead is roughly the memory that an event takes in addition to its data and
+// metadata, in bytes.
+const eventOverhead = 300
+
+// Size is roughly the memory that the event takes, in bytes. It bounds what is kept of
+// events; it is neither the size of what is stored nor exact.
+func (e *Event) Size() int { return eventOverhead + len(e.Data) + len(e.Metadata) }
+
 // EventData is an event to append. Only Type is required.
 type EventData struct {
 	// ID makes the append repeatable: an event whose ID is already in the stream is not

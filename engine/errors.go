@@ -26,7 +26,7 @@ const (
 	ErrCommitUnknown Error = 1021
 	// ErrCancelled: the transaction was cancelled.
 	ErrCancelled Error = 1025
-	// ErrTimedOut: the transaction took longer than its time-out.
+	// ErrTimedOut: the transaction took longer than its timeout.
 	ErrTimedOut Error = 1031
 	// ErrTooManyWatches: the engine cannot keep another watch.
 	ErrTooManyWatches Error = 1032
@@ -111,7 +111,7 @@ func Retryable(err error) bool {
 // MaybeCommitted reports whether a commit that returned err may have happened.
 //
 // After a retryable error (1021, 1039) the old attempt is over by the time
-// OnError returns. After a time-out or a cancellation it may still land later.
+// OnError returns. After a timeout or a cancellation it may still land later.
 func MaybeCommitted(err error) bool {
 	var e Error
 	if !errors.As(err, &e) {

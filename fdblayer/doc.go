@@ -1,8 +1,7 @@
 // Package fdblayer is an event store, built as a layer on an ordered, transactional
 // key-value store: FoundationDB, or the embedded engine.
 //
-//	e, err := engines.Open(ctx, "file:orders")
-//	store, err := fdblayer.Open(ctx, e, fdblayer.Options{CloseEngine: true})
+//	store, err := engines.OpenStore(ctx, "file:orders", fdblayer.Options{})
 //	result, err := store.Append(ctx, "order-1", fdbevents.NoStream, fdbevents.EventData{Type: "OrderPlaced"})
 //	for event, err := range store.ReadAll(ctx, fdbevents.Start, fdblayer.ReadOptions{}) { … }
 //

@@ -60,7 +60,7 @@ func TestExactlyOnceWhateverFails(t *testing.T) {
 						case errors.Is(err, engine.ErrTimedOut):
 							// It timed out before it had anything to write.
 						default:
-							t.Errorf("%s: got %v, want success, an unknown outcome or a time-out", name, err)
+							t.Errorf("%s: got %v, want success, an unknown outcome or a timeout", name, err)
 							return
 						}
 					}

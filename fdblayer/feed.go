@@ -41,9 +41,6 @@ const (
 	// its size.
 	feedPages = 128
 	feedBytes = 4 << 20
-	// eventOverhead is roughly the memory that an event takes in addition to its data
-	// and metadata, in bytes.
-	eventOverhead = 300
 )
 
 func newFeed() *feed {
@@ -68,7 +65,7 @@ func (f *feed) publish(events []*fdbevents.Event) {
 	old := f.now()
 	b := &feedPage{after: old.through, through: events[len(events)-1].Position, events: events}
 	for _, ev := range events {
-		b.size += len(ev.Data) + len(ev.Metadata) + eventOverhead
+		b.size += ev.Size()
 	}
 	next := &feedState{ready: true, through: b.through, size: old.size + b.size}
 	kept := old.pages

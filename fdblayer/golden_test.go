@@ -347,7 +347,7 @@ func goldenGroups(t *testing.T, s *fdblayer.Store) (lines []string) {
 	for i, err := range groups.List(t.Context(), s) {
 		storetest.OK(t, err)
 		o := i.Options
-		add("group %s prefix %q query %q from %s message time-out %s retries %d lease time %s paused %t members %s",
+		add("group %s prefix %q query %q from %s message timeout %s retries %d lease time %s paused %t members %s",
 			i.Name, strings.Join(o.Filter.StreamPrefixes, ","), o.Filter.Query, o.From, o.MessageTimeout, o.MaxRetries, o.LeaseTime, i.Paused, i.Members)
 		for n, p := range i.Partitions {
 			add("group %s partition %d owner %s epoch %d checkpoint %s ahead %d retrying %d lag %s parked %s replaying %s",

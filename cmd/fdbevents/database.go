@@ -29,12 +29,7 @@ func (p *program) withStore(c *cli.Context, a access, use func(store *fdblayer.S
 			return err
 		}
 	}
-	e, err := engines.Open(c.Context, url)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, e.Close()) }()
-	store, err := fdblayer.Open(c.Context, e, fdblayer.Options{})
+	store, err := engines.OpenStore(c.Context, url, fdblayer.Options{})
 	if err != nil {
 		return err
 	}

@@ -25,12 +25,7 @@ func main() {
 }
 
 func run(ctx context.Context, url string, out io.Writer) error {
-	e, err := engines.Open(ctx, url) // or "file:data", or "fdb:"
-	if err != nil {
-		return err
-	}
-	defer e.Close()
-	store, err := fdblayer.Open(ctx, e, fdblayer.Options{})
+	store, err := engines.OpenStore(ctx, url, fdblayer.Options{}) // "mem:", "file:data", or "fdb:"
 	if err != nil {
 		return err
 	}

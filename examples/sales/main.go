@@ -38,12 +38,7 @@ func main() {
 }
 
 func run(ctx context.Context, url, file string, out io.Writer) error {
-	e, err := engines.Open(ctx, url)
-	if err != nil {
-		return err
-	}
-	defer e.Close()
-	store, err := fdblayer.Open(ctx, e, fdblayer.Options{})
+	store, err := engines.OpenStore(ctx, url, fdblayer.Options{})
 	if err != nil {
 		return err
 	}

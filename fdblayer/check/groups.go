@@ -33,13 +33,8 @@ func (c *checker) groups(ctx context.Context) error {
 // groupAfter returns the name of the group after name, or "" after the last.
 func (c *checker) groupAfter(ctx context.Context, name string) (next string, err error) {
 	err = c.door.View(ctx, func(r fdblayer.Reader) error {
-		next = ""
-		page, err := r.GetRange(c.keys.Groups(name), engine.RangeOptions{Limit: 1}).Get()
-		if err != nil || len(page.KeyValues) == 0 {
-			return err
-		}
-		key, err := c.keys.ParseGroup(page.KeyValues[0].Key)
-		next = key.Name
+		first, _, _, err := c.keys.NextGroup(r, name)
+		next = first.Name
 		return err
 	})
 	return next, err

@@ -118,19 +118,14 @@ func nextGroup(ctx context.Context, d fdblayer.Door, name string) (g *Group, err
 	k := d.Keys()
 	err = d.View(ctx, func(r fdblayer.Reader) error {
 		g = nil
-		// The settings are the first key of a group.
-		page, err := r.GetRange(k.Groups(name), engine.RangeOptions{Limit: 1}).Get()
-		if err != nil || len(page.KeyValues) == 0 {
-			return err
-		}
-		key, err := k.ParseGroup(page.KeyValues[0].Key)
-		if err != nil {
+		key, value, ok, err := k.NextGroup(r, name)
+		if err != nil || !ok {
 			return err
 		}
 		if key.Kind != layout.GroupConfigKind {
 			return fmt.Errorf("consumer group %q: %w: it has no settings", key.Name, fdbevents.ErrCorrupt)
 		}
-		c, err := layout.DecodeGroupConfig(page.KeyValues[0].Value)
+		c, err := layout.DecodeGroupConfig(value)
 		if err != nil {
 			return fmt.Errorf("consumer group %q: %w", key.Name, err)
 		}

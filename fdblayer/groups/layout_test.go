@@ -47,7 +47,7 @@ func TestGroupValues(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		config := layout.GroupConfig{
 			Incarnation: drawUUID(t), Prefix: rapid.String().Draw(t, "prefix"), From: drawPosition(t),
-			MessageTimeout: minGroupTime + time.Duration(rapid.Uint32().Draw(t, "time-out")),
+			MessageTimeout: minGroupTime + time.Duration(rapid.Uint32().Draw(t, "timeout")),
 			LeaseTime:      minGroupTime + time.Duration(rapid.Uint32().Draw(t, "lease")),
 			MaxRetries:     rapid.IntRange(0, 100).Draw(t, "retries"), Paused: rapid.Bool().Draw(t, "paused"),
 		}

@@ -25,7 +25,7 @@ type lease struct {
 	stored layout.GroupProgress
 	// unsettled are the events that were read and are not settled.
 	unsettled unsettled
-	// out counts the messages that were delivered and whose end, a time-out included, is
+	// out counts the messages that were delivered and whose end, a timeout included, is
 	// not written.
 	out int
 	// behind asks the settle loop to write the checkpoint.

@@ -50,7 +50,7 @@ func (o *Options) check() error {
 	for _, d := range []struct {
 		what  string
 		value time.Duration
-	}{{"message time-out", o.MessageTimeout}, {"lease time", o.LeaseTime}} {
+	}{{"message timeout", o.MessageTimeout}, {"lease time", o.LeaseTime}} {
 		if d.value != 0 && d.value < minGroupTime {
 			return &fdbevents.InvalidError{What: d.what, Value: d.value.String(), Reason: fmt.Sprintf("want 0 for the default, or at least %v", minGroupTime)}
 		}
@@ -111,7 +111,7 @@ func (o *Options) agrees(c layout.GroupConfig) error {
 		{"query", len(o.Filter.Query.Items) > 0, normal(want.Query), normal(have.Query)},
 		{"stream prefix", len(o.Filter.StreamPrefixes) > 0, want.Prefix, have.Prefix},
 		{"starting position", o.From != fdbevents.Start, want.From, have.From},
-		{"message time-out", o.MessageTimeout != 0, want.MessageTimeout, have.MessageTimeout},
+		{"message timeout", o.MessageTimeout != 0, want.MessageTimeout, have.MessageTimeout},
 		{"retries", o.MaxRetries != 0, want.MaxRetries, have.MaxRetries},
 		{"lease time", o.LeaseTime != 0, want.LeaseTime, have.LeaseTime},
 	} {

@@ -4,7 +4,6 @@ import (
 	"slices"
 
 	"github.com/fdbevents/fdbevents"
-	"github.com/fdbevents/fdbevents/internal/layout"
 )
 
 // unsettled holds the events of a lease that were read and are not settled. One event
@@ -44,7 +43,7 @@ func (u *unsettled) full() bool {
 // add takes in an event of the partition, after all others. It does not enqueue it.
 func (u *unsettled) add(d *delivery) {
 	u.events = append(u.events, d)
-	u.size += eventSize(d.event)
+	u.size += d.event.Size()
 }
 
 // enqueue puts an event at the end of its stream's line. It reports whether it is the
@@ -64,7 +63,7 @@ func (u *unsettled) remove(d *delivery) (next *delivery) {
 		return d.event.Position.Compare(at)
 	}); ok {
 		u.events = slices.Delete(u.events, i, i+1)
-		u.size -= eventSize(d.event)
+		u.size -= d.event.Size()
 	}
 	stream := d.event.Stream
 	line := u.lines[stream]
@@ -77,9 +76,4 @@ func (u *unsettled) remove(d *delivery) (next *delivery) {
 	}
 	u.lines[stream] = line[1:]
 	return line[1]
-}
-
-// eventSize returns about the memory that an event takes, in bytes.
-func eventSize(ev *fdbevents.Event) int {
-	return layout.RecordOverhead + len(ev.Stream) + len(ev.Type) + len(ev.Data) + len(ev.Metadata)
 }

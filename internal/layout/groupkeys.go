@@ -137,3 +137,15 @@ func (k Keys) ParseGroup(key []byte) (g GroupKey, err error) {
 	}
 	return g, endKey(key, rest, err)
 }
+
+// NextGroup reads the first key and value of the first group after a name: its settings,
+// unless the group is damaged. ok is false after the last group.
+func (k Keys) NextGroup(r engine.Reader, after string) (first GroupKey, value []byte, ok bool, err error) {
+	page, err := r.GetRange(k.Groups(after), engine.RangeOptions{Limit: 1}).Get()
+	if err != nil || len(page.KeyValues) == 0 {
+		return first, nil, false, err
+	}
+	kv := page.KeyValues[0]
+	first, err = k.ParseGroup(kv.Key)
+	return first, kv.Value, err == nil, err
+}
