@@ -139,7 +139,7 @@ func (r *runner) session(ctx context.Context, s Session) (err error) {
 		}
 	}()
 	for _, c := range all {
-		r.tell(s.Name + ": " + c.Name + " opens")
+		r.tell(s.Name + ": opening " + c.Name)
 		if err := r.open(ctx, c, filepath.Join(r.Dir, s.Name, c.Name)); err != nil {
 			return err
 		}
@@ -210,7 +210,7 @@ func (r *runner) workload(ctx context.Context, w Workload, all []*contestant) er
 			results[i].Error = c.failed.Error()
 			continue
 		}
-		r.tell(w.Name() + ": " + c.Name + " prepares")
+		r.tell(w.Name() + ": preparing " + c.Name)
 		if a, err := c.do(ctx, command{Do: "prepare", Workload: w}); err != nil {
 			results[i].Error = err.Error()
 			if !a.NotOffered {

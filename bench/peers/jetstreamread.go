@@ -113,7 +113,7 @@ func (j *jetStreamInstance) read(ctx context.Context, first uint64, started func
 	if err != nil {
 		return fmt.Errorf("create a consumer: %w", err)
 	}
-	// The server would keep the consumer for minutes, and has room for only so many.
+	// The server would keep the consumer for minutes, and it keeps only a limited number.
 	defer func() {
 		if info := consumer.CachedInfo(); info != nil {
 			cleanup, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)

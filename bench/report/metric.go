@@ -6,7 +6,7 @@ import "github.com/fdbevents/fdbevents/bench/harness"
 type Metric string
 
 const (
-	// Rate is events per second, the only metric of which more is better.
+	// Rate is events per second, the only metric where more is better.
 	Rate Metric = "events/s"
 	// P50 and P99 are latencies of single operations.
 	P50 Metric = "p50"
