@@ -68,8 +68,8 @@ func TestNotFoundError(t *testing.T) {
 	}
 }
 
-// TestEngineErrorsAreTranslated checks that the error of a value too large for the
-// engine has a kind.
+// TestEngineErrorsAreTranslated checks that a value too large for the engine, and an
+// engine that was closed under its store, have kinds.
 func TestEngineErrorsAreTranslated(t *testing.T) {
 	e := storetest.OpenMemory(t)
 	s := storetest.OpenStore(t, e, fdblayer.Options{})
@@ -80,4 +80,19 @@ func TestEngineErrorsAreTranslated(t *testing.T) {
 	if !errors.Is(err, fdbevents.ErrTooLarge) || fdbevents.KindOf(err) != fdbevents.TooLarge {
 		t.Errorf("a value that is too large: got %v of kind %v, want ErrTooLarge of kind TooLarge", err, fdbevents.KindOf(err))
 	}
+
+	e = storetest.OpenOwnMemory(t)
+	s, err = fdblayer.Open(t.Context(), e, fdblayer.Options{})
+	storetest.OK(t, err)
+	storetest.OK(t, e.Close())
+	for what, call := range map[string]func() error{
+		"reading":   func() error { _, err := s.Stream(t.Context(), "s"); return err },
+		"updating":  func() error { return s.DropIndex(t.Context(), fdbevents.IndexType) },
+		"appending": func() error { _, err := s.Append(t.Context(), "s", fdbevents.Any, storetest.Event("e")); return err },
+	} {
+		if err := call(); !errors.Is(err, fdbevents.ErrClosed) || !errors.Is(err, engine.ErrClosed) {
+			t.Errorf("%s in a closed engine: got %v, want ErrClosed of the store and of the engine", what, err)
+		}
+	}
+	storetest.OK(t, s.Close())
 }
