@@ -75,6 +75,9 @@ func (s *stage) readTurn(w Workload, read func(ctx context.Context, rng *rand.Ra
 	}
 }
 
+// consumePatience is how long past its deadline a turn waits for its first message.
+const consumePatience = time.Minute
+
 // prepareConsume makes the members of a new group share the log.
 func (s *stage) prepareConsume(_ context.Context, w Workload) (turnFunc, error) {
 	consumer, ok := s.instance.(Consumer)
@@ -83,16 +86,24 @@ func (s *stage) prepareConsume(_ context.Context, w Workload) (turnFunc, error) 
 	}
 	groups := 0
 	return func(ctx context.Context, t *tally) error {
-		ctx, cancel := context.WithDeadline(ctx, t.deadline)
+		ctx, cancel := context.WithCancel(ctx)
 		defer cancel()
 		groups++
 		c := t.counter()
 		defer c.done()
 		var events, bytes atomic.Int64
+		// The turn ends at its deadline, or with the first message after it: where the
+		// machine is busy, joining a group can take longer than a short turn.
+		defer time.AfterFunc(time.Until(t.deadline), func() {
+			if events.Load() > 0 {
+				cancel()
+			}
+		}).Stop()
+		defer time.AfterFunc(time.Until(t.deadline)+consumePatience, cancel).Stop()
 		err := consumer.Consume(ctx, fmt.Sprintf("group%d-%d", s.prepared, groups), w.readers(), func(data []byte) {
 			bytes.Add(int64(len(data)))
-			if events.Add(1) >= s.logged {
-				cancel() // everything has been handed out
+			if events.Add(1) >= s.logged || !time.Now().Before(t.deadline) {
+				cancel() // everything has been handed out, or the time is up
 			}
 		})
 		if err != nil {
