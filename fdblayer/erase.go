@@ -66,7 +66,8 @@ func (s *Store) erase(tr engine.Transaction, id uuid.UUID) (erased []fdbevents.E
 		}
 		var ev fdbevents.Event
 		to := layout.Pointer{At: e.At, Partition: e.Partition}
-		ok, err := s.keys.AwaitRecord(&d, tr, to, s.keys.GetRecord(tr, to), &ev)
+		slot := s.keys.GetRecord(tr, to)
+		ok, err := s.keys.AwaitRecord(&d, tr, to, slot, &ev)
 		if err != nil {
 			return nil, err
 		}
@@ -78,9 +79,9 @@ func (s *Store) erase(tr engine.Transaction, id uuid.UUID) (erased []fdbevents.E
 			encoded := layout.AppendRecord(nil, layout.Record{Stream: ev.Stream, Revision: ev.Revision, Erased: true, Event: &fdbevents.EventData{
 				ID: ev.ID, Type: ev.Type, ContentType: ev.ContentType, Tags: ev.Tags, Created: ev.Created,
 			}})
-			chunks := s.keys.Record(to.Partition, to.At)
-			tr.ClearRange(engine.Range{Begin: layout.After(chunks.Begin), End: chunks.End})
-			tr.Set(chunks.Begin, encoded)
+			if err := s.replaceRecord(tr, to, slot, encoded); err != nil {
+				return nil, err
+			}
 			inline := encoded
 			if e.Record == nil {
 				inline = nil

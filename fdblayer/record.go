@@ -36,3 +36,20 @@ func (s *Store) readEntry(d *layout.RecordDecoder, r engine.Reader, kv engine.Ke
 	ev.Position = e.At
 	return ev, true, nil
 }
+
+// replaceRecord writes value into the slot of a record, and removes the further chunks of
+// a record that has them. slot is the read of the present value. Most records have one
+// chunk and need no ClearRange: the embedded engine keeps each one, and later reads pay
+// for it.
+func (s *Store) replaceRecord(tr engine.Transaction, to layout.Pointer, slot engine.Future[[]byte], value []byte) error {
+	old, err := slot.Get()
+	if err != nil {
+		return err
+	}
+	chunks := s.keys.Record(to.Partition, to.At)
+	if layout.IsChunked(old) {
+		tr.ClearRange(engine.Range{Begin: layout.After(chunks.Begin), End: chunks.End})
+	}
+	tr.Set(chunks.Begin, value)
+	return nil
+}

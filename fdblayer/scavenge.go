@@ -253,12 +253,15 @@ func (sc *scavenger) remove(ctx context.Context, stream string, from, bound int6
 			}
 			to := layout.Pointer{At: e.At, Partition: e.Partition}
 			var ev fdbevents.Event
-			ok, err := s.keys.AwaitRecord(&d, tr, to, s.keys.GetRecord(tr, to), &ev)
+			slot := s.keys.GetRecord(tr, to)
+			ok, err := s.keys.AwaitRecord(&d, tr, to, slot, &ev)
 			if err != nil {
 				return err
 			}
 			if ok {
-				s.scavenge(tr, &ev, to, indexes)
+				if err := s.scavenge(tr, &ev, to, slot, indexes); err != nil {
+					return err
+				}
 			}
 			if ids && ok {
 				tr.Clear(s.keys.ID(nil, ev.ID, stream))
@@ -270,11 +273,12 @@ func (sc *scavenger) remove(ctx context.Context, stream string, from, bound int6
 }
 
 // scavenge empties an event's slot and removes its tags.
-func (s *Store) scavenge(tr engine.Transaction, ev *fdbevents.Event, to layout.Pointer, indexes *indexSet) {
-	chunks := s.keys.Record(to.Partition, to.At)
-	tr.ClearRange(engine.Range{Begin: layout.After(chunks.Begin), End: chunks.End})
-	tr.Set(chunks.Begin, []byte{})
+func (s *Store) scavenge(tr engine.Transaction, ev *fdbevents.Event, to layout.Pointer, slot engine.Future[[]byte], indexes *indexSet) error {
+	if err := s.replaceRecord(tr, to, slot, []byte{}); err != nil {
+		return err
+	}
 	for _, tag := range indexes.tags(append([]string(nil), ev.Tags...), ev.Stream, ev.Type) {
 		tr.Clear(s.keys.Tag(nil, tag, to.At))
 	}
+	return nil
 }

@@ -1,6 +1,7 @@
 package fdblayer_test
 
 import (
+	"bytes"
 	"context"
 	"sync"
 	"testing"
@@ -94,4 +95,38 @@ func someEvents(n int) (events []fdbevents.EventData) {
 		events = append(events, storetest.Event("e"))
 	}
 	return events
+}
+
+// TestChunksGoWithTheirRecord scavenges and erases records of several chunks, and leaves
+// one key of each in the log.
+func TestChunksGoWithTheirRecord(t *testing.T) {
+	storetest.EachStore(t, fdblayer.Options{}, func(t *testing.T, s *fdblayer.Store) {
+		large := storetest.EventWithID("large", "large")
+		large.Data = bytes.Repeat([]byte("x"), 300_000)
+		storetest.MustAppend(t, s, "scavenged", fdbevents.Any, large, storetest.Event("small"))
+		storetest.MustAppend(t, s, "erased", fdbevents.Any, large)
+		keys := func() (n int) {
+			for p := range s.Door().Partitions() {
+				for _, err := range s.Door().Scan(t.Context(), s.Door().Keys().Log(p, fdbevents.Start, fdbevents.End)) {
+					storetest.OK(t, err)
+					n++
+				}
+			}
+			return n
+		}
+		if n := keys(); n != 9 {
+			t.Fatalf("got %d keys in the log, want two records of four chunks and one of one", n)
+		}
+		storetest.OK(t, s.Truncate(t.Context(), "scavenged", fdbevents.StreamEnd))
+		_, err := s.Scavenge(t.Context(), fdblayer.ScavengeOptions{})
+		storetest.OK(t, err)
+		if n := keys(); n != 6 {
+			t.Errorf("after scavenging: got %d keys in the log, want 6", n)
+		}
+		_, err = s.Erase(t.Context(), large.ID)
+		storetest.OK(t, err)
+		if n := keys(); n != 3 {
+			t.Errorf("after erasing: got %d keys in the log, want 3", n)
+		}
+	})
 }
