@@ -14,8 +14,9 @@ type Hooks struct {
 	// tries again: of a read of the log's end, a watch, or a group member's heartbeat.
 	// what says what was being done.
 	Trouble func(what string, err error)
-	// Retry is called with the error for which a transaction is run again, most often a
-	// conflict.
+	// Retry is called with the error for which a transaction that may write is run again,
+	// most often a conflict. Once an outcome was unknown, that error stays for all further
+	// attempts. A read-only transaction that is run again only counts in Stats.Retries.
 	Retry func(err error)
 }
 

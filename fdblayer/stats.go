@@ -35,7 +35,8 @@ type Stats struct {
 	// their mutations.
 	Batches, Mutations int64
 	// Retries is the number of times a transaction was run again, and Conflicts how
-	// many of them were caused by a conflict with another transaction.
+	// many of them were caused by a conflict with another transaction. A conflict after
+	// an unknown outcome of the same transaction counts only as a retry.
 	Retries, Conflicts int64
 	// UnknownResolved is the number of commits whose outcome the engine could not tell
 	// and that were then found to have happened.
